@@ -1,0 +1,49 @@
+# Two commands are enough: `make demo` and `make test`. Both make their own virtual environment.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SEED ?= 1
+CLIENTS ?= 60
+
+.PHONY: demo test lint format install soak bench clean
+
+demo: $(VENV)/.demo
+	$(BIN)/molva demo --once --seed $(SEED) --clients $(CLIENTS)
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: $(VENV)/.test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.test
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+soak: $(VENV)/.test
+	$(BIN)/python -m pytest tests/journeys/soak.py --timeout 7200
+
+bench: $(VENV)/.test
+	$(BIN)/python -m benchmarks
+
+install: $(VENV)/.test
+
+$(VENV)/.python:
+	$(PYTHON) -c 'import sys; sys.exit("Molva needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	touch $@
+
+$(VENV)/.demo: $(VENV)/.python setup.cfg constraints.txt
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo]'
+	touch $@
+
+$(VENV)/.test: $(VENV)/.python setup.cfg constraints.txt
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@ $(VENV)/.demo
+
+clean:
+	rm -rf $(VENV) build *.egg-info

@@ -1,0 +1,5 @@
+"""`python -m integration` is `molva`."""
+
+from integration.cli import main
+
+main()

@@ -1,0 +1,162 @@
+"""Fits the network adapters to the ports that use cases know (`integration.services.deps`)."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from cryptography.fernet import Fernet, MultiFernet
+from itsdangerous import BadData, URLSafeSerializer
+
+from integration.bitrix import client as bitrix_client
+from integration.bitrix.call import Call
+from integration.bitrix.oauth import OAuthClient
+from integration.logs import log
+from integration.services.deps import Answer, BatchAnswer, Grant, Rest, TokenPair
+
+
+class PortalRest:
+    """`bitrix.client.PortalClient` in the shape of the port `Rest`."""
+
+    def __init__(self, client: bitrix_client.PortalClient) -> None:
+        self._client = client
+
+    def call(self, call: Call) -> Answer:
+        """Make one call."""
+        got = self._client.call(call)
+        return _answer(got.result, got.time, got.total, got.next)
+
+    def batch(self, calls: Mapping[str, Call], *, halt: bool = False) -> BatchAnswer:
+        """Make up to 50 calls in one request."""
+        got = self._client.batch(calls, halt)
+        answers = {
+            key: _answer(result, got.times.get(key, {}), got.totals.get(key))
+            for key, result in got.results.items()
+        }
+        return BatchAnswer(
+            answers, dict[str, Exception](got.errors), _seconds(got.time.get("duration")), got.times, got.time
+        )
+
+
+def _answer(
+    result: Any, times: Mapping[str, Any], total: int | None = None, following: int | None = None
+) -> Answer:
+    reset = times.get("operating_reset_at")
+    return Answer(
+        result=result,
+        total=total,
+        next=following,
+        operating=_seconds(times.get("operating")),
+        operating_reset_at=datetime.fromtimestamp(reset, UTC)
+        if isinstance(reset, int | float) and reset
+        else None,
+        duration=_seconds(times.get("duration")),
+        time=times,
+    )
+
+
+def _seconds(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+class PooledRest:
+    """Makes clients for portals; connections are kept per endpoint for the life of the process."""
+
+    def __init__(self, *, allow_http: bool, observer: bitrix_client.Observer) -> None:
+        self._pool = bitrix_client.ClientPool(observer=observer, allow_http=allow_http)
+
+    def __call__(self, endpoint: str, token: str, *, portal_id: int | None = None) -> Rest:
+        """A client for this endpoint and token."""
+        return PortalRest(self._pool.client(endpoint, token))
+
+
+class OAuthServers:
+    """`bitrix.oauth.OAuthClient` in the shape of the port `Authorisation`."""
+
+    def __init__(self, client: OAuthClient) -> None:
+        self._client = client
+
+    def grant(self, origin: str, access_token: str) -> Grant:
+        """Ask who a token belongs to."""
+        got = self._client.app_info(origin, access_token)
+        return Grant(
+            client_id=got.client_id, member_id=got.member_id, domain=got.domain, endpoint=got.client_endpoint,
+            user_id=got.user_id, installed=got.installed, status=got.status, scope=",".join(got.scope),
+        )  # fmt: skip
+
+    def refresh(self, origin: str, client_id: str, client_secret: str, refresh_token: str) -> TokenPair:
+        """Exchange a refresh token."""
+        got = self._client.refresh(origin, client_id, client_secret, refresh_token)
+        return TokenPair(
+            access_token=got.access_token, refresh_token=got.refresh_token, expires_in=got.expires_in,
+            endpoint=got.client_endpoint, oauth_origin=self._client.origin_of(got.server_endpoint),
+            member_id=got.member_id, scope=",".join(got.scope), user_id=got.user_id,
+        )  # fmt: skip
+
+
+class KeySigner:
+    """Signs values with the operator's keys: the first signs, all open (product.md T6, key rotation).
+
+    The moment of signing stands inside, because the clock may be a movable one.
+    """
+
+    def __init__(self, keys: tuple[str, ...]) -> None:
+        self._keys = list(reversed(keys))  # itsdangerous wants the newest last
+
+    def sign(self, purpose: str, value: dict[str, Any], now: datetime) -> str:
+        """A URL-safe signed text."""
+        return str(self._serializer(purpose).dumps([int(now.timestamp()), value]))
+
+    def open(self, purpose: str, text: str, now: datetime, max_age: int) -> dict[str, Any] | None:
+        """The value, or nothing if forged, from the future, or older than `max_age` seconds."""
+        try:
+            signed_at, value = self._serializer(purpose).loads(text)
+        except (BadData, ValueError, TypeError):
+            return None
+        age = now.timestamp() - signed_at
+        return value if -60 <= age <= max_age and isinstance(value, dict) else None
+
+    def _serializer(self, purpose: str) -> URLSafeSerializer:
+        return URLSafeSerializer(
+            self._keys, salt=f"molva.{purpose}", signer_kwargs={"digest_method": hashlib.sha256}
+        )
+
+
+class SecretDice:
+    """Unguessable values from the operating system."""
+
+    def token(self) -> str:
+        """A new URL-safe value of 192 bits."""
+        return secrets.token_urlsafe(24)
+
+
+def vault_keys(keys: tuple[str, ...]) -> MultiFernet:
+    """Encryption keys for the database derived from the operator's secrets, in the same order."""
+    return MultiFernet(
+        [Fernet(urlsafe_b64encode(hashlib.sha256(b"molva.vault:" + key.encode()).digest())) for key in keys]
+    )
+
+
+def reporter(report: bitrix_client.Report) -> None:
+    """One debug line per request to a portal: method, seconds, status and code; no bodies, no secrets."""
+    log(__name__).debug(
+        "portal.request",
+        method=report.method,
+        seconds=round(report.seconds, 3),
+        status=report.status,
+        code=report.code,
+    )
+
+
+__all__ = [
+    "KeySigner",
+    "OAuthServers",
+    "PooledRest",
+    "SecretDice",
+    "reporter",
+    "vault_keys",
+]

@@ -1,0 +1,252 @@
+"""Execution time: what a method may still use in a portal, how many calls make a batch (bitrix24.md 5.2).
+
+``Usage`` follows the portal's ten sliding one-minute buckets of one method by what its answers tell;
+``Cost`` is what a call of the method takes; ``Meter`` joins both; ``choose`` takes what fits in one batch.
+Values in, values out; all of it goes to JSON and back, so that it can be kept with the lease of a portal's
+queue. ``now`` is aware UTC; moments inside are seconds since the epoch by our clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+MINUTE = 60.0
+WINDOW = 600.0
+LIMIT = 480.0
+SHARE = 0.97
+BATCH_SECONDS = 45.0
+BATCH_CALLS = 50
+FIRST_BATCH = 10
+_GRAIN = 5.0
+_WEIGHT = 0.2
+_FORGETTING = 0.05
+_UNKNOWN_READ = 0.2
+_UNKNOWN_WRITE = 1.0
+_READS = (".list", ".get", ".getlist", ".fields")
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Execution seconds of one method as last told, the moment the oldest minute leaves the window,
+    what was charged when (``entries``: seconds since the epoch, seconds charged), and a block by 429."""
+
+    seconds: float = 0.0
+    reset_at: float | None = None
+    entries: tuple[tuple[float, float], ...] = ()
+    blocked_until: float | None = None
+
+
+def told(usage: Usage, time: Mapping[str, Any], now: datetime, skew: float = 0.0) -> tuple[Usage, float]:
+    """Folds in the ``time`` of one answer; returns the usage and the seconds this call was charged.
+
+    ``skew``: the portal's clock minus ours, seconds (see ``skew_of``). An answer without ``operating``
+    changes nothing and is taken to cost its ``duration``.
+    """
+    at = now.timestamp()
+    duration = _number(time.get("duration")) or 0.0
+    operating = _number(time.get("operating"))
+    if operating is None:
+        return usage, duration
+    grown = operating - usage.seconds
+    certain = bool(usage.entries) and usage.reset_at is not None and at < usage.reset_at
+    charged = grown if certain and 0.0 <= grown <= MINUTE else duration
+    live = tuple(entry for entry in usage.entries if entry[0] > at - WINDOW - MINUTE)
+    reset = _number(time.get("operating_reset_at"))
+    return Usage(operating, reset - skew if reset else None, _merged(live, at, charged)), charged
+
+
+def _merged(
+    entries: tuple[tuple[float, float], ...], at: float, charged: float
+) -> tuple[tuple[float, float], ...]:
+    """Entries of the same five seconds are one, stamped with the end of those, so that none is taken off
+    too early: a fast portal answers hundreds of calls a minute."""
+    stamp = -(-at // _GRAIN) * _GRAIN
+    if entries and entries[-1][0] == stamp:
+        return (*entries[:-1], (stamp, entries[-1][1] + charged))
+    return (*entries, (stamp, charged))
+
+
+def blocked(usage: Usage, until: datetime | None, now: datetime, *, limit: float = LIMIT) -> Usage:
+    """After a 429: nothing before ``until``, else the last known reset, and never within ten seconds
+    (bitrix24.md 5.2)."""
+    earliest = now.timestamp() + 10.0
+    named = until.timestamp() if until else usage.reset_at or earliest
+    return replace(usage, seconds=max(usage.seconds, limit), blocked_until=max(named, earliest))
+
+
+def _counted(usage: Usage, at: float) -> float:
+    """What still counts at ``at``. Past the reset only what was surely charged in the minute that left, or
+    more than eleven minutes ago, is taken off; the next answer tells the rest."""
+    if usage.reset_at is not None and at < usage.reset_at:
+        return usage.seconds
+    oldest = at - WINDOW - MINUTE
+    horizon = oldest if usage.reset_at is None else max(oldest, usage.reset_at - WINDOW + MINUTE)
+    if usage.reset_at is not None and at >= usage.reset_at + WINDOW:
+        return 0.0
+    left = sum(seconds for moment, seconds in usage.entries if moment <= horizon)
+    return max(0.0, usage.seconds - left)
+
+
+def room(usage: Usage, now: datetime, *, limit: float = LIMIT, share: float = SHARE) -> float:
+    """Execution seconds that may be spent now without nearing ``limit``; 0.0 while blocked."""
+    at = now.timestamp()
+    if usage.blocked_until is not None and at < usage.blocked_until:
+        return 0.0
+    return max(0.0, limit * share - _counted(usage, at))
+
+
+def frees_at(usage: Usage) -> float | None:
+    """The moment (seconds since the epoch) worth looking again once there is no room; None when unknown."""
+    moments = [m for m in (usage.blocked_until, usage.reset_at) if m is not None]
+    return max(moments) if moments else None
+
+
+def skew_of(time: Mapping[str, Any], now: datetime) -> float:
+    """The portal's clock minus ours by the outer ``time`` of an answer just received; 0.0 when it does not
+    tell."""
+    finish = _number(time.get("finish"))
+    return finish - now.timestamp() if finish is not None else 0.0
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one call of a method takes: a moving mean, a slowly forgotten worst, and how many calls of the
+    method one batch may hold so far (it starts small and doubles)."""
+
+    mean: float
+    worst: float
+    cap: int
+
+    @classmethod
+    def unknown(cls, method: str) -> Cost:
+        """Before the first measurement: reads are light, writes wait for the portal's automation."""
+        if method.endswith(_READS):
+            return cls(_UNKNOWN_READ, _UNKNOWN_READ, BATCH_CALLS)
+        return cls(_UNKNOWN_WRITE, _UNKNOWN_WRITE, FIRST_BATCH)
+
+    def of(self, calls: int) -> float:
+        """Expected seconds of ``calls`` calls, one of them as slow as the worst."""
+        return calls * self.mean + max(0.0, self.worst - self.mean) if calls else 0.0
+
+
+def measured(cost: Cost, seconds: Sequence[float]) -> Cost:
+    """After one batch in which calls of the method took ``seconds`` each; filling the cap by half doubles
+    it."""
+    if not seconds:
+        return cost
+    mean, worst = cost.mean, cost.worst
+    for one in seconds:
+        mean += _WEIGHT * (one - mean)
+        worst = max(one, worst + _FORGETTING * (one - worst))
+    grown = len(seconds) * 2 >= cost.cap
+    return Cost(mean, worst, min(BATCH_CALLS, cost.cap * 2) if grown else cost.cap)
+
+
+def slowed(cost: Cost) -> Cost:
+    """After a batch that timed out: half the cap, twice the expectation."""
+    return Cost(cost.mean * 2, max(cost.worst, cost.mean * 2), max(1, cost.cap // 2))
+
+
+@dataclass(frozen=True)
+class Meter:
+    """Usage and cost of one method in one portal."""
+
+    usage: Usage
+    cost: Cost
+
+    @classmethod
+    def unknown(cls, method: str) -> Meter:
+        """A method not called yet."""
+        return cls(Usage(), Cost.unknown(method))
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-able form; read back by ``from_json``."""
+        return {"usage": asdict(self.usage), "cost": asdict(self.cost)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Meter:
+        """The meter that ``to_json`` wrote."""
+        usage = dict(data["usage"])
+        usage["entries"] = tuple((float(at), float(s)) for at, s in usage["entries"])
+        return cls(Usage(**usage), Cost(**data["cost"]))
+
+
+Meters = dict[str, Meter]
+
+
+def observed(
+    meters: Mapping[str, Meter],
+    calls: Sequence[tuple[str, Mapping[str, Any]]],
+    now: datetime,
+    skew: float = 0.0,
+) -> Meters:
+    """All meters after one request: ``calls`` are its (method, inner time) in the order of execution."""
+    after = dict(meters)
+    seconds: dict[str, list[float]] = {}
+    for method, time in calls:
+        meter = after.get(method) or Meter.unknown(method)
+        usage, charged = told(meter.usage, time, now, skew)
+        seconds.setdefault(method, []).append(max(charged, _number(time.get("duration")) or 0.0))
+        after[method] = replace(meter, usage=usage)
+    for method, many in seconds.items():
+        after[method] = replace(after[method], cost=measured(after[method].cost, many))
+    return after
+
+
+def choose(
+    meters: Mapping[str, Meter],
+    methods: Sequence[str],
+    now: datetime,
+    *,
+    limit: float = LIMIT,
+    share: float = SHARE,
+) -> list[int]:
+    """Which of the waiting calls, given by their methods in order, fit in the next batch: at most 50,
+    expected to end within 45 s, within each method's cap and room. Methods without room are passed over. As
+    long as a method has any room, one call of it goes: the call that crosses still completes (bitrix24.md
+    5.2)."""
+    chosen: list[int] = []
+    counts: dict[str, int] = {}
+    rooms: dict[str, float] = {}
+    for index, method in enumerate(methods):
+        meter = meters.get(method) or Meter.unknown(method)
+        if method not in rooms:
+            rooms[method] = room(meter.usage, now, limit=limit, share=share)
+        more = counts.get(method, 0) + 1
+        if (
+            rooms[method] <= 0.0
+            or more > meter.cost.cap
+            or (more > 1 and meter.cost.of(more) > rooms[method])
+        ):
+            continue
+        if chosen and _expected(meters, {**counts, method: more}) > BATCH_SECONDS:
+            break
+        chosen.append(index)
+        counts[method] = more
+        if len(chosen) == BATCH_CALLS:
+            break
+    return chosen
+
+
+def _expected(meters: Mapping[str, Meter], counts: Mapping[str, int]) -> float:
+    return sum((meters.get(m) or Meter.unknown(m)).cost.of(n) for m, n in counts.items())
+
+
+def next_look(meters: Mapping[str, Meter], methods: Sequence[str], now: datetime) -> datetime:
+    """When ``choose`` took nothing: the earliest moment one of the methods may have room again."""
+    moments = [frees_at(meters[m].usage) for m in set(methods) if m in meters]
+    later = [m for m in moments if m is not None and m > now.timestamp()]
+    seconds = min(later) - now.timestamp() if later else 10.0
+    return now + timedelta(seconds=min(max(seconds, 0.5), WINDOW))
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None

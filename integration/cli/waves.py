@@ -1,0 +1,87 @@
+"""Waves from the command line: what the console will do with a mouse."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Any
+
+import click
+
+from integration.app import Application
+from integration.cli.common import as_json, fail, show, with_app
+from integration.services import waves
+
+portal_option = click.option("--portal", "portal_id", type=int, default=1, show_default=True)
+who_option = click.option(
+    "--who", default=getpass.getuser, help="Whose decision this is; kept in the audit trail."
+)
+
+
+def register(cli: click.Group) -> None:
+    """Add these commands."""
+    cli.add_command(wave)
+
+
+@click.group()
+def wave() -> None:
+    """The yearly wave: list, rehearse, approve, pause, resume, cancel, close."""
+
+
+@wave.command("list")
+@portal_option
+@as_json
+@with_app
+def list_waves(app: Application, portal_id: int, as_json: bool) -> None:
+    """Show waves with their stage, dates and counts."""
+
+    def lines(rows: list[dict[str, Any]]) -> list[str]:
+        if not rows:
+            return ["No wave is planned yet; the worker plans one on the date in the settings."]
+        return [
+            f"{r['id']:>4}  {r['name']:<8} {r['stage']:<10} starts {r['starts']}  {r['counts']}" for r in rows
+        ]
+
+    show(waves.overview(app.deps, portal_id), as_json, lines)
+
+
+@wave.command()
+@click.argument("wave_id", type=int)
+@portal_option
+@as_json
+@with_app
+def rehearse(app: Application, wave_id: int, portal_id: int, as_json: bool) -> None:
+    """Show who would get what and when, who is out and why, and what is wrong."""
+    try:
+        report = waves.rehearse(app.deps, portal_id, wave_id)
+    except waves.WaveError as error:
+        fail(str(error))
+
+    def lines(found: dict[str, Any]) -> list[str]:
+        out = [f"{key}: {value}" for key, value in found.items() if key not in ("problems", "samples")]
+        return out + [f"problem: {problem}" for problem in found.get("problems", [])]
+
+    show(report, as_json, lines)
+
+
+def _decision(name: str, doc: str, done: str) -> None:
+    """Add a command that hands one decision about a wave to the use case of the same name."""
+
+    def run(app: Application, wave_id: int, portal_id: int, who: str) -> None:
+        try:
+            getattr(waves, name)(app.deps, portal_id, wave_id, who)
+        except waves.WaveError as error:
+            fail(str(error))
+        click.echo(f"Wave {wave_id} {done}.")
+
+    run.__doc__ = doc
+    command = click.command(name)(
+        click.argument("wave_id", type=int)(portal_option(who_option(with_app(run))))
+    )
+    wave.add_command(command)
+
+
+_decision("approve", "Let the wave begin: letters go on the planned dates.", "is approved")
+_decision("pause", "Send nothing more until resumed; answers are still taken.", "is paused")
+_decision("resume", "Go on with a paused wave.", "goes on")
+_decision("cancel", "End the wave for good; nobody else is asked.", "is cancelled")
+_decision("close", "End the wave now; those who did not answer are recorded as closed early.", "is closed")

@@ -1,0 +1,1 @@
+"""Letters: texts from templates, finished messages, and their way to a mail server."""

@@ -1,0 +1,1 @@
+"""Schema versions (alembic). Widen first, deploy, then narrow."""

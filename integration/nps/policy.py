@@ -1,0 +1,140 @@
+"""Every business setting of a portal with its default, and the combinations that cannot work.
+
+*Policy* is the portal's settings (database); the environment of the process is ``config``. Defaults are
+those of product.md; JSON goes through ``policy_json``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field as default
+from types import MappingProxyType
+from typing import Literal
+
+from .people import Group
+
+AccountRule = Literal["worst_decision_maker", "weighted", "equal"]
+Readiness = Literal["warn", "refuse"]
+Language = Literal["ru", "uk", "en"]
+
+LANGUAGES: tuple[Language, ...] = ("ru", "uk", "en")
+SHARED_MAILBOXES = (
+    "abuse", "accounting", "admin", "billing", "buh", "buhgalteria", "company", "contact", "contacts",
+    "director", "feedback", "hello", "help", "hr", "info", "inbox", "job", "mail", "main", "manager",
+    "marketing", "office", "order", "orders", "partner", "post", "postmaster", "pr", "press", "reception",
+    "sale", "sales", "secretary", "service", "shop", "support", "team", "webmaster", "welcome", "zakaz",
+    "zakaz1",
+)
+REFERRAL_SOURCES = (
+    "client", "former_client", "partner", "employee", "rating", "event", "other", "unknown",
+)
+RECOMMENDING_SOURCES = ("client", "former_client", "partner", "employee")
+
+
+def _frozen(**values: int) -> Mapping[str, int]:
+    return MappingProxyType(dict(values))
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who signs: always a living person with name, position, reply address and phone (product.md W5)."""
+
+    key: str
+    user_id: int | None = None
+    name: str = ""
+    position: str = ""
+    email: str = ""
+    phone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyProblem:
+    """A setting that is wrong: the field, a code for the catalogue, and what the text needs."""
+
+    field: str
+    code: str
+    params: Mapping[str, str | int] = default(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The business settings of one portal (product.md E, W, S, F, N, R)."""
+
+    # Clients and eligibility (E). Empty ``service_stages``: every open stage of the service pipelines.
+    # A stage stands as its STATUS_ID, e.g. "C2:UC_8XK1" or "NEW".
+    service_pipelines: tuple[int, ...] = ()
+    service_stages: tuple[str, ...] = ()
+    trouble_stages: tuple[str, ...] = ()
+    since_field: str = ""
+    since_field_on: Literal["deal", "company"] = "deal"
+    end_field: str = ""
+    city_field: str = ""
+    current_months: int = 12
+    min_age_months: int = 3
+    min_gap_days: int = 300
+    max_respondents: int = 3
+    shared_mailboxes: tuple[str, ...] = SHARED_MAILBOXES
+    # The wave (W). ``wave_month`` 0: waves are not planned by themselves. Days are calendar days before
+    # they are shifted to working ones.
+    wave_month: int = 10
+    wave_day: int = 1
+    plan_days_before: int = 42
+    announce_days: int = 14
+    calling: bool = False
+    calling_days: int = 10
+    reminder_days: tuple[int, ...] = (4, 9)
+    closing_days: int = 7
+    edit_days: int = 14
+    letter_gap_days: int = 3
+    hours_from: int = 9
+    hours_to: int = 18
+    snooze_days: int = 14
+    attempts_per_day: int = 2
+    max_attempts: int = 12
+    readiness: Readiness = "warn"
+    wave_owner: int | None = None
+    country: str = ""
+    time_zone: str = "UTC"
+    language: Language = "en"
+    # Who signs (W5, W6). ``sender_by_city``: city as in the card -> key of a sender.
+    senders: tuple[Sender, ...] = ()
+    sender_by_city: Mapping[str, str] = default(default_factory=dict)
+    default_sender: str = ""
+    head_sender: str = ""
+    # Who acts (F).
+    head_user_id: int | None = None
+    director_by_city: Mapping[str, int] = default(default_factory=dict)
+    default_owner: int | None = None
+    deadline_days: Mapping[str, int] = default(
+        default_factory=lambda: _frozen(detractor=2, passive=5, promoter=10)
+    )
+    silent_days: int = 10
+    direct_line_days: int = 2
+    disagreement_days: int = 5
+    disagreement_spread: int = 4
+    escalate_days: int = 2
+    silent_check: bool = False
+    systemic_share: int = 30
+    # Numbers (N).
+    account_rule: AccountRule = "worst_decision_maker"
+    role_weights: Mapping[str, int] = default(default_factory=lambda: _frozen(decides=3, daily=2, other=1))
+    min_group: int = 5
+    # Referrals (R). ``recommendation_id``: STATUS_ID of the portal's own source "by recommendation".
+    referral_sources: tuple[str, ...] = REFERRAL_SOURCES
+    recommending_sources: tuple[str, ...] = RECOMMENDING_SOURCES
+    recommendation_id: str = "RECOMMENDATION"
+
+    def sender(self, key: str) -> Sender | None:
+        """The sender of a key, None if there is none."""
+        return next((sender for sender in self.senders if sender.key == key), None)
+
+    def days_for(self, group: Group) -> int:
+        """Working days until a follow-up of this group is due (product.md F1)."""
+        return self.deadline_days.get(group, {"detractor": 2, "passive": 5, "promoter": 10}[group])
+
+    def problems(self) -> list[PolicyProblem]:
+        """What cannot work, each with the field to show it at. Empty: the policy can be saved."""
+        from .policy_checks import problems
+
+        return problems(self)

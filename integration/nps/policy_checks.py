@@ -1,0 +1,119 @@
+"""Checks between the settings: ranges, and combinations that cannot work."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections.abc import Iterator
+
+from .errors import UnknownZone
+from .people import GROUPS, ROLES
+from .policy import LANGUAGES, Policy, PolicyProblem
+from .workdays import zone_named
+
+# field: (least, most), both allowed
+RANGES: dict[str, tuple[int, int]] = {
+    "current_months": (1, 120), "min_age_months": (0, 60), "min_gap_days": (0, 1500),
+    "max_respondents": (1, 10), "wave_month": (0, 12), "plan_days_before": (0, 180),
+    "announce_days": (1, 60), "calling_days": (1, 90), "closing_days": (1, 90), "edit_days": (0, 90),
+    "letter_gap_days": (1, 30), "hours_from": (0, 23), "hours_to": (1, 24), "snooze_days": (1, 90),
+    "attempts_per_day": (1, 10), "max_attempts": (1, 50), "silent_days": (1, 60),
+    "direct_line_days": (1, 60), "disagreement_days": (1, 60), "disagreement_spread": (1, 10),
+    "escalate_days": (0, 60), "systemic_share": (1, 100), "min_group": (1, 100),
+}
+NO_REPLY = ("noreply", "no-reply", "no_reply", "donotreply", "do-not-reply", "do_not_reply")
+
+
+def looks_like_address(address: str) -> bool:
+    """A cheap check; the edges validate addresses properly."""
+    local, at, domain = address.rpartition("@")
+    return bool(local and at and domain) and "@" not in local and not any(c.isspace() for c in address)
+
+
+def is_no_reply(address: str) -> bool:
+    """Whether the address says that nobody reads it (product.md W5)."""
+    return address.partition("@")[0].casefold().startswith(NO_REPLY)
+
+
+def problems(policy: Policy) -> list[PolicyProblem]:
+    """Everything wrong with a policy, in the order of its fields."""
+    return [*_ranges(policy), *_wave(policy), *_senders(policy), *_people(policy), *_referrals(policy)]
+
+
+def _ranges(policy: Policy) -> Iterator[PolicyProblem]:
+    for name, (least, most) in RANGES.items():
+        if not least <= getattr(policy, name) <= most:
+            yield PolicyProblem(name, "out_of_range", {"least": least, "most": most})
+
+
+def _wave(policy: Policy) -> Iterator[PolicyProblem]:
+    if policy.hours_from >= policy.hours_to:
+        yield PolicyProblem("hours_to", "hours_empty", {"from": policy.hours_from, "to": policy.hours_to})
+    month = policy.wave_month
+    if 1 <= month <= 12 and not 1 <= policy.wave_day <= monthrange(2024, month)[1]:
+        yield PolicyProblem("wave_day", "no_such_day", {"month": month, "day": policy.wave_day})
+    days = policy.reminder_days
+    if any(day < 1 for day in days) or list(days) != sorted(set(days)):
+        yield PolicyProblem("reminder_days", "not_ascending")
+    elif len(days) > 5:
+        yield PolicyProblem("reminder_days", "too_many", {"most": 5})
+    else:
+        for before, after in zip((0, *days), days, strict=False):
+            if after - before < policy.letter_gap_days:
+                yield PolicyProblem("reminder_days", "closer_than_gap", {"gap": policy.letter_gap_days})
+                break
+    if policy.announce_days < policy.letter_gap_days:
+        yield PolicyProblem("announce_days", "closer_than_gap", {"gap": policy.letter_gap_days})
+    if policy.plan_days_before < policy.announce_days:
+        yield PolicyProblem("plan_days_before", "planned_too_late", {"announce": policy.announce_days})
+    if policy.calling and policy.max_attempts > policy.calling_days * policy.attempts_per_day:
+        yield PolicyProblem("calling_days", "attempts_do_not_fit", {"attempts": policy.max_attempts})
+    try:
+        zone_named(policy.time_zone)
+    except UnknownZone:
+        yield PolicyProblem("time_zone", "unknown_zone", {"zone": policy.time_zone})
+    if policy.language not in LANGUAGES:
+        yield PolicyProblem("language", "unknown_language", {"language": policy.language})
+
+
+def _senders(policy: Policy) -> Iterator[PolicyProblem]:
+    keys = [sender.key for sender in policy.senders]
+    if len(set(keys)) != len(keys) or not all(keys):
+        yield PolicyProblem("senders", "keys_not_unique")
+    for sender in policy.senders:
+        for name in ("name", "position", "email", "phone"):
+            if not getattr(sender, name).strip():
+                yield PolicyProblem("senders", "sender_lacks", {"sender": sender.key, "what": name})
+        if sender.email and not looks_like_address(sender.email):
+            yield PolicyProblem("senders", "bad_address", {"sender": sender.key})
+        elif is_no_reply(sender.email):
+            yield PolicyProblem("senders", "no_reply", {"sender": sender.key})
+    for name in ("default_sender", "head_sender"):
+        key = getattr(policy, name)
+        if key and key not in keys:
+            yield PolicyProblem(name, "no_such_sender", {"sender": key})
+    for city, key in policy.sender_by_city.items():
+        if key not in keys:
+            yield PolicyProblem("sender_by_city", "no_such_sender", {"city": city, "sender": key})
+
+
+def _people(policy: Policy) -> Iterator[PolicyProblem]:
+    for group in GROUPS:
+        if not 0 <= policy.days_for(group) <= 60:
+            yield PolicyProblem("deadline_days", "out_of_range", {"group": group, "least": 0, "most": 60})
+    for name in policy.deadline_days:
+        if name not in GROUPS:
+            yield PolicyProblem("deadline_days", "unknown_group", {"group": name})
+    for role in ROLES:
+        if policy.role_weights.get(role, 0) < 1:
+            yield PolicyProblem("role_weights", "weight_missing", {"role": role})
+
+
+def _referrals(policy: Policy) -> Iterator[PolicyProblem]:
+    sources = policy.referral_sources
+    if len(set(sources)) != len(sources) or not all(sources):
+        yield PolicyProblem("referral_sources", "not_unique")
+    if "unknown" not in sources:
+        yield PolicyProblem("referral_sources", "unknown_missing")
+    for source in policy.recommending_sources:
+        if source not in sources:
+            yield PolicyProblem("recommending_sources", "no_such_source", {"source": source})

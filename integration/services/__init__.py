@@ -1,0 +1,1 @@
+"""Use cases: one transaction each. Nothing above commits, nothing below decides."""

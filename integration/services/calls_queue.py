@@ -1,0 +1,153 @@
+"""Putting calls into the outbox, and what the portal's fields are called there (product.md B4)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from integration.bitrix.calls import Call, item_update
+from integration.nps.people import CardKey
+from integration.store.outbox import OutboxRow
+from integration.store.portals import Portal
+from integration.store.queue import put_once
+
+log = logging.getLogger(__name__)
+
+MISSING = "fields_missing"  # error code of a buried write: the portal lacks a field or a list value of ours
+PLACE = "xml_id"  # key of a placeholder for a list value whose id is not known yet
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What a call goes back to: `response` 12 in revision 3. The same cause queues the same call once."""
+
+    kind: str
+    id: int
+    revision: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.id}:r{self.revision}"
+
+
+@dataclass(frozen=True, slots=True)
+class ListValue:
+    """A value of one of our list fields by its XML_ID; ids differ by portal and kind of card (bitrix24.md 8.4)."""
+
+    xml_id: str
+
+
+def queue_call(
+    session: Session,
+    portal: Portal,
+    call: Call,
+    *,
+    lane: str,
+    key: str,
+    purpose: str,
+    cause: Cause,
+    now: datetime,
+) -> int | None:
+    """Queue one call once; the row's id, or nothing if this cause has queued it before."""
+    return put_once(
+        session,
+        OutboxRow,
+        portal_id=portal.id,
+        lane=lane,
+        now=now,
+        key=key,
+        purpose=purpose,
+        method=call.method,
+        call=call.to_json(),
+        cause_kind=cause.kind,
+        cause_id=cause.id,
+    )
+
+
+def queue_fields(
+    session: Session,
+    portal: Portal,
+    card: CardKey,
+    values: Mapping[str, Any],
+    *,
+    purpose: str,
+    cause: Cause,
+    now: datetime,
+) -> int | None:
+    """Queue one update of our fields of one card. List values are given as `ListValue`.
+
+    If the portal lacks a field, the row is buried at once under `fields_missing`, so that people see it;
+    `repair_fields` sends it on its way when the fields are there.
+    """
+    fields, missing = resolve(portal, card.kind, values)
+    call = item_update(card.kind, card.id, fields)
+    row_id = queue_call(
+        session, portal, call, lane=lane_of(card), key=f"{cause}:{card.kind}:{card.id}:{purpose}",
+        purpose=purpose, cause=cause, now=now,
+    )  # fmt: skip
+    if missing and row_id is not None:
+        row = session.get_one(OutboxRow, row_id)
+        row.status, row.finished_at, row.error = "buried", now, f"{MISSING}: {', '.join(missing)}"
+        log.warning("fields missing", extra={"portal": portal.id, "card": card.kind, "fields": missing})
+    return row_id
+
+
+def repair_fields(session: Session, portal: Portal, now: datetime) -> int:
+    """After a set-up: let the writes go that were buried for missing fields; how many went."""
+    rows = session.scalars(
+        select(OutboxRow).where(
+            OutboxRow.portal_id == portal.id,
+            OutboxRow.status == "buried",
+            OutboxRow.error.startswith(MISSING),
+        )
+    )
+    count = 0
+    for row in rows:
+        kind = row.lane.partition(":")[0]
+        call = Call.from_json(row.call)
+        fields, missing = resolve(portal, kind, call.params["fields"])
+        if missing:
+            continue
+        row.call = Call(call.method, {**call.params, "fields": fields}).to_json()
+        row.status, row.due_at, row.finished_at, row.error = "waiting", now, None, ""
+        count += 1
+    return count
+
+
+def resolve(portal: Portal, kind: str, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Values as the portal wants them, and the codes of fields or list values it lacks (left as placeholders)."""
+    known: Mapping[str, Any] = portal.fields.get(kind, {})
+    fields: dict[str, Any] = {}
+    missing: list[str] = []
+    for code, value in values.items():
+        xml_id = value.xml_id if isinstance(value, ListValue) else _placeholder(value)
+        if xml_id is not None:
+            item = list_items(portal, kind, code).get(xml_id)
+            fields[code] = {PLACE: xml_id} if item is None else item
+            if item is None:
+                missing.append(f"{code}={xml_id}" if code in known else code)
+            continue
+        fields[code] = value
+        if code.startswith("UF_CRM_") and code not in known:
+            missing.append(code)
+    return fields, missing
+
+
+def _placeholder(value: Any) -> str | None:
+    return value[PLACE] if isinstance(value, dict) and set(value) == {PLACE} else None
+
+
+def list_items(portal: Portal, kind: str, code: str) -> dict[str, int]:
+    """Ids of a list field's values in this portal on this kind of card, by XML_ID."""
+    found = portal.fields.get(kind, {}).get(code, {}).get("items") or {}
+    return {str(xml_id): int(item_id) for xml_id, item_id in found.items()}
+
+
+def lane_of(card: CardKey) -> str:
+    """The lane that keeps the writes to one card in order (product.md B4)."""
+    return f"{card.kind}:{card.id}"

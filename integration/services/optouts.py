@@ -1,0 +1,171 @@
+""""Never again" and "not a good moment", said by the client without a login (product.md W12, RFC 8058)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from integration import i18n
+from integration.bitrix.calls import item_update
+from integration.nps.addresses import email_key, phone_key
+from integration.services import survey_guard
+from integration.services.deps import Deps
+from integration.services.survey_guard import Purpose
+from integration.services.survey_pages import status_of
+from integration.services.survey_types import OptOutResult, SnoozeResult, UnsubscribePage
+from integration.store import answers, responses
+from integration.store.answers import Asked
+from integration.store.base import reading, transaction
+from integration.store.clients import OptOut
+from integration.store.outbox import OutboxRow
+from integration.store.queue import put_once
+from integration.store.waves import Invitation, Wave
+
+FIELD = "UF_CRM_MOLVA_OPT_OUT"
+
+
+def page(deps: Deps, token: str) -> UnsubscribePage:
+    """The unsubscribe page of a link. It changes nothing and never expires (product.md S6)."""
+    now = deps.clock.now()
+    with reading(deps.sessions) as session:
+        found = answers.asked_by_token(session, token)
+        if found is None:
+            return UnsubscribePage("unknown")
+        said = answers.opt_out_of(session, found.portal.id, address_of(found.invitation))
+        return UnsubscribePage(
+            status="done" if said else "open",
+            language=_language(found),
+            agency=answers.agency_name(session, found.portal),
+            nonce=survey_guard.sign_nonce(deps, found.invitation, now),
+        )
+
+
+def opt_out(
+    deps: Deps,
+    token: str,
+    *,
+    source: str = "link",
+    one_click: bool = False,
+    proof: str = "",
+    sure: bool = False,
+    user_agent: str = "",
+) -> OptOutResult:
+    """Never ask this person again, on any card, in any later wave.
+
+    `one_click`: the body was `List-Unsubscribe=One-Click`, posted by a mail provider (RFC 8058); it needs
+    nothing else. Otherwise `proof` is the one-time value of `survey.prove` for `unsubscribe`, or that of a
+    confirmation step, which counts only if the person ticked the box (`sure`). Saying it twice is fine.
+    """
+    now = deps.clock.now()
+    with transaction(deps.sessions) as session:
+        found = answers.asked_by_token(session, token)
+        if found is None:
+            return OptOutResult("unknown")
+        seen = OptOutResult("done", _language(found), answers.agency_name(session, found.portal))
+        if not one_click and (answer := _unproven(deps, session, found, "unsubscribe", proof, sure, user_agent, now)):
+            return OptOutResult("needs_confirmation", seen.language, seen.agency, answer)
+        record(session, found.invitation, source="one_click" if one_click else source, now=now)
+        return seen
+
+
+def record(session: Session, invitation: Invitation, *, source: str, now: datetime) -> None:
+    """Write the opt-out of an invitation's person down, once, with everything that follows from it.
+
+    Invitations of this person that are still open end as `opted_out`, waiting letters are taken back, and
+    the field goes to every contact card this address was asked under (product.md W12).
+    """
+    theirs = answers.invitations_to(session, invitation.portal_id, invitation)  # locks: one at a time
+    address = address_of(invitation)
+    if answers.opt_out_of(session, invitation.portal_id, address) is None:
+        session.add(
+            OptOut(
+                portal_id=invitation.portal_id,
+                address=address,
+                contact_id=invitation.contact_id,
+                source=source,
+                said_at=now,
+            )
+        )
+        session.flush()
+    said = answers.opt_out_of(session, invitation.portal_id, address)
+    for other in theirs:
+        if not other.outcome:
+            _end(session, other, now)
+        answers.cancel_letters(session, other.portal_id, now, invitation_id=other.id, thanks_too=True)
+    if said is not None:
+        _write_fields(session, invitation.portal_id, {i.contact_id for i in theirs}, said, now)
+
+
+def snooze(
+    deps: Deps, token: str, *, proof: str = "", sure: bool = False, user_agent: str = ""
+) -> SnoozeResult:
+    """Not a good moment: nothing for `snooze_days`, then once more (product.md W12)."""
+    now = deps.clock.now()
+    with transaction(deps.sessions) as session:
+        found = answers.asked_by_token(session, token, lock=True)
+        response = responses.response_of(session, found.portal.id, found.invitation.id) if found else None
+        if found is None or status_of(session, found, response, now) != "open" or found.invitation.outcome:
+            return SnoozeResult("closed")
+        if confirm := _unproven(deps, session, found, "snooze", proof, sure, user_agent, now):
+            return SnoozeResult("needs_confirmation", confirm=confirm)
+        until = now + timedelta(days=found.policy.snooze_days)
+        found.invitation.snoozed_until = until
+        found.invitation.due_at = until
+        answers.cancel_letters(session, found.portal.id, now, invitation_id=found.invitation.id)
+        return SnoozeResult("done", until)
+
+
+def address_of(invitation: Invitation) -> str:
+    """What names the person for good: the e-mail, else the phone, else the card."""
+    return email_key(invitation.address) or phone_key(invitation.phone) or f"contact:{invitation.contact_id}"
+
+
+def _unproven(
+    deps: Deps,
+    session: Session,
+    found: Asked,
+    purpose: Purpose,
+    proof: str,
+    sure: bool,
+    user_agent: str,
+    now: datetime,
+) -> str:
+    """Empty if a person stands behind the request, else the one-time value for a confirmation step."""
+    second: Purpose = "unsubscribe_2" if purpose == "unsubscribe" else "snooze_2"
+    purposes: tuple[Purpose, ...] = (purpose, second) if sure else (purpose,)
+    if survey_guard.judge(session, found.invitation, proof, purposes, user_agent, now).proven:
+        return ""
+    return survey_guard.issue(deps, session, found.invitation, second, now, now)
+
+
+def _end(session: Session, invitation: Invitation, now: datetime) -> None:
+    invitation.outcome, invitation.outcome_at, invitation.due_at = "opted_out", now, None
+    wave = session.get(Wave, invitation.wave_id)
+    if wave is not None and wave.stage == "closing":
+        wave.step_due_at = now  # the last outcome may be this one
+
+
+def _write_fields(
+    session: Session, portal_id: int, contacts: set[int], said: OptOut, now: datetime
+) -> None:
+    """The card keeps it too, so that it outlives a re-installation. The same opt-out is queued once."""
+    for contact_id in sorted(contacts):
+        call = item_update("contact", contact_id, {FIELD: "Y"})
+        put_once(
+            session,
+            OutboxRow,
+            portal_id=portal_id,
+            lane=f"contact:{contact_id}",
+            now=now,
+            key=f"optout:{contact_id}:{said.said_at:%Y%m%dT%H%M%S}",
+            purpose="field",
+            method=call.method,
+            call=call.to_json(),
+            cause_kind="optout",
+            cause_id=contact_id,
+        )
+
+
+def _language(found: Asked) -> str:
+    return i18n.known(found.invitation.language, i18n.language_of(found.portal.language))

@@ -1,0 +1,84 @@
+"""What the answer page shows, and whether it still takes an answer. Nothing here writes (product.md S1, S6)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from integration import i18n
+from integration.nps.scoring import group
+from integration.services import survey_guard
+from integration.services.deps import Deps
+from integration.services.survey_types import PageStatus, SurveyPage
+from integration.store import answers, responses
+from integration.store.answers import Asked
+from integration.store.base import reading
+from integration.store.responses import Response
+
+UNKNOWN = SurveyPage("unknown")
+
+
+def page(deps: Deps, token: str) -> SurveyPage:
+    """The answer page behind a link; see `SurveyPage`. Changes nothing."""
+    with reading(deps.sessions) as session:
+        found = answers.asked_by_token(session, token)
+        if found is None:
+            return UNKNOWN
+        response = responses.response_of(session, found.portal.id, found.invitation.id)
+        return view(deps, session, found, response, deps.clock.now())
+
+
+def view(deps: Deps, session: Session, found: Asked, response: Response | None, now: datetime) -> SurveyPage:
+    """The page of an invitation inside a transaction that has read it."""
+    status = status_of(session, found, response, now)
+    shown = response if response is not None and response.status == "counted" else None
+    until = edit_until(found, shown)
+    can_edit = status == "answered" and until is not None and now <= until
+    takes_answers = status == "open" or can_edit
+    return SurveyPage(
+        status=status,
+        language=i18n.known(found.invitation.language, i18n.language_of(found.portal.language)),
+        agency=answers.agency_name(session, found.portal),
+        service=answers.service_name(session, found.portal.id, found.client.deal_id),
+        people=answers.staff_names(session, found.portal.id, (found.client.manager_id,)),
+        first_name=found.invitation.name.split(" ")[0],
+        wave=found.wave.name,
+        score=shown.score if shown and status == "answered" else None,
+        group=group(shown.score) if shown and status == "answered" else None,
+        comment=shown.comment if shown and status == "answered" else "",
+        nonce=survey_guard.sign_nonce(deps, found.invitation, now) if takes_answers else "",
+        can_edit=can_edit,
+        edit_until=until if status == "answered" else None,
+    )
+
+
+def status_of(session: Session, found: Asked, response: Response | None, now: datetime) -> PageStatus:
+    """Whether an invitation can be answered at this moment, and why not."""
+    invitation = found.invitation
+    if invitation.revoked_at is not None or found.portal.status == "uninstalled":
+        return "revoked"
+    if response is not None and response.status == "counted":
+        return "answered"
+    if answers.opt_out_of(session, found.portal.id, invitation.address) or invitation.outcome == "opted_out":
+        return "opted_out"
+    ended = expires_at(found)
+    if found.wave.stage == "cancelled" or (ended is not None and now > ended):
+        return "expired"
+    return "open"
+
+
+def expires_at(found: Asked) -> datetime | None:
+    """When the link ends: `edit_days` after the wave was closed (product.md S6); not known before that."""
+    closed = found.wave.closed_at
+    return closed + timedelta(days=found.policy.edit_days) if closed else None
+
+
+def edit_until(found: Asked, response: Response | None) -> datetime | None:
+    """Until when the client may change a counted answer (product.md S3), and no longer than the link lives."""
+    if response is None:
+        return None
+    until = response.answered_at + timedelta(days=found.policy.edit_days)
+    ended = expires_at(found)
+    return min(until, ended) if ended else until
+

@@ -1,0 +1,87 @@
+"""What the answer page and the unsubscribe page are told; plain values, no texts (product.md S)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from integration.nps.people import Group
+
+PageStatus = Literal["open", "answered", "expired", "revoked", "opted_out", "unknown"]
+AnswerStatus = Literal["counted", "needs_confirmation", "problem", "closed"]
+HeldReason = Literal["", "no_script", "replay", "too_fast", "scanner"]
+OptOutStatus = Literal["done", "needs_confirmation", "unknown"]
+SnoozeStatus = Literal["done", "needs_confirmation", "closed"]
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyPage:
+    """The answer page of one invitation. Reading it changes nothing (product.md S1).
+
+    `status` `answered`: a counted answer exists; it may be changed while `can_edit` (until `edit_until`, UTC).
+    `score` and `comment` are those of the counted answer, never of a held one. `nonce` is signed and names
+    the invitation and the moment the page was served; empty where nothing can be answered any more.
+    `service` and `people` are what is judged (product.md W20).
+    """
+
+    status: PageStatus
+    language: str = ""
+    agency: str = ""
+    service: str = ""
+    people: tuple[str, ...] = ()
+    first_name: str = ""
+    wave: str = ""
+    score: int | None = None
+    group: Group | None = None
+    comment: str = ""
+    nonce: str = ""
+    can_edit: bool = False
+    edit_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerResult:
+    """What became of a posted answer.
+
+    `counted`: it stands (also when the same answer was posted twice). `needs_confirmation`: it was kept as
+    held, for `held_reason`; show the question again with nothing chosen and send `confirm` as the one-time
+    value together with the score chosen there. `problem`: `problems` are codes by field, nothing was
+    stored. `closed`: the page cannot be answered (any more); `page` says why.
+    """
+
+    status: AnswerStatus
+    page: SurveyPage
+    held_reason: HeldReason = ""
+    confirm: str = ""
+    problems: tuple[tuple[str, str], ...] = ()
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UnsubscribePage:
+    """The unsubscribe page; it works for ever, also when the answer page does not (product.md S6)."""
+
+    status: Literal["open", "done", "unknown"]
+    language: str = ""
+    agency: str = ""
+    nonce: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OptOutResult:
+    """What became of "never again". `needs_confirmation`: ask once more, with `confirm` as one-time value."""
+
+    status: OptOutStatus
+    language: str = ""
+    agency: str = ""
+    confirm: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SnoozeResult:
+    """What became of "not a good moment"; `until` is when the client is asked again, UTC."""
+
+    status: SnoozeStatus
+    until: datetime | None = None
+    confirm: str = ""

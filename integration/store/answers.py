@@ -1,0 +1,173 @@
+"""What lies behind one answer: its invitation, wave, client, portal and rules, found by the token of a link."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from integration.nps.policy import Policy
+from integration.nps.policy_json import from_json
+from integration.store.clients import Company, Deal, OptOut
+from integration.store.letters import LetterRow
+from integration.store.policies import PolicyRow
+from integration.store.portals import Portal, Stage, Staff
+from integration.store.waves import Invitation, Wave, WaveClient
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One invitation with everything it hangs on. `policy` is the version its wave was frozen with."""
+
+    portal: Portal
+    wave: Wave
+    client: WaveClient
+    invitation: Invitation
+    policy: Policy
+
+
+def asked_by_token(session: Session, token: str, *, lock: bool = False) -> Asked | None:
+    """The invitation of a link's token, which is unique over all portals and therefore names its portal.
+
+    `lock` holds the client's row of the wave and the invitation until the end of the transaction, in this
+    order: answers of two respondents of one client are counted one after the other (product.md B2).
+    """
+    row = session.execute(
+        select(Invitation.portal_id, Invitation.id, Invitation.wave_client_id).where(Invitation.token == token)
+    ).one_or_none() if token else None  # fmt: skip
+    if row is None:
+        return None
+    return asked(session, row.portal_id, row.id, client_row=row.wave_client_id, lock=lock)
+
+
+def asked(
+    session: Session, portal_id: int, invitation_id: int, *, client_row: int | None = None, lock: bool = False
+) -> Asked | None:
+    """One invitation of a portal with everything it hangs on; see `asked_by_token` for `lock`."""
+    if client_row is None:
+        client_row = session.scalar(
+            select(Invitation.wave_client_id).where(
+                Invitation.portal_id == portal_id, Invitation.id == invitation_id
+            )
+        )
+    client = _one(session, WaveClient, portal_id, client_row, lock)
+    invitation = _one(session, Invitation, portal_id, invitation_id, lock)
+    wave = _one(session, Wave, portal_id, invitation.wave_id if invitation else None, False)
+    portal = session.get(Portal, portal_id)
+    if client is None or invitation is None or wave is None or portal is None:
+        return None
+    return Asked(portal, wave, client, invitation, policy_version(session, portal_id, wave.policy_version))
+
+
+def _one(session: Session, row: Any, portal_id: int, row_id: int | None, lock: bool) -> Any:
+    statement = select(row).where(row.portal_id == portal_id, row.id == row_id)
+    if lock:
+        statement = statement.with_for_update().execution_options(populate_existing=True)
+    return session.scalars(statement).one_or_none() if row_id is not None else None
+
+
+def policy_version(session: Session, portal_id: int, version: int) -> Policy:
+    """The rules of one version; the newest if that version is gone, the defaults if there is none."""
+    statement = select(PolicyRow).where(PolicyRow.portal_id == portal_id)
+    chosen = session.scalars(statement.where(PolicyRow.version == version)).one_or_none()
+    if chosen is None:
+        chosen = session.scalars(statement.order_by(PolicyRow.version.desc()).limit(1)).one_or_none()
+    return from_json(chosen.body)[0] if chosen else Policy()
+
+
+def newest_policy(session: Session, portal_id: int) -> Policy:
+    """The rules as they stand now."""
+    return policy_version(session, portal_id, -1)
+
+
+def agency_name(session: Session, portal: Portal) -> str:
+    """How the agency calls itself: the first of its own companies, else the portal's address."""
+    title = session.scalar(
+        select(Company.title)
+        .where(
+            Company.portal_id == portal.id,
+            Company.own.is_(True),
+            Company.deleted_at.is_(None),
+            Company.title != "",
+        )
+        .order_by(Company.id)
+        .limit(1)
+    )
+    return title or portal.domain
+
+
+def service_name(session: Session, portal_id: int, deal_id: int | None) -> str:
+    """The service that is judged (product.md W20): the pipeline of the deal the client was chosen through."""
+    if deal_id is None:
+        return ""
+    name = session.scalar(
+        select(Stage.category_name)
+        .join(Deal, (Deal.portal_id == Stage.portal_id) & (Deal.category_id == Stage.category_id))
+        .where(Deal.portal_id == portal_id, Deal.id == deal_id, Stage.category_name != "")
+        .limit(1)
+    )
+    return name or ""
+
+
+def staff_names(session: Session, portal_id: int, user_ids: Sequence[int | None]) -> tuple[str, ...]:
+    """Full names of employees in the order asked for, those unknown left out."""
+    wanted = [user for user in user_ids if user]
+    rows = session.scalars(select(Staff).where(Staff.portal_id == portal_id, Staff.user_id.in_(wanted)))
+    names = {row.user_id: f"{row.name} {row.last_name}".strip() for row in rows}
+    return tuple(dict.fromkeys(names[user] for user in wanted if names.get(user)))
+
+
+def cancel_letters(
+    session: Session,
+    portal_id: int,
+    now: datetime,
+    *,
+    invitation_id: int | None = None,
+    address: str = "",
+    thanks_too: bool = False,
+) -> int:
+    """Take back letters that wait: of one invitation or to one address; thanks stay unless `thanks_too`."""
+    statement = update(LetterRow).where(LetterRow.portal_id == portal_id, LetterRow.status == "waiting")
+    if invitation_id is not None:
+        statement = statement.where(LetterRow.invitation_id == invitation_id)
+    if address:
+        statement = statement.where(LetterRow.recipient_address == address)
+    if not thanks_too:
+        statement = statement.where(LetterRow.kind.not_like("thanks%"))
+    if invitation_id is None and not address:
+        raise ValueError("name an invitation or an address")
+    done = session.execute(
+        statement.values(status="cancelled", finished_at=now, lease_until=None).execution_options(
+            synchronize_session=False
+        )
+    )
+    return cast("CursorResult[Any]", done).rowcount
+
+
+def opt_out_of(session: Session, portal_id: int, address: str) -> OptOut | None:
+    """The "never again" of an address (a normalised e-mail or phone)."""
+    return session.get(OptOut, (portal_id, address), populate_existing=True) if address else None
+
+
+def invitations_to(session: Session, portal_id: int, invitation: Invitation) -> list[Invitation]:
+    """Every invitation to the person of this one, oldest first, locked until the end of the transaction.
+
+    The same person: the same address, or without an address the same contact card.
+    """
+    same = (
+        func.lower(Invitation.address) == invitation.address.lower()
+        if invitation.address
+        else Invitation.contact_id == invitation.contact_id
+    )
+    statement = (
+        select(Invitation)
+        .where(Invitation.portal_id == portal_id, or_(same, Invitation.id == invitation.id))
+        .order_by(Invitation.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return list(session.scalars(statement))

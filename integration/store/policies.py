@@ -1,0 +1,69 @@
+"""Versions of a portal's business settings: nothing is overwritten, the author is kept."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Integer, String, func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from integration.store.base import Base, UTCDateTime
+from integration.store.portals import Department, Stage, Staff
+
+
+class PolicyRow(Base):
+    """One version of the policy; the highest version counts."""
+
+    __tablename__ = "policies"
+
+    portal_id: Mapped[int] = mapped_column(ForeignKey("portals.id", ondelete="CASCADE"), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True)
+    body: Mapped[dict[str, Any]] = mapped_column(JSON)
+    author: Mapped[str] = mapped_column(String(200), default="")
+    saved_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+def newest(session: Session, portal_id: int) -> PolicyRow | None:
+    """The version that counts, nothing if the portal never saved one."""
+    statement = select(PolicyRow).where(PolicyRow.portal_id == portal_id).order_by(PolicyRow.version.desc())
+    return session.scalars(statement.limit(1)).first()
+
+
+def version(session: Session, portal_id: int, number: int) -> PolicyRow | None:
+    """One version."""
+    return session.get(PolicyRow, (portal_id, number))
+
+
+def add_version(
+    session: Session, portal_id: int, number: int, body: dict[str, Any], author: str, now: datetime
+) -> bool:
+    """Store a new version. False: somebody else stored this number first."""
+    latest = session.scalar(select(func.max(PolicyRow.version)).where(PolicyRow.portal_id == portal_id)) or 0
+    if latest >= number:
+        return False
+    try:
+        with session.begin_nested():
+            session.add(PolicyRow(portal_id=portal_id, version=number, body=body, author=author, saved_at=now))
+    except IntegrityError:
+        return False
+    return True
+
+
+def departments(session: Session, portal_id: int) -> list[Department]:
+    """All departments, the top ones first."""
+    statement = select(Department).where(Department.portal_id == portal_id)
+    return sorted(session.scalars(statement), key=lambda d: (bool(d.parent_id), d.department_id))
+
+
+def staff(session: Session, portal_id: int) -> dict[int, Staff]:
+    """All employees by user id, dismissed ones too."""
+    rows = session.scalars(select(Staff).where(Staff.portal_id == portal_id))
+    return {row.user_id: row for row in rows}
+
+
+def pipelines(session: Session, portal_id: int) -> dict[int, str]:
+    """Deal pipelines that have stages: id and name."""
+    statement = select(Stage.category_id, Stage.category_name).where(Stage.portal_id == portal_id).distinct()
+    return {number: name for number, name in session.execute(statement).tuples()}

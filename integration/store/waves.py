@@ -1,0 +1,111 @@
+"""Waves, their frozen lists and what happened to each invitation."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import JSON, Date, ForeignKey, Index, Integer, Numeric, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from integration.store.base import Base, UTCDateTime
+
+
+class Wave(Base):
+    """One yearly survey (product.md W1). Times of the steps are planned moments, UTC."""
+
+    __tablename__ = "waves"
+    __table_args__ = (UniqueConstraint("portal_id", "name"), Index("ix_waves_due", "stage", "step_due_at"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    portal_id: Mapped[int] = mapped_column(ForeignKey("portals.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(32))  # "2026"; written to the cards
+    stage: Mapped[str] = mapped_column(String(16), default="draft")
+    paused_from: Mapped[str] = mapped_column(String(16), default="")
+    policy_version: Mapped[int] = mapped_column(Integer)  # the rules it was frozen with
+    plan: Mapped[dict[str, Any]] = mapped_column(JSON)  # step -> ISO moment
+    step_due_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # when the machine looks at it next
+    planned_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    approved_by: Mapped[str] = mapped_column(String(200), default="")
+    approved_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    frozen_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    closed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    closed_by: Mapped[str] = mapped_column(String(200), default="")
+    result: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    result_frozen_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+class WaveClient(Base):
+    """A client on the frozen list: invited or not, with the one reason and the facts of that day (E4, E7)."""
+
+    __tablename__ = "wave_clients"
+    __table_args__ = (UniqueConstraint("wave_id", "client_kind", "client_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    portal_id: Mapped[int] = mapped_column(ForeignKey("portals.id", ondelete="CASCADE"))
+    wave_id: Mapped[int] = mapped_column(ForeignKey("waves.id", ondelete="CASCADE"))
+    client_kind: Mapped[str] = mapped_column(String(8))
+    client_id: Mapped[int] = mapped_column(Integer)
+    name: Mapped[str] = mapped_column(String(500), default="")
+    city: Mapped[str] = mapped_column(String(200), default="")
+    eligible: Mapped[bool] = mapped_column(default=False)
+    reason: Mapped[str] = mapped_column(String(32), default="")  # E4; empty when eligible
+    reason_detail: Mapped[str] = mapped_column(String(500), default="")
+    since: Mapped[date | None] = mapped_column(Date)
+    since_source: Mapped[str] = mapped_column(String(32), default="")
+    deal_id: Mapped[int | None] = mapped_column(Integer)  # through which deal
+    deal_ids: Mapped[list[int]] = mapped_column(JSON, default=list)  # its other current deals in service
+    manager_id: Mapped[int | None] = mapped_column(Integer)
+    salesperson_id: Mapped[int | None] = mapped_column(Integer)
+    yearly_revenue: Mapped[Decimal] = mapped_column(Numeric(18, 2), default=Decimal(0))
+
+
+class Invitation(Base):
+    """One respondent in one wave. `due_at` is when the machine touches it next; empty when it is final."""
+
+    __tablename__ = "invitations"
+    __table_args__ = (
+        UniqueConstraint("wave_id", "contact_id"),
+        UniqueConstraint("token"),
+        Index("ix_invitations_due", "wave_id", "due_at"),
+        Index("ix_invitations_address", "portal_id", "address"),
+        Index("ix_invitations_client", "wave_client_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    portal_id: Mapped[int] = mapped_column(ForeignKey("portals.id", ondelete="CASCADE"))
+    wave_id: Mapped[int] = mapped_column(ForeignKey("waves.id", ondelete="CASCADE"))
+    wave_client_id: Mapped[int] = mapped_column(ForeignKey("wave_clients.id", ondelete="CASCADE"))
+    contact_id: Mapped[int] = mapped_column(Integer)
+    name: Mapped[str] = mapped_column(String(400), default="")
+    address: Mapped[str] = mapped_column(String(255), default="")  # normalised e-mail
+    phone: Mapped[str] = mapped_column(String(64), default="")
+    shared: Mapped[bool] = mapped_column(default=False)  # a shared mailbox, marked (E6)
+    role: Mapped[str] = mapped_column(String(16), default="")
+    language: Mapped[str] = mapped_column(String(8), default="ru")
+    time_zone: Mapped[str] = mapped_column(String(64), default="")
+    sender_key: Mapped[str] = mapped_column(String(64), default="")
+    token: Mapped[str] = mapped_column(String(64))  # of /s/ and /u/; carries no personal data (S6)
+    revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    outcome: Mapped[str] = mapped_column(String(24), default="")  # W14; empty while open
+    outcome_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    touches: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # kind -> ISO moment it was queued
+    last_letter_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    snoozed_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    due_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+class WaveEvent(Base):
+    """The audit trail of a wave: who did what and when; the machine signs as `molva`."""
+
+    __tablename__ = "wave_events"
+    __table_args__ = (Index("ix_wave_events_wave", "wave_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    portal_id: Mapped[int] = mapped_column(ForeignKey("portals.id", ondelete="CASCADE"))
+    wave_id: Mapped[int] = mapped_column(ForeignKey("waves.id", ondelete="CASCADE"))
+    at: Mapped[datetime] = mapped_column(UTCDateTime)
+    what: Mapped[str] = mapped_column(String(64))
+    who: Mapped[str] = mapped_column(String(200), default="molva")
+    detail: Mapped[str] = mapped_column(Text, default="")

