@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import dns.exception
+import dns.resolver
 from cryptography.fernet import Fernet, MultiFernet
 from itsdangerous import BadData, URLSafeSerializer
 
@@ -134,6 +136,39 @@ class SecretDice:
         return secrets.token_urlsafe(24)
 
 
+class DnsNames:
+    """The DNS by `dnspython`: the system's resolver, or the one named in `MOLVA_DNS_SERVER`."""
+
+    def __init__(self, server: tuple[str, int] | None) -> None:
+        self._resolver = dns.resolver.Resolver(configure=server is None)
+        self._resolver.lifetime = 5.0
+        if server is not None:
+            self._resolver.nameservers, self._resolver.port = [server[0]], server[1]
+
+    def texts(self, name: str) -> list[str] | None:
+        """The TXT records of a name."""
+        found = self._ask(name, "TXT")
+        return None if found is None else [b"".join(record.strings).decode("utf-8", "replace") for record in found]
+
+    def takes_mail(self, domain: str) -> bool | None:
+        """An MX record, or an address record where there is none (RFC 5321 5.1)."""
+        for kind in ("MX", "A", "AAAA"):
+            found = self._ask(domain, kind)
+            if found is None:
+                return None
+            if found:
+                return not (kind == "MX" and all(str(record.exchange) == "." for record in found))
+        return False
+
+    def _ask(self, name: str, kind: str) -> list[Any] | None:
+        try:
+            return list(self._resolver.resolve(name, kind))
+        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+            return []
+        except dns.exception.DNSException:
+            return None
+
+
 def vault_keys(keys: tuple[str, ...]) -> MultiFernet:
     """Encryption keys for the database derived from the operator's secrets, in the same order."""
     return MultiFernet(
@@ -153,6 +188,7 @@ def reporter(report: bitrix_client.Report) -> None:
 
 
 __all__ = [
+    "DnsNames",
     "KeySigner",
     "OAuthServers",
     "PooledRest",

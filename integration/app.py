@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 import webhooks
 from integration import web
-from integration.adapters import KeySigner, OAuthServers, PooledRest, SecretDice, reporter, vault_keys
+from integration.adapters import DnsNames, KeySigner, OAuthServers, PooledRest, SecretDice, reporter, vault_keys
 from integration.bitrix.oauth import OAuthClient
 from integration.clock import OffsetClock, SystemClock
 from integration.config import Config
@@ -45,6 +45,7 @@ def build(config: Config, engine: Engine | None = None) -> Application:
         mailer=mailer(config),
         signer=KeySigner(config.secret_keys),
         dice=SecretDice(),
+        names=DnsNames(config.dns_server),
     )
     return Application(config, engine, deps)
 
@@ -71,8 +72,8 @@ def create_app(application: Application) -> Flask:
     """The web application: pages for people, addresses for machines."""
     app = Flask("integration.web", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST
-    app.config["MOLVA_SCRIPT_URL"] = application.config.script_url
-    app.config["MOLVA_METRICS_TOKEN"] = application.config.metrics_token
+    app.config["BX24_SCRIPT_URL"] = application.config.script_url
+    app.config["METRICS_TOKEN"] = application.config.metrics_token
     app.extensions["molva"] = application.deps
     web.register(app)
     webhooks.register(app)

@@ -8,6 +8,7 @@ queue. ``now`` is aware UTC; moments inside are seconds since the epoch by our c
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -20,9 +21,10 @@ SHARE = 0.97
 BATCH_SECONDS = 45.0
 BATCH_CALLS = 50
 FIRST_BATCH = 10
-_GRAIN = 5.0
-_WEIGHT = 0.2
-_FORGETTING = 0.05
+PROBE = 0.001
+_CAREFUL = 0.985
+_WEIGHT = 0.05
+_FORGETTING = 0.02
 _UNKNOWN_READ = 0.2
 _UNKNOWN_WRITE = 1.0
 _READS = (".list", ".get", ".getlist", ".fields")
@@ -30,12 +32,12 @@ _READS = (".list", ".get", ".getlist", ".fields")
 
 @dataclass(frozen=True)
 class Usage:
-    """Execution seconds of one method as last told, the moment the oldest minute leaves the window,
-    what was charged when (``entries``: seconds since the epoch, seconds charged), and a block by 429."""
+    """Execution seconds of one method as the portal told them ``at`` a moment, when the oldest minute will
+    leave its window, and a block by 429."""
 
     seconds: float = 0.0
+    at: float | None = None
     reset_at: float | None = None
-    entries: tuple[tuple[float, float], ...] = ()
     blocked_until: float | None = None
 
 
@@ -51,22 +53,9 @@ def told(usage: Usage, time: Mapping[str, Any], now: datetime, skew: float = 0.0
     if operating is None:
         return usage, duration
     grown = operating - usage.seconds
-    certain = bool(usage.entries) and usage.reset_at is not None and at < usage.reset_at
-    charged = grown if certain and 0.0 <= grown <= MINUTE else duration
-    live = tuple(entry for entry in usage.entries if entry[0] > at - WINDOW - MINUTE)
+    certain = usage.at is not None and at < _frees(usage) and 0.0 <= grown <= MINUTE
     reset = _number(time.get("operating_reset_at"))
-    return Usage(operating, reset - skew if reset else None, _merged(live, at, charged)), charged
-
-
-def _merged(
-    entries: tuple[tuple[float, float], ...], at: float, charged: float
-) -> tuple[tuple[float, float], ...]:
-    """Entries of the same five seconds are one, stamped with the end of those, so that none is taken off
-    too early: a fast portal answers hundreds of calls a minute."""
-    stamp = -(-at // _GRAIN) * _GRAIN
-    if entries and entries[-1][0] == stamp:
-        return (*entries[:-1], (stamp, entries[-1][1] + charged))
-    return (*entries, (stamp, charged))
+    return Usage(operating, at, reset - skew if reset else None), grown if certain else duration
 
 
 def blocked(usage: Usage, until: datetime | None, now: datetime, *, limit: float = LIMIT) -> Usage:
@@ -74,34 +63,36 @@ def blocked(usage: Usage, until: datetime | None, now: datetime, *, limit: float
     (bitrix24.md 5.2)."""
     earliest = now.timestamp() + 10.0
     named = until.timestamp() if until else usage.reset_at or earliest
-    return replace(usage, seconds=max(usage.seconds, limit), blocked_until=max(named, earliest))
+    full = max(usage.seconds, limit)
+    return replace(usage, seconds=full, at=now.timestamp(), blocked_until=max(named, earliest))
 
 
-def _counted(usage: Usage, at: float) -> float:
-    """What still counts at ``at``. Past the reset only what was surely charged in the minute that left, or
-    more than eleven minutes ago, is taken off; the next answer tells the rest."""
-    if usage.reset_at is not None and at < usage.reset_at:
-        return usage.seconds
-    oldest = at - WINDOW - MINUTE
-    horizon = oldest if usage.reset_at is None else max(oldest, usage.reset_at - WINDOW + MINUTE)
-    if usage.reset_at is not None and at >= usage.reset_at + WINDOW:
-        return 0.0
-    left = sum(seconds for moment, seconds in usage.entries if moment <= horizon)
-    return max(0.0, usage.seconds - left)
+def _frees(usage: Usage) -> float:
+    """When the oldest minute leaves the window, our clock; a minute after the answer when it did not say."""
+    return usage.reset_at if usage.reset_at is not None else (usage.at or 0.0) + MINUTE
 
 
 def room(usage: Usage, now: datetime, *, limit: float = LIMIT, share: float = SHARE) -> float:
-    """Execution seconds that may be spent now without nearing ``limit``; 0.0 while blocked."""
+    """Execution seconds that may be spent now without nearing ``limit``; 0.0 while blocked.
+
+    How much left the window with its oldest minute only the next answer tells, so from then on there is at
+    least room for one call, which asks (``PROBE``).
+    """
     at = now.timestamp()
-    if usage.blocked_until is not None and at < usage.blocked_until:
+    full = limit * share
+    if usage.at is None or at >= usage.at + WINDOW + MINUTE:
+        return full
+    if at < looks_at(usage, limit=limit) and (usage.blocked_until is not None or usage.seconds >= full):
         return 0.0
-    return max(0.0, limit * share - _counted(usage, at))
+    return max(full - usage.seconds, PROBE)
 
 
-def frees_at(usage: Usage) -> float | None:
-    """The moment (seconds since the epoch) worth looking again once there is no room; None when unknown."""
-    moments = [m for m in (usage.blocked_until, usage.reset_at) if m is not None]
-    return max(moments) if moments else None
+def looks_at(usage: Usage, *, limit: float = LIMIT) -> float:
+    """The moment (seconds since the epoch) from which a method without room may be tried again. Very near the
+    limit one minute more has to pass, since the oldest may have held next to nothing."""
+    if usage.blocked_until is not None:
+        return usage.blocked_until
+    return _frees(usage) + (MINUTE if usage.seconds >= limit * _CAREFUL else 0.0)
 
 
 def skew_of(time: Mapping[str, Any], now: datetime) -> float:
@@ -113,12 +104,13 @@ def skew_of(time: Mapping[str, Any], now: datetime) -> float:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one call of a method takes: a moving mean, a slowly forgotten worst, and how many calls of the
-    method one batch may hold so far (it starts small and doubles)."""
+    """What one call of a method takes: a moving mean, a slowly forgotten worst, how many calls of the method
+    one batch may hold so far (it starts small and doubles), and how many were measured."""
 
     mean: float
     worst: float
     cap: int
+    calls: int = 0
 
     @classmethod
     def unknown(cls, method: str) -> Cost:
@@ -128,26 +120,29 @@ class Cost:
         return cls(_UNKNOWN_WRITE, _UNKNOWN_WRITE, FIRST_BATCH)
 
     def of(self, calls: int) -> float:
-        """Expected seconds of ``calls`` calls, one of them as slow as the worst."""
-        return calls * self.mean + max(0.0, self.worst - self.mean) if calls else 0.0
+        """Seconds ``calls`` calls will hardly exceed: the mean of each, and the spread that is left of
+        many."""
+        return calls * self.mean + max(0.0, self.worst - self.mean) * math.sqrt(calls)
 
 
 def measured(cost: Cost, seconds: Sequence[float]) -> Cost:
-    """After one batch in which calls of the method took ``seconds`` each; filling the cap by half doubles
-    it."""
+    """After one batch in which calls of the method took ``seconds`` each; filling the cap by half doubles it.
+    The larger the batch, the more its mean weighs against the one so far."""
     if not seconds:
         return cost
-    mean, worst = cost.mean, cost.worst
+    new = len(seconds)
+    weight = max(new / (cost.calls + new), min(0.5, 1.0 - (1.0 - _WEIGHT) ** new))
+    mean = cost.mean + weight * (sum(seconds) / new - cost.mean)
+    worst = cost.worst
     for one in seconds:
-        mean += _WEIGHT * (one - mean)
         worst = max(one, worst + _FORGETTING * (one - worst))
-    grown = len(seconds) * 2 >= cost.cap
-    return Cost(mean, worst, min(BATCH_CALLS, cost.cap * 2) if grown else cost.cap)
+    cap = min(BATCH_CALLS, cost.cap * 2) if new * 2 >= cost.cap else cost.cap
+    return Cost(mean, worst, cap, min(cost.calls + new, 1000))
 
 
 def slowed(cost: Cost) -> Cost:
     """After a batch that timed out: half the cap, twice the expectation."""
-    return Cost(cost.mean * 2, max(cost.worst, cost.mean * 2), max(1, cost.cap // 2))
+    return replace(cost, mean=cost.mean * 2, worst=max(cost.worst, cost.mean * 2), cap=max(1, cost.cap // 2))
 
 
 @dataclass(frozen=True)
@@ -169,9 +164,7 @@ class Meter:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Meter:
         """The meter that ``to_json`` wrote."""
-        usage = dict(data["usage"])
-        usage["entries"] = tuple((float(at), float(s)) for at, s in usage["entries"])
-        return cls(Usage(**usage), Cost(**data["cost"]))
+        return cls(Usage(**data["usage"]), Cost(**data["cost"]))
 
 
 Meters = dict[str, Meter]
@@ -237,8 +230,8 @@ def _expected(meters: Mapping[str, Meter], counts: Mapping[str, int]) -> float:
 
 def next_look(meters: Mapping[str, Meter], methods: Sequence[str], now: datetime) -> datetime:
     """When ``choose`` took nothing: the earliest moment one of the methods may have room again."""
-    moments = [frees_at(meters[m].usage) for m in set(methods) if m in meters]
-    later = [m for m in moments if m is not None and m > now.timestamp()]
+    moments = [looks_at(meters[m].usage) for m in set(methods) if m in meters]
+    later = [m for m in moments if m > now.timestamp()]
     seconds = min(later) - now.timestamp() if later else 10.0
     return now + timedelta(seconds=min(max(seconds, 0.5), WINDOW))
 

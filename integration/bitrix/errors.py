@@ -107,6 +107,7 @@ _LOST: dict[str, LossKind] = {
 }
 _SUSPENDED = {"PAYMENT_REQUIRED", "PORTAL_DELETED"}
 _NOT_FOUND = {"NOT_FOUND", "ERROR_NOT_FOUND", "OWNER_NOT_FOUND"}
+_REFUSED = {"ACCESS_DENIED", "INVALID_CREDENTIALS", "ERROR_METHOD_NOT_FOUND", "ERROR_CORE", "100", "0"}
 _UNKNOWN_EFFECT = {"INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER"}
 # These ask for no right a user could lack, so a denial means REST as a whole (bitrix24.md 1.2).
 _FREE_METHODS = {"batch", "profile", "scope", "server.time", "method.get"}
@@ -136,6 +137,8 @@ def classify(
         return Suspended(method, code)
     if known in _NOT_FOUND:
         return NotFound(method, code, text)
+    if known in _REFUSED:
+        return Refused(method, code, text)
     return _by_status(status, code, text, body_ok, method, until, after)
 
 

@@ -48,7 +48,8 @@ def checked_origin(url: str, allow_http: bool) -> str:
 
 
 def new_session(connections: int = 8, verify: bool | str = True) -> requests.Session:
-    """A session that repeats nothing and keeps no cookies: one portal's calls come with different users' tokens."""
+    """A session that repeats nothing and keeps no cookies: one portal's calls come with different users'
+    tokens."""
     session = requests.Session()
     adapter = HTTPAdapter(pool_connections=4, pool_maxsize=connections, max_retries=0)
     session.mount("https://", adapter)

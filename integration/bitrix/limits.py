@@ -23,7 +23,7 @@ from integration.bitrix.budget import (
     Usage,
     blocked,
     choose,
-    frees_at,
+    looks_at,
     measured,
     next_look,
     observed,
@@ -35,7 +35,7 @@ from integration.bitrix.budget import (
 
 __all__ = [
     "ENTERPRISE", "LIMIT", "STANDARD", "Bucket", "Cost", "Meter", "Meters", "Rate", "Usage", "backoff",
-    "blocked", "choose", "frees_at", "level_at", "measured", "next_look", "observed", "overflown", "rate_for",
+    "blocked", "choose", "level_at", "looks_at", "measured", "next_look", "observed", "overflown", "rate_for",
     "room", "skew_of", "slowed", "spend", "told", "wait_for",
 ]  # fmt: skip
 

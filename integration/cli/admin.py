@@ -142,7 +142,7 @@ def doctor_command(as_json: bool) -> None:
 
     config = configuration()
     app = build(config, make_engine(config.database_url))
-    findings = doctor.examine(app.deps, app.engine, config.dns_server)
+    findings = doctor.examine(app.deps, app.engine)
 
     def lines(rows: list[dict[str, Any]]) -> list[str]:
         return [f"{'ok  ' if r['ok'] else 'FAIL'} {r['what']}: {r['text']}" for r in rows]

@@ -48,7 +48,7 @@ class Mailroom:
         if path.exists():
             self.taken = len(path.read_text(encoding="utf-8").splitlines())
 
-    async def handle_RCPT(  # noqa: N802 - the name is given by aiosmtpd
+    async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         if self._fault("refuse"):
@@ -56,7 +56,7 @@ class Mailroom:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(  # noqa: N802 - the name is given by aiosmtpd
+    async def handle_DATA(
         self, server: SMTP, session: Session, envelope: Envelope
     ) -> str:
         if self._fault("temporary"):

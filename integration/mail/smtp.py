@@ -64,6 +64,10 @@ class NoMailer:
         """Nothing goes."""
         return [MailLater("no_server") for _ in letters]
 
+    def check(self) -> MailError | None:
+        """There is nothing to reach."""
+        return MailLater("no_server")
+
     def close(self) -> None:
         """Nothing is open."""
 
@@ -90,6 +94,14 @@ class SmtpMailer:
                 continue
             outcomes.append(self._one(letter))
         return outcomes
+
+    def check(self) -> MailError | None:
+        """Open a connection, log in and say goodbye; what went wrong, or nothing."""
+        try:
+            self._open().quit()
+        except (OSError, smtplib.SMTPException) as error:
+            return MailLater(_code(error))
+        return None
 
     def close(self) -> None:
         """Say goodbye to the server; the next letter opens a new connection."""

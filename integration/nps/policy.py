@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field as default
-from types import MappingProxyType
 from typing import Literal
 
 from .people import Group
@@ -30,10 +29,6 @@ REFERRAL_SOURCES = (
     "client", "former_client", "partner", "employee", "rating", "event", "other", "unknown",
 )
 RECOMMENDING_SOURCES = ("client", "former_client", "partner", "employee")
-
-
-def _frozen(**values: int) -> Mapping[str, int]:
-    return MappingProxyType(dict(values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +82,7 @@ class Policy:
     closing_days: int = 7
     edit_days: int = 14
     letter_gap_days: int = 3
+    letters_per_hour: int = 0  # per sender's mailbox (W19); 0: no limit
     hours_from: int = 9
     hours_to: int = 18
     snooze_days: int = 14
@@ -107,7 +103,7 @@ class Policy:
     director_by_city: Mapping[str, int] = default(default_factory=dict)
     default_owner: int | None = None
     deadline_days: Mapping[str, int] = default(
-        default_factory=lambda: _frozen(detractor=2, passive=5, promoter=10)
+        default_factory=lambda: {"detractor": 2, "passive": 5, "promoter": 10}
     )
     silent_days: int = 10
     direct_line_days: int = 2
@@ -118,7 +114,7 @@ class Policy:
     systemic_share: int = 30
     # Numbers (N).
     account_rule: AccountRule = "worst_decision_maker"
-    role_weights: Mapping[str, int] = default(default_factory=lambda: _frozen(decides=3, daily=2, other=1))
+    role_weights: Mapping[str, int] = default(default_factory=lambda: {"decides": 3, "daily": 2, "other": 1})
     min_group: int = 5
     # Referrals (R). ``recommendation_id``: STATUS_ID of the portal's own source "by recommendation".
     referral_sources: tuple[str, ...] = REFERRAL_SOURCES

@@ -237,8 +237,8 @@ def _next_letter(
         planned = calendar.next_allowed(max([due, *_quiet(invitation, gap, zone, calendar)]), zone)
         at = calendar.next_allowed(max(planned, now), zone)
         if at >= closing:
-            skipped.append(SkipStep(invitation.id, step.name, "closing"))
-        elif step.next_day and at + gap > calendar.opening(step.next_day, zone):
+            return Wait(closing, tuple(skipped))  # a hold may be lifted before, so nothing is given up yet
+        if step.next_day and at + gap > calendar.opening(step.next_day, zone):
             skipped.append(SkipStep(invitation.id, step.name, "overtaken"))
         elif at > now:
             return Wait(at, tuple(skipped))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,12 +11,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from integration.bitrix.calls import Call, item_update
+from integration.logs import log
 from integration.nps.people import CardKey
 from integration.store.outbox import OutboxRow
 from integration.store.portals import Portal
 from integration.store.queue import put_once
 
-log = logging.getLogger(__name__)
+_log = log(__name__)
 
 MISSING = "fields_missing"  # error code of a buried write: the portal lacks a field or a list value of ours
 PLACE = "xml_id"  # key of a placeholder for a list value whose id is not known yet
@@ -78,6 +78,7 @@ def queue_fields(
     purpose: str,
     cause: Cause,
     now: datetime,
+    key: str = "",
 ) -> int | None:
     """Queue one update of our fields of one card. List values are given as `ListValue`.
 
@@ -87,13 +88,13 @@ def queue_fields(
     fields, missing = resolve(portal, card.kind, values)
     call = item_update(card.kind, card.id, fields)
     row_id = queue_call(
-        session, portal, call, lane=lane_of(card), key=f"{cause}:{card.kind}:{card.id}:{purpose}",
+        session, portal, call, lane=lane_of(card), key=key or f"{cause}:{lane_of(card)}:{purpose}",
         purpose=purpose, cause=cause, now=now,
     )  # fmt: skip
     if missing and row_id is not None:
         row = session.get_one(OutboxRow, row_id)
         row.status, row.finished_at, row.error = "buried", now, f"{MISSING}: {', '.join(missing)}"
-        log.warning("fields missing", extra={"portal": portal.id, "card": card.kind, "fields": missing})
+        _log.warning("fields.missing", portal=portal.id, card=card.kind, fields=missing)
     return row_id
 
 
@@ -142,10 +143,10 @@ def _placeholder(value: Any) -> str | None:
     return value[PLACE] if isinstance(value, dict) and set(value) == {PLACE} else None
 
 
-def list_items(portal: Portal, kind: str, code: str) -> dict[str, int]:
+def list_items(portal: Portal, kind: str, code: str) -> dict[str, str]:
     """Ids of a list field's values in this portal on this kind of card, by XML_ID."""
     found = portal.fields.get(kind, {}).get(code, {}).get("items") or {}
-    return {str(xml_id): int(item_id) for xml_id, item_id in found.items()}
+    return {str(xml_id): str(item_id) for xml_id, item_id in found.items()}
 
 
 def lane_of(card: CardKey) -> str:

@@ -124,6 +124,10 @@ class Mailer(Protocol):
         """Hand letters over, one connection for all; one outcome per letter, in order."""
         ...
 
+    def check(self) -> MailError | None:
+        """Whether the server can be reached and lets us in; what went wrong, or nothing."""
+        ...
+
     def close(self) -> None:
         """End the connection that is kept open between calls."""
         ...
@@ -135,6 +139,30 @@ class Dice(Protocol):
     def token(self) -> str:
         """A new URL-safe value of at least 128 bits."""
         ...
+
+
+class Names(Protocol):
+    """Looks up names in the DNS, for the checks of senders' domains (product.md W4)."""
+
+    def texts(self, name: str) -> list[str] | None:
+        """The TXT records of a name, empty when there are none; nothing when the DNS did not answer."""
+        ...
+
+    def takes_mail(self, domain: str) -> bool | None:
+        """Whether a domain has somewhere to deliver mail to; nothing when the DNS did not answer."""
+        ...
+
+
+class NoNames:
+    """No DNS: every question stays open."""
+
+    def texts(self, name: str) -> list[str] | None:
+        """Unknown."""
+        return None
+
+    def takes_mail(self, domain: str) -> bool | None:
+        """Unknown."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,3 +202,4 @@ class Deps:
     mailer: Mailer
     signer: Signer
     dice: Dice
+    names: Names = field(default_factory=NoNames)

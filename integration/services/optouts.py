@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from integration import i18n
 from integration.bitrix.calls import item_update
 from integration.nps.addresses import email_key, phone_key
-from integration.services import survey_guard
+from integration.services import policies, survey_guard
 from integration.services.deps import Deps
 from integration.services.survey_guard import Purpose
 from integration.services.survey_pages import status_of
@@ -109,7 +109,8 @@ def snooze(
             return SnoozeResult("closed")
         if confirm := _unproven(deps, session, found, "snooze", proof, sure, user_agent, now):
             return SnoozeResult("needs_confirmation", confirm=confirm)
-        until = now + timedelta(days=found.policy.snooze_days)
+        rules = policies.load_version(session, found.portal.id, found.wave.policy_version)
+        until = now + timedelta(days=rules.snooze_days)
         found.invitation.snoozed_until = until
         found.invitation.due_at = until
         answers.cancel_letters(session, found.portal.id, now, invitation_id=found.invitation.id)

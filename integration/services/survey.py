@@ -6,13 +6,13 @@ and the follow-up are committed together or not at all (product.md B4).
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from integration.logs import log
 from integration.nps.people import Channel
 from integration.nps.questionnaire import Answers, Problems, Wording, read
 from integration.services import survey_effects, survey_guard
@@ -27,7 +27,7 @@ from integration.store.responses import Response, ResponseRevision
 
 __all__ = ["answer", "correct", "page", "prove"]
 
-log = logging.getLogger(__name__)
+_log = log(__name__)
 
 WORDING = 1  # version of the question on the page, raised with every change of its text (product.md W13)
 MOST_REVISIONS = 100  # a machine that keeps posting fills no table
@@ -85,7 +85,7 @@ def answer(
             return AnswerResult("counted", shown)
         if verdict.proven:
             return _count(deps, session, found, response, given, channel, now)
-        log.info("answer held", extra={"reason": verdict.reason, "remote": remote, "portal": found.portal.id})
+        _log.info("answer.held", reason=verdict.reason, remote=remote, portal=found.portal.id)
         return _hold(deps, session, found, response, given, verdict.reason, channel, shown, now)
 
 
@@ -110,8 +110,8 @@ def correct(
             return False
         session.refresh(response)
         if not _stands_already(response, given):
-            _store(session, found, response, given, now, author=author, reason=reason.strip())
-            survey_effects.after_count(deps, session, found, response, now)
+            before = _store(session, found, response, given, now, author=author, reason=reason.strip())
+            survey_effects.after_count(deps, session, found, response, before, now)
         return True
 
 
@@ -136,8 +136,8 @@ def _count(
     """A person answered: the answer, the outcome, the cards and the follow-up in this transaction."""
     if response is None:
         response = _new(session, found, given, channel, now)
-    _store(session, found, response, given, now, author="client", reason="")
-    survey_effects.after_count(deps, session, found, response, now)
+    before = _store(session, found, response, given, now, author="client", reason="")
+    survey_effects.after_count(deps, session, found, response, before, now)
     return AnswerResult("counted", view(deps, session, found, response, now))
 
 
@@ -162,8 +162,12 @@ def _new(session: Session, found: Asked, given: Answers, channel: Channel, now: 
 
 def _store(
     session: Session, found: Asked, response: Response, given: Answers, now: datetime, *, author: str, reason: str
-) -> None:
-    """Make this the counted answer. `answered_at` stays the moment of the first counted one."""
+) -> int | None:
+    """Make this the counted answer; the score it had as a counted one, if it was.
+
+    `answered_at` stays the moment of the first counted one.
+    """
+    before = response.score if response.status == "counted" else None
     if response.status != "counted":
         response.answered_at = now
     response.status, response.held_reason = "counted", ""
@@ -172,7 +176,10 @@ def _store(
     if found.invitation.outcome != "answered":
         found.invitation.outcome, found.invitation.outcome_at = "answered", now
     found.invitation.due_at = None
+    if found.wave.stage == "closing":
+        found.wave.step_due_at = now  # the last outcome may be this one (product.md W14)
     answers.cancel_letters(session, found.portal.id, now, invitation_id=found.invitation.id)
+    return before
 
 
 def _hold(

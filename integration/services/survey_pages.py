@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from integration import i18n
 from integration.nps.scoring import group
-from integration.services import survey_guard
+from integration.services import policies, survey_guard
 from integration.services.deps import Deps
 from integration.services.survey_types import PageStatus, SurveyPage
 from integration.store import answers, responses
@@ -33,7 +33,7 @@ def view(deps: Deps, session: Session, found: Asked, response: Response | None, 
     """The page of an invitation inside a transaction that has read it."""
     status = status_of(session, found, response, now)
     shown = response if response is not None and response.status == "counted" else None
-    until = edit_until(found, shown)
+    until = edit_until(session, found, shown)
     can_edit = status == "answered" and until is not None and now <= until
     takes_answers = status == "open" or can_edit
     return SurveyPage(
@@ -62,23 +62,28 @@ def status_of(session: Session, found: Asked, response: Response | None, now: da
         return "answered"
     if answers.opt_out_of(session, found.portal.id, invitation.address) or invitation.outcome == "opted_out":
         return "opted_out"
-    ended = expires_at(found)
+    ended = expires_at(session, found)
     if found.wave.stage == "cancelled" or (ended is not None and now > ended):
         return "expired"
     return "open"
 
 
-def expires_at(found: Asked) -> datetime | None:
+def edit_time(session: Session, found: Asked) -> timedelta:
+    """`edit_days` of the rules the wave was frozen with."""
+    return timedelta(days=policies.load_version(session, found.portal.id, found.wave.policy_version).edit_days)
+
+
+def expires_at(session: Session, found: Asked) -> datetime | None:
     """When the link ends: `edit_days` after the wave was closed (product.md S6); not known before that."""
     closed = found.wave.closed_at
-    return closed + timedelta(days=found.policy.edit_days) if closed else None
+    return closed + edit_time(session, found) if closed else None
 
 
-def edit_until(found: Asked, response: Response | None) -> datetime | None:
+def edit_until(session: Session, found: Asked, response: Response | None) -> datetime | None:
     """Until when the client may change a counted answer (product.md S3), and no longer than the link lives."""
     if response is None:
         return None
-    until = response.answered_at + timedelta(days=found.policy.edit_days)
-    ended = expires_at(found)
+    until = response.answered_at + edit_time(session, found)
+    ended = expires_at(session, found)
     return min(until, ended) if ended else until
 

@@ -10,24 +10,20 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from integration.nps.policy import Policy
-from integration.nps.policy_json import from_json
 from integration.store.clients import Company, Deal, OptOut
 from integration.store.letters import LetterRow
-from integration.store.policies import PolicyRow
-from integration.store.portals import Portal, Stage, Staff
+from integration.store.portals import Portal, Staff, Stage
 from integration.store.waves import Invitation, Wave, WaveClient
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One invitation with everything it hangs on. `policy` is the version its wave was frozen with."""
+    """One invitation with everything it hangs on."""
 
     portal: Portal
     wave: Wave
     client: WaveClient
     invitation: Invitation
-    policy: Policy
 
 
 def asked_by_token(session: Session, token: str, *, lock: bool = False) -> Asked | None:
@@ -60,7 +56,7 @@ def asked(
     portal = session.get(Portal, portal_id)
     if client is None or invitation is None or wave is None or portal is None:
         return None
-    return Asked(portal, wave, client, invitation, policy_version(session, portal_id, wave.policy_version))
+    return Asked(portal, wave, client, invitation)
 
 
 def _one(session: Session, row: Any, portal_id: int, row_id: int | None, lock: bool) -> Any:
@@ -68,20 +64,6 @@ def _one(session: Session, row: Any, portal_id: int, row_id: int | None, lock: b
     if lock:
         statement = statement.with_for_update().execution_options(populate_existing=True)
     return session.scalars(statement).one_or_none() if row_id is not None else None
-
-
-def policy_version(session: Session, portal_id: int, version: int) -> Policy:
-    """The rules of one version; the newest if that version is gone, the defaults if there is none."""
-    statement = select(PolicyRow).where(PolicyRow.portal_id == portal_id)
-    chosen = session.scalars(statement.where(PolicyRow.version == version)).one_or_none()
-    if chosen is None:
-        chosen = session.scalars(statement.order_by(PolicyRow.version.desc()).limit(1)).one_or_none()
-    return from_json(chosen.body)[0] if chosen else Policy()
-
-
-def newest_policy(session: Session, portal_id: int) -> Policy:
-    """The rules as they stand now."""
-    return policy_version(session, portal_id, -1)
 
 
 def agency_name(session: Session, portal: Portal) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, Integer, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import JSON, ForeignKey, Index, Integer, String, UniqueConstraint, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from integration.store.base import Base, UTCDateTime
+from integration.store.outbox import OutboxRow
 
 
 class FollowUp(Base):
@@ -38,3 +39,87 @@ class FollowUp(Base):
     facts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     opened_at: Mapped[datetime] = mapped_column(UTCDateTime)
     closed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+def by_key(session: Session, portal_id: int, key: str) -> FollowUp | None:
+    """A follow-up by what it is about."""
+    return session.scalars(
+        select(FollowUp).where(FollowUp.portal_id == portal_id, FollowUp.key == key)
+    ).one_or_none()
+
+
+def by_id(session: Session, portal_id: int, followup_id: int) -> FollowUp | None:
+    """A follow-up by its id."""
+    return session.scalars(
+        select(FollowUp).where(FollowUp.portal_id == portal_id, FollowUp.id == followup_id)
+    ).one_or_none()
+
+
+def by_task(session: Session, portal_id: int, task_id: int) -> FollowUp | None:
+    """The follow-up a task of the portal belongs to; the portal tells of every task it has."""
+    return session.scalars(
+        select(FollowUp).where(FollowUp.portal_id == portal_id, FollowUp.task_id == task_id)
+    ).one_or_none()
+
+
+def open_of_response(session: Session, portal_id: int, response_id: int) -> list[FollowUp]:
+    """What follows from an answer and is not over, oldest first."""
+    return list(
+        session.scalars(
+            select(FollowUp)
+            .where(
+                FollowUp.portal_id == portal_id,
+                FollowUp.response_id == response_id,
+                FollowUp.status.in_(("open", "task_done")),
+            )
+            .order_by(FollowUp.id)
+        )
+    )
+
+
+def waiting_comments(session: Session, portal_id: int, response_id: int) -> list[OutboxRow]:
+    """Timeline comments of an answer that have not left yet, locked until the end of the transaction."""
+    return list(
+        session.scalars(
+            select(OutboxRow)
+            .where(
+                OutboxRow.portal_id == portal_id,
+                OutboxRow.cause_kind == "response",
+                OutboxRow.cause_id == response_id,
+                OutboxRow.purpose == "comment",
+                OutboxRow.status == "waiting",
+                OutboxRow.attempts == 0,
+            )
+            .with_for_update(skip_locked=True)
+            .execution_options(populate_existing=True)
+        )
+    )
+
+
+def drop_task_call(session: Session, portal_id: int, followup_id: int, now: datetime) -> None:
+    """Take the task's call back if it has never been tried."""
+    session.execute(
+        update(OutboxRow)
+        .where(*_task_call(portal_id, followup_id), OutboxRow.status == "waiting", OutboxRow.attempts == 0)
+        .values(status="superseded", finished_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def revive_task_call(session: Session, portal_id: int, followup_id: int, now: datetime) -> None:
+    """Let a task's call that was taken back go after all."""
+    session.execute(
+        update(OutboxRow)
+        .where(*_task_call(portal_id, followup_id), OutboxRow.status == "superseded")
+        .values(status="waiting", finished_at=None, due_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _task_call(portal_id: int, followup_id: int) -> tuple[Any, ...]:
+    return (
+        OutboxRow.portal_id == portal_id,
+        OutboxRow.cause_kind == "followup",
+        OutboxRow.cause_id == followup_id,
+        OutboxRow.purpose == "task",
+    )

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any, cast
 
-from sqlalchemy import JSON, ForeignKey, Index, Integer, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import (
+    JSON,
+    CursorResult,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from integration.store.base import Base, UTCDateTime
 from integration.store.queue import Claimable
@@ -47,3 +60,81 @@ class LetterRow(Claimable, Base):
     sent_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     planned_for: Mapped[datetime | None] = mapped_column(UTCDateTime)  # later than due: it went late
     expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # useless afterwards: cancelled, not sent
+
+
+def settle_unknown(session: Session, now: datetime) -> int:
+    """Set letters aside whose worker died during the hand-over: they may have gone. How many there were."""
+    statement = (
+        update(LetterRow)
+        .where(LetterRow.status == "working", LetterRow.lease_until < now, LetterRow.handed_at.is_not(None))
+        .values(status="unknown", finished_at=now, lease_until=None, error="interrupted")
+        .execution_options(synchronize_session=False)
+    )
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount
+
+
+def hand_over(session: Session, row: LetterRow, now: datetime, lease: timedelta) -> bool:
+    """Note that a claimed letter is being handed over now. False: the lease was lost, hands off."""
+    statement = (
+        update(LetterRow)
+        .where(
+            LetterRow.id == row.id,
+            LetterRow.status == "working",
+            LetterRow.owner == row.owner,
+            LetterRow.attempts == row.attempts,
+            LetterRow.handed_at.is_(None),
+        )
+        .values(handed_at=now, lease_until=now + lease)
+        .execution_options(synchronize_session=False)
+    )
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount == 1
+
+
+def last_handed(
+    session: Session, portal_id: int, address: str, kinds: Collection[str], since: datetime
+) -> datetime | None:
+    """When the last letter of these kinds went, or may have gone, to an address; nothing before `since`."""
+    statement = select(func.max(LetterRow.handed_at)).where(
+        LetterRow.portal_id == portal_id,
+        LetterRow.lane == lane_of(address),
+        LetterRow.kind.in_(kinds),
+        LetterRow.status.in_(("done", "unknown")),
+        LetterRow.handed_at > since,
+    )
+    return session.execute(statement).scalar_one_or_none()
+
+
+def handed_since(session: Session, portal_id: int, sender_address: str, since: datetime) -> int:
+    """How many letters a mailbox has sent since a moment (product.md W19)."""
+    statement = select(func.count()).where(
+        LetterRow.portal_id == portal_id,
+        LetterRow.sender_address == sender_address,
+        LetterRow.handed_at > since,
+    )
+    return session.execute(statement).scalar_one()
+
+
+def threads(session: Session, portal_id: int, invitation_ids: Collection[int]) -> dict[int, list[str]]:
+    """Message ids of the letters of these invitations that were not taken back, oldest first."""
+    statement = (
+        select(LetterRow.invitation_id, LetterRow.message_id)
+        .where(LetterRow.portal_id == portal_id, LetterRow.invitation_id.in_(invitation_ids))
+        .where(LetterRow.status.not_in(("cancelled", "buried")))
+        .order_by(LetterRow.id)
+    )
+    found: dict[int, list[str]] = {}
+    for invitation, message in session.execute(statement).tuples():
+        if invitation is not None:
+            found.setdefault(invitation, []).append(message)
+    return found
+
+
+def letter(session: Session, portal_id: int, letter_id: int) -> LetterRow | None:
+    """One letter of a portal."""
+    statement = select(LetterRow).where(LetterRow.portal_id == portal_id, LetterRow.id == letter_id)
+    return session.scalars(statement).one_or_none()
+
+
+def lane_of(address: str) -> str:
+    """The lane of an address: a person's letters go one after the other."""
+    return address.strip().lower()[:120]

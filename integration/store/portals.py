@@ -168,6 +168,12 @@ def registered(session: Session, client_id: str) -> Portal | None:
     return session.scalars(statement).first()
 
 
+def has_domain(session: Session, domain: str) -> bool:
+    """Whether a portal with this address was ever proven to be ours."""
+    statement = select(Portal.id).where(Portal.domain == domain, Portal.status != "new").limit(1)
+    return session.scalar(statement) is not None
+
+
 def everyone(session: Session) -> Sequence[Portal]:
     """All portals by id."""
     return session.scalars(select(Portal).order_by(Portal.id)).all()

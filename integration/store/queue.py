@@ -43,7 +43,7 @@ class Claimable:
     id: Mapped[int] = mapped_column(primary_key=True)
 
     @declared_attr
-    def portal_id(cls) -> Mapped[int]:  # noqa: N805
+    def portal_id(cls) -> Mapped[int]:
         """The portal the row belongs to; it goes when the portal goes."""
         return mapped_column(ForeignKey("portals.id", ondelete="CASCADE"))
 
@@ -249,7 +249,7 @@ def insert_for(session: Session) -> Any:
 
 def depth(session: Session, row: type[R]) -> dict[str, int]:
     """How many rows there are by status, over all portals."""
-    return {status: n for status, n in session.execute(select(row.status, func.count()).group_by(row.status))}
+    return dict(session.execute(select(row.status, func.count()).group_by(row.status)))
 
 
 def backoff(attempts: int, row_id: int, cap: timedelta = timedelta(hours=1)) -> timedelta:

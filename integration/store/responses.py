@@ -96,25 +96,25 @@ def counted_of_client(session: Session, portal_id: int, wave_client_id: int) -> 
 
 
 def earlier_of_client(
-    session: Session, portal_id: int, client_kind: str, client_id: int, before: datetime, limit: int = 3
-) -> list[tuple[str, Response]]:
-    """Counted answers of a client in earlier waves, newest first, with the wave's name (product.md F2)."""
+    session: Session, portal_id: int, client_kind: str, client_id: int, wave_id: int | None, limit: int = 5
+) -> list[tuple[str, int]]:
+    """Wave names and scores of a client's counted answers in other waves, newest first (product.md F2)."""
     statement = (
-        select(Wave.name, Response)
+        select(Wave.name, Response.score)
         .join(Invitation, Invitation.id == Response.invitation_id)
         .join(WaveClient, WaveClient.id == Invitation.wave_client_id)
         .join(Wave, Wave.id == Response.wave_id)
         .where(
             Response.portal_id == portal_id,
             Response.status == "counted",
-            Response.answered_at < before,
+            Response.wave_id != (wave_id or 0),
             WaveClient.client_kind == client_kind,
             WaveClient.client_id == client_id,
         )
         .order_by(Response.answered_at.desc(), Response.id.desc())
         .limit(limit)
     )
-    return [(name, response) for name, response in session.execute(statement)]
+    return [(name, score) for name, score in session.execute(statement)]
 
 
 def revisions_of(session: Session, portal_id: int, response_id: int) -> list[ResponseRevision]:

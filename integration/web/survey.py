@@ -63,6 +63,8 @@ ENDED = {
         ),
     ),
 }
+VIAS = ("link", "messenger")  # an address given out by people instead of a letter (W17)
+SHORT_NAME = 40  # characters; a longer name stands in the page's head only
 STATUS = {"expired": 410, "revoked": 410, "unknown": 404}
 PROBLEMS = {
     "score": mark("Please choose a number from 0 to 10."),
@@ -164,7 +166,7 @@ def _question(
 ) -> Response:  # fmt: skip
     return show(
         "survey/question.html", status, **_common(token, found), chosen=chosen, comment=comment, proof="",
-        problems=problems or {}, about=_about(found),
+        problems=problems or {},
     )  # fmt: skip
 
 
@@ -177,7 +179,7 @@ def _thanks(
     return show(
         "survey/thanks.html", status, **_common(token, found), chosen=chosen,
         thanks={"heading": say(heading), "words": say(words)}, problems=problems or {},
-        comment=found.comment if comment is None else comment, opened=chosen != found.score or bool(comment),
+        comment=found.comment if comment is None else comment, opened=bool(chosen != found.score or comment or problems or not found.comment),
         edit_until=i18n.day(language(), until.astimezone(ZoneInfo("UTC")).date()) if until else "",
     )  # fmt: skip
 
@@ -215,6 +217,8 @@ def _common(token: str, found: SurveyPage) -> dict[str, Any]:
     return {
         "page": found,
         "question": _wording(found),
+        "about": _about(found),
+        "via": request.values.get("via") if request.values.get("via") in VIAS else "",
         "address": lambda other: url_for("survey.page", token=token, lang=other, score=request.args.get("score")),
         "answer_url": url_for("survey.answer", token=token),
         "prove_url": url_for("survey.prove", token=token),
@@ -225,7 +229,7 @@ def _common(token: str, found: SurveyPage) -> dict[str, Any]:
 
 
 def _wording(found: SurveyPage) -> str:
-    if found.agency:
+    if found.agency and len(found.agency) <= SHORT_NAME:
         return say("How likely are you to recommend {agency} to a friend or colleague?", agency=found.agency)
     return say("How likely are you to recommend us to a friend or colleague?")
 
@@ -248,7 +252,7 @@ def _score(text: str | None, default: int | None) -> int | None:
 
 
 def _channel(via: str) -> Channel:
-    return cast(Channel, via) if via in ("link", "messenger") else "email"
+    return cast(Channel, via) if via in VIAS else "email"
 
 
 def _agent() -> str:

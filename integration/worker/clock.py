@@ -53,7 +53,7 @@ def _heartbeat(deps: Deps) -> bool:
 
 def run_round(deps: Deps) -> bool:
     """Run every tick one time; True if any found work. Errors are raised: for tests and `--once`."""
-    return any([tick.work(deps) for tick in table()])
+    return any(tick.work(deps) for tick in table())
 
 
 def run_once(deps: Deps, limit: int = 10_000) -> int:

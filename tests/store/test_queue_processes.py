@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import time
 from datetime import UTC, datetime, timedelta
@@ -65,4 +66,4 @@ def test_each_job_is_done_once_and_in_the_order_of_its_lane(engine, sessions) ->
     assert len({row.cursor["by"] for row in rows}) > 1, "the work was shared"
     for lane in range(LANES):
         spans = [(row.cursor["start"], row.cursor["end"]) for row in rows if row.lane == f"lane-{lane}"]
-        assert all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False))
+        assert all(before[1] <= after[0] for before, after in itertools.pairwise(spans))

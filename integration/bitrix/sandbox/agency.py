@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,7 +73,7 @@ def stage_rows(category_id: int, work: list[tuple[str, str]] | None = None) -> l
     work = work or [("NEW", "New"), ("PREPARATION", "Preparation"), ("EXECUTING", "In work")]
     entity = "DEAL_STAGE" if category_id == 0 else f"DEAL_STAGE_{category_id}"
     prefix = "" if category_id == 0 else f"C{category_id}:"
-    plan = [(code, name, None) for code, name in work]
+    plan: list[tuple[str, str, str | None]] = [(code, name, None) for code, name in work]
     plan += [("WON", "Won", "S"), ("LOSE", "Lost", "F"), ("APOLOGY", "Analysis of failure", "F")]
     return [
         {
@@ -92,20 +91,25 @@ def stage_rows(category_id: int, work: list[tuple[str, str]] | None = None) -> l
 
 def default_statuses() -> list[Json]:
     """Stages of the common pipeline, lead statuses and sources of a fresh portal."""
-    leads = (("NEW", "Unsorted", None), ("IN_PROCESS", "In work", None))
-    leads += (("CONVERTED", "Good lead", "S"), ("JUNK", "Junk lead", "F"))
+    leads: list[tuple[str, str, str | None]] = [("NEW", "Unsorted", None), ("IN_PROCESS", "In work", None)]
+    leads += [("CONVERTED", "Good lead", "S"), ("JUNK", "Junk lead", "F")]
     rows = stage_rows(0)
     rows += [
-        {"ENTITY_ID": "STATUS", "STATUS_ID": code, "NAME": name, "SORT": str(10 * n), "SEMANTICS": mark, "SYSTEM": "Y"}
+        _row("STATUS", code, name, 10 * n, mark, "Y")
         for n, (code, name, mark) in enumerate(leads, 1)
     ]
-    sources = (("CALL", "Call"), ("EMAIL", "E-mail"), ("WEB", "Website"), ("ADVERTISING", "Advertising"))
-    sources += (("PARTNER", "Existing client"), ("RECOMMENDATION", "By recommendation"), ("OTHER", "Other"))
+    sources = [("CALL", "Call"), ("EMAIL", "E-mail"), ("WEB", "Website"), ("ADVERTISING", "Advertising")]
+    sources += [("PARTNER", "Existing client"), ("RECOMMENDATION", "By recommendation"), ("OTHER", "Other")]
     rows += [
-        {"ENTITY_ID": "SOURCE", "STATUS_ID": code, "NAME": name, "SORT": str(10 * n), "SEMANTICS": None, "SYSTEM": "N"}
+        _row("SOURCE", code, name, 10 * n, None, "N")
         for n, (code, name) in enumerate(sources, 1)
     ]
     return rows
+
+
+def _row(entity: str, code: str, name: str, sort: int, semantics: str | None, system: str) -> Json:
+    row: Json = {"ENTITY_ID": entity, "STATUS_ID": code, "NAME": name, "SORT": str(sort)}
+    return row | {"SEMANTICS": semantics, "SYSTEM": system}
 
 
 def default_calendar() -> Json:
@@ -218,14 +222,13 @@ def bulk_deals(count: int, companies: int, won_share: float = 0.5, start_id: int
     agency = Agency()
     agency.companies = [{"id": n, "title": f"Company {n}"} for n in range(1, companies + 1)]
     agency.contacts = [_bulk_contact(n) for n in range(1, companies + 1)]
-    won_before: Callable[[int], int] = lambda n: int(n * won_share)  # noqa: E731
     agency.deals = [
         {
             "id": start_id + n,
             "title": f"Deal {start_id + n}",
             "companyId": n % companies + 1,
             "contactIds": [n % companies + 1],
-            "stageId": "WON" if won_before(n + 1) > won_before(n) else "EXECUTING",
+            "stageId": "WON" if int((n + 1) * won_share) > int(n * won_share) else "EXECUTING",
             "opportunity": 1000.0 + n % 977,
             "createdTime": f"20{20 + n % 6}-0{1 + n % 9}-1{n % 10}T10:00:00+03:00",
         }

@@ -13,8 +13,10 @@ from .state import State
 from .values import is_empty, read, to_bool, to_int
 
 TYPES = frozenset(
-    "string integer double boolean date datetime money url address enumeration file employee crm_status"
-    " iblock_section iblock_element crm".split()
+    {
+        "string", "integer", "double", "boolean", "date", "datetime", "money", "url", "address", "enumeration",
+        "file", "employee", "crm_status", "iblock_section", "iblock_element", "crm",
+    }
 )
 LABELS = ("EDIT_FORM_LABEL", "LIST_COLUMN_LABEL", "LIST_FILTER_LABEL", "ERROR_MESSAGE", "HELP_MESSAGE")
 _NAME = re.compile(r"[A-Z0-9_]+")

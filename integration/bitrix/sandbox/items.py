@@ -139,7 +139,7 @@ def _write_links(state: State, kind: Kind, row: Json, given: Json) -> None:
     if kind.id == CONTACT:
         row.pop("companyId", None)
         if "companyIds" in given or "companyId" in given:
-            companies = given.get("companyIds", row.get("companyIds") or [])
+            companies: list[int] = given.get("companyIds", row.get("companyIds")) or []
             first = given.get("companyId")
             row["companyIds"] = [first, *(c for c in companies if c != first)] if first else companies
     if "fm" in given:

@@ -39,7 +39,7 @@ def add_status(state: State, fields: Json) -> int:
     """One dictionary row; gives its id."""
     row_id = state.statuses.next_id()
     semantics = fields.get("SEMANTICS") or None
-    row = {
+    row: Json = {
         "ID": row_id,
         "ENTITY_ID": str(fields["ENTITY_ID"]),
         "STATUS_ID": str(fields["STATUS_ID"]),
@@ -151,7 +151,7 @@ def _load_addresses(state: State, agency: Agency) -> None:
 
 def add_address(state: State, row: Json) -> None:
     """One address; a requisite's address is anchored to the client above it (bitrix24.md 7.11)."""
-    kept: dict[str, Any] = {key: value for key, value in row.items()}
+    kept: dict[str, Any] = dict(row)
     for name in ("TYPE_ID", "ENTITY_TYPE_ID", "ENTITY_ID", "ANCHOR_TYPE_ID", "ANCHOR_ID"):
         kept[name] = to_int(row.get(name))
     if kept["ENTITY_TYPE_ID"] == 8 and not kept["ANCHOR_ID"]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any
 
 from . import methods  # noqa: F401  (fills the table of methods)
 from .agency import Json
@@ -146,7 +145,7 @@ def call(ctx: Context, name: str, params: Json, work: Work) -> tuple[Answer, flo
     if not ctx.trusted:
         portal.journal.command(name)
     found = METHODS.get(name)
-    if found is None or found.control_only and not ctx.trusted or name in settings.missing_methods:
+    if found is None or (found.control_only and not ctx.trusted) or name in settings.missing_methods:
         raise RestError("ERROR_METHOD_NOT_FOUND", "Method not found!", 404)
     if not ctx.trusted and portal.budget.blocked(ctx.caller, name, settings.operating):
         raise RestError("OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.", 429)

@@ -161,7 +161,7 @@ def _referrals(year: Year) -> None:
             referral,
             f"@{name} was recommended ({source})",
         )
-        keep = {f"{name}_deal": "deal", f"{name}_company": "company", f"{name}_contact": "contact"}
+        keep = {f"{name}_deal": "dealId", f"{name}_company": "companyId", f"{name}_contact": "contactIds.0"}
         year.act(
             at(converted), seller, "ui.lead.convert", {"id": f"@{name}"}, f"@{name} becomes a client", **keep
         )

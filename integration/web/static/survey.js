@@ -45,8 +45,9 @@
     var chosen = form.querySelector("input[type=radio]");
     if (chosen && !form.querySelector("input[type=radio]:checked")) {
       event.preventDefault();
+      document.getElementById("score-problem").textContent = form.dataset.missing;
+      form.querySelector(".scale").classList.add("wrong");
       chosen.focus();
-      form.reportValidity();
       return;
     }
     if (sent) { event.preventDefault(); return; }

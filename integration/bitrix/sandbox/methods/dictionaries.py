@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..agency import DEAL, LEAD, Json
 from ..errors import RestError, empty_code, not_found
 from ..forms import as_map
@@ -27,7 +25,8 @@ _ADDRESS = {"TYPE_ID": "integer", "ENTITY_TYPE_ID": "integer", "ENTITY_ID": "int
             "ADDRESS_1": "string", "ADDRESS_2": "string", "COUNTRY_CODE": "string", "LOC_ADDR_ID": "integer",
             "ANCHOR_TYPE_ID": "integer", "ANCHOR_ID": "integer"}
 _PLAIN_STATUSES = frozenset(
-    "STATUS SOURCE DEAL_TYPE CONTACT_TYPE COMPANY_TYPE INDUSTRY EMPLOYEES HONORIFIC CALL_LIST EVENT_TYPE".split()
+    ["STATUS", "SOURCE", "DEAL_TYPE", "CONTACT_TYPE", "COMPANY_TYPE", "INDUSTRY",
+     "EMPLOYEES", "HONORIFIC", "CALL_LIST", "EVENT_TYPE"]
 )
 
 

@@ -46,7 +46,7 @@ def comment_add(ctx: Context, params: Json) -> int:
     if not text.strip() and not fields.get("FILES"):
         raise invalid_arg("Empty comment message")
     table = ctx.state.comments
-    row = {
+    row: Json = {
         "ID": table.next_id(),
         "ENTITY_ID": to_int(fields["ENTITY_ID"]),
         "ENTITY_TYPE": str(fields["ENTITY_TYPE"]).lower(),
@@ -130,7 +130,7 @@ def log_message_add(ctx: Context, params: Json) -> Json:
         raise RestError("OWNER_NOT_FOUND", "Owner was not found")
     find(ctx.state, kind, fields["entityId"], ctx.user_id)
     table = ctx.state.log_messages
-    row = {
+    row: Json = {
         "id": table.next_id(),
         "entityTypeId": kind.id,
         "entityId": to_int(fields["entityId"]),

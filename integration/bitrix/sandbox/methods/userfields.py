@@ -7,7 +7,7 @@ from typing import Any
 from ..agency import Json
 from ..errors import RestError, empty_code
 from ..fields import LABELS, add_field, drop_values, update_field
-from ..filters import parse, compiled
+from ..filters import compiled, parse
 from ..forms import as_map
 from ..lists import parse_order
 from ..portal import Answer, Context, method

@@ -48,7 +48,8 @@ def to_day(value: Any) -> date | None:
 
 
 def to_moment(value: Any) -> datetime | None:
-    """A moment with its offset, as aware UTC; None without an offset, since the portal's zone is not known here."""
+    """A moment with its offset, as aware UTC; None without an offset, since the portal's zone is not known
+    here."""
     try:
         moment = datetime.fromisoformat(value.strip()) if isinstance(value, str) else None
         return moment.astimezone(UTC) if moment is not None and moment.tzinfo is not None else None
@@ -63,7 +64,9 @@ def to_flag(value: Any) -> bool | None:
 
 def to_ids(value: Any) -> tuple[int, ...]:
     """Ids in their order without repeats; single values, maps and empty forms too."""
-    many = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else [value]
+    many = (
+        value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else [value]
+    )
     return tuple(dict.fromkeys(number for one in many if (number := to_id(one)) is not None))
 
 

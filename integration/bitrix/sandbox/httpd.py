@@ -1,0 +1,136 @@
+"""A small threaded HTTP/1.1 server for WSGI applications, on the standard library.
+
+Werkzeug's own server closes every connection after one answer; a portal keeps them open, and a client's
+connection pool is part of what is tested. It can also cut a connection instead of answering.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import sys
+from collections.abc import Callable, Iterable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from typing import Any, cast
+from urllib.parse import unquote
+
+#: An application sets this header to have the connection cut without an answer.
+CUT_HEADER = "X-Sandbox-Cut"
+
+_Headers = list[tuple[str, str]]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    timeout = 75
+
+    def serve(self) -> None:
+        """One request: the whole body is read, the whole answer is sent at once."""
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length) if length else b""
+        status, headers, content = _run(cast("Server", self.server).application, self._environ(body))
+        if any(name == CUT_HEADER for name, _ in headers):
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        code, _, reason = status.partition(" ")
+        self.send_response(int(code), reason)
+        for name, value in headers:
+            if name.lower() != "content-length":
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+        self.wfile.flush()
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_OPTIONS = serve
+
+    def _environ(self, body: bytes) -> dict[str, Any]:
+        path, _, query = self.path.partition("?")
+        server = cast("Server", self.server)
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": self.command,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": unquote(path, "latin-1"),
+            "QUERY_STRING": query,
+            "SERVER_NAME": server.server_name,
+            "SERVER_PORT": str(server.port),
+            "SERVER_PROTOCOL": self.request_version,
+            "REMOTE_ADDR": self.client_address[0],
+            "CONTENT_LENGTH": str(len(body)),
+            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": "https" if isinstance(self.connection, ssl.SSLSocket) else "http",
+            "wsgi.input": BytesIO(body),
+            "wsgi.errors": sys.stderr,
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": False,
+            "wsgi.run_once": False,
+        }
+        for name, value in self.headers.items():
+            environ.setdefault("HTTP_" + name.upper().replace("-", "_"), value)
+        return environ
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing: the journal keeps what is worth knowing."""
+
+
+def _run(application: Callable[..., Iterable[bytes]], environ: dict[str, Any]) -> tuple[str, _Headers, bytes]:
+    started: list[Any] = []
+
+    def start_response(status: str, headers: _Headers, exc_info: Any = None) -> Callable[[bytes], object]:
+        started[:] = [status, headers]
+        return lambda data: None
+
+    chunks = application(environ, start_response)
+    try:
+        content = b"".join(chunks)
+    finally:
+        close = getattr(chunks, "close", None)
+        if close:
+            close()
+    return started[0], started[1], content
+
+
+class Server(ThreadingHTTPServer):
+    """Serves one application; ``tls`` wraps every connection."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 256
+
+    def __init__(
+        self, host: str, port: int, application: Callable[..., Iterable[bytes]], tls: ssl.SSLContext | None = None
+    ) -> None:
+        self.application = application
+        self._tls = tls
+        super().__init__((host, port), _Handler)
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return int(self.server_address[1])
+
+    def server_bind(self) -> None:
+        """Without the name lookup of the base class."""
+        self.allow_reuse_address = True
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """In the connection's own thread, the handshake included."""
+        if self._tls:
+            request.settimeout(30)
+            request = self._tls.wrap_socket(request, server_side=True)
+        super().finish_request(request, client_address)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that go away are no news; anything else is printed."""
+        if not isinstance(sys.exc_info()[1], (OSError, ssl.SSLError)):
+            super().handle_error(request, client_address)

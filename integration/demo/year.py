@@ -1,0 +1,159 @@
+"""The year's course: whoever has something to do does it, then the clock jumps to what comes next."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from .letters import Letter, Mailbox
+from .people import Deed, Life, Person, Script
+from .processes import StuckError
+from .world import World
+
+LONGEST_JUMP = timedelta(days=1)
+QUIET_SECONDS = 60.0
+#: Real seconds after which work taken by nobody alive is left to its lease.
+STALLED_SECONDS = 2.0
+#: Waits shorter than this are part of one deed: the clock moves on without asking whether Molva is idle.
+BREATH = timedelta(minutes=2)
+
+Thunk = Callable[[], None]
+
+
+@dataclass
+class Agenda:
+    """What people and staff will do, by moment."""
+
+    rows: list[tuple[datetime, int, str, Thunk]] = field(default_factory=list)
+    _count: Any = field(default_factory=itertools.count)
+
+    def put(self, moment: datetime, about: str, thunk: Thunk) -> None:
+        heapq.heappush(self.rows, (moment, next(self._count), about, thunk))
+
+    @property
+    def next(self) -> datetime | None:
+        return self.rows[0][0] if self.rows else None
+
+    def pop_due(self, now: datetime) -> list[tuple[str, Thunk]]:
+        """Everything whose time has come, in order."""
+        found = []
+        while self.rows and self.rows[0][0] <= now:
+            _, _, about, thunk = heapq.heappop(self.rows)
+            found.append((about, thunk))
+        return found
+
+
+@dataclass
+class Year:
+    """Runs the world from one moment to another. ``watch`` is called at every step with virtual time."""
+
+    world: World
+    town: dict[str, Person]
+    watch: Callable[[datetime], None]
+    disturb: Callable[[datetime], None] = lambda _: None
+    diary: list[Deed] = field(default_factory=list)
+    agenda: Agenda = field(default_factory=Agenda)
+    jumps: int = 0
+
+    def __post_init__(self) -> None:
+        self.mailbox = Mailbox(self.world.mail)
+        self.lives: dict[str, Life] = {}
+        self.letters: list[Letter] = []
+
+    def run(self, until: datetime) -> None:
+        """Lives until that moment. Raises ``StuckError`` when something does not come to rest."""
+        while True:
+            self.settle()
+            self.read_mail()
+            now = self.world.now()
+            self.watch(now)
+            due = self.agenda.pop_due(now)
+            for _, thunk in due:
+                thunk()
+            if due:
+                self.breathe()
+                continue
+            if now >= until:
+                return
+            self.world.jump(self._next(now, until))
+            self.jumps += 1
+            self.disturb(self.world.now())
+
+    def breathe(self) -> None:
+        """Goes on with deeds under way whose pauses are short."""
+        while self.agenda.next is not None and self.agenda.next <= self.world.now() + BREATH:
+            self.world.jump(self.agenda.next)
+            for _, thunk in self.agenda.pop_due(self.world.now()):
+                thunk()
+
+    def _next(self, now: datetime, until: datetime) -> datetime:
+        moments = [until, now + LONGEST_JUMP]
+        if self.agenda.next:
+            moments.append(self.agenda.next)
+        following = self.world.next_due()
+        if following:
+            moments.append(max(following, now + timedelta(seconds=1)))
+        return min(moments)
+
+    def settle(self) -> None:
+        """Waits until the portal has delivered its events and Molva has done what is due."""
+        begun = time.monotonic()
+        stalled = begun
+        before: tuple[float, float] | None = None
+        while True:
+            self.world.control.post("events/flush", {"timeout": 10})
+            state = self._load()
+            if state == (0.0, 0.0):
+                if before == state:
+                    return
+                before = state
+                continue
+            if state != before:
+                before, stalled = state, time.monotonic()
+            if state[0] == 0 and time.monotonic() - stalled > STALLED_SECONDS:
+                self.world.jump(self.world.now() + timedelta(seconds=30))  # somebody died with it in hand
+            if time.monotonic() - begun > QUIET_SECONDS:
+                raise StuckError(f"Molva does not come to rest at {self.world.now()}: {self._why()}")
+            self._check_alive()
+            time.sleep(0.02)
+
+    def _load(self) -> tuple[float, float]:
+        """Rows that are due, rows in hand."""
+        metrics = self.world.metrics()
+        working = sum(n for name, n in metrics.items() if name.startswith("molva_queue_rows") and '"working"' in name)
+        return metrics.get("molva_due_rows", 0.0), working
+
+    def _why(self) -> str:
+        rows = {k: v for k, v in self.world.metrics().items() if v and not k.endswith("timestamp_seconds")}
+        return f"{rows}\n{self.world.tails()}"
+
+    def _check_alive(self) -> None:
+        for name, child in self.world.children.items():
+            if not child.alive:
+                raise StuckError(f"{name} ended:\n{child.tail(40)}")
+
+    def read_mail(self) -> None:
+        """People open their mailboxes and decide what to do."""
+        for letter in self.mailbox.fetch():
+            self.letters.append(letter)
+            person = self.town.get(letter.recipient)
+            if person is None:
+                continue
+            life = self.lives.setdefault(letter.recipient, Life(person, self.world.now, self.diary))
+            for moment, script in life.receive(letter):
+                self.go_on(moment, script, f"{person.address} ({person.habit})")
+
+    def go_on(self, moment: datetime, script: Script, about: str) -> None:
+        """Puts the next step of a deed on the agenda."""
+
+        def step() -> None:
+            pause = next(script, None)
+            if pause is not None:
+                self.go_on(self.world.now() + timedelta(seconds=pause), script, about)
+
+        self.agenda.put(moment, about, step)

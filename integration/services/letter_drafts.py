@@ -1,0 +1,184 @@
+"""What a letter of a wave says to one person: facts, sender, headers (product.md W5, W6, W20).
+
+A `Scene` holds what all letters of a wave share, read once per transaction; `draft` fills in the person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from integration.nps import letters as rules
+from integration.nps.intents import LetterKind
+from integration.nps.letters import Judged, LetterProblem
+from integration.nps.people import ClientFacts, ClientKey, Person, Team
+from integration.nps.plans import Plan
+from integration.nps.policy import Policy, Sender
+from integration.nps.workdays import local_day, zone_named
+from integration.services import policies
+from integration.services.calendars import PortalCalendar, portal_calendar
+from integration.store import letters as letter_rows
+from integration.store.answers import agency_name
+from integration.store.clients import Contact, Deal
+from integration.store.policies import pipelines
+from integration.store.portals import Portal
+from integration.store.waves import Invitation, Wave, WaveClient
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A letter that is to be written. `key` makes it unique in its portal; moments are UTC.
+
+    `facts` lack the links, which are made from `token`; `thread`: message ids of the letters it follows.
+    """
+
+    key: str
+    kind: LetterKind
+    language: str
+    sender: Sender
+    recipient_name: str
+    recipient_address: str
+    facts: Mapping[str, Any]
+    token: str = ""
+    invitation_id: int | None = None
+    wave_id: int | None = None
+    planned_for: datetime | None = None
+    expires_at: datetime | None = None
+    thread: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A wave with its rules and calendar as they stood when it was frozen, and what its letters share."""
+
+    portal: Portal
+    wave: Wave
+    policy: Policy
+    plan: Plan
+    calendar: PortalCalendar
+    team: Team
+    agency: str
+    services: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Facts about the people of some invitations, read together."""
+
+    clients: Mapping[int, WaveClient]
+    names: Mapping[int, tuple[str, str]]  # contact -> first and last name as on the card today
+    categories: Mapping[int, int]  # deal -> pipeline
+    threads: Mapping[int, list[str]] = field(default_factory=dict)
+
+
+def scene(session: Session, wave: Wave, now: datetime) -> Scene:
+    """Read what all letters of a wave share. Raises `LookupError` if the portal is gone."""
+    portal = session.get(Portal, wave.portal_id)
+    if portal is None:
+        raise LookupError("no such portal")
+    policy = policies.load_version(session, portal.id, wave.policy_version)
+    plan = Plan.from_json(wave.plan)
+    return Scene(
+        portal=portal, wave=wave, policy=policy, plan=plan, calendar=calendar_for(portal, policy, now),
+        team=policies.team(session, portal.id), agency=agency_name(session, portal),
+        services=pipelines(session, portal.id),
+    )  # fmt: skip
+
+
+def calendar_for(portal: Portal, policy: Policy, now: datetime) -> PortalCalendar:
+    """The portal's working days around a moment."""
+    today: date = local_day(now, zone_named(policy.time_zone))
+    return portal_calendar(portal.calendar or {}, policy, today)
+
+
+def casting(session: Session, portal_id: int, invitations: Collection[Invitation], wave_id: int) -> Cast:
+    """Read the people of these invitations in a few statements."""
+    ids = {invitation.wave_client_id for invitation in invitations}
+    lines = session.scalars(select(WaveClient).where(WaveClient.wave_id == wave_id, WaveClient.id.in_(ids)))
+    clients = {line.id: line for line in lines}
+    contacts = select(Contact.id, Contact.name, Contact.last_name).where(
+        Contact.portal_id == portal_id, Contact.id.in_({i.contact_id for i in invitations})
+    )
+    deals = select(Deal.id, Deal.category_id).where(
+        Deal.portal_id == portal_id, Deal.id.in_({c.deal_id for c in clients.values() if c.deal_id})
+    )
+    return Cast(
+        clients=clients,
+        names={number: (name, last) for number, name, last in session.execute(contacts).tuples()},
+        categories=dict(session.execute(deals).tuples().all()),
+        threads=letter_rows.threads(session, portal_id, [i.id for i in invitations]),
+    )
+
+
+def draft(
+    stage: Scene, people: Cast, invitation: Invitation, letter: LetterKind, step: str, planned: datetime | None
+) -> Draft | LetterProblem:
+    """One letter to one respondent, or why nobody can sign it (product.md W5)."""
+    client = people.clients[invitation.wave_client_id]
+    sender = rules.pick_sender(letter, client.city, client.manager_id, stage.policy, stage.team)
+    if isinstance(sender, LetterProblem):
+        return sender
+    return Draft(
+        key=f"{step}:{invitation.id}",
+        kind=letter,
+        language=invitation.language,
+        sender=sender,
+        recipient_name=invitation.name,
+        recipient_address=invitation.address,
+        facts=facts(stage, people, invitation, sender),
+        token=invitation.token,
+        invitation_id=invitation.id,
+        wave_id=stage.wave.id,
+        planned_for=planned,
+        expires_at=_expires(stage, letter),
+        thread=tuple(people.threads.get(invitation.id, ())),
+    )
+
+
+def facts(stage: Scene, people: Cast, invitation: Invitation, sender: Sender) -> dict[str, Any]:
+    """Everything the templates may name, save the links."""
+    client = people.clients[invitation.wave_client_id]
+    first, last = people.names.get(invitation.contact_id, ("", invitation.name))
+    judged = Judged(_service(stage, people, client), _judged_people(stage, client))
+    head = stage.policy.sender(stage.policy.head_sender)
+    return {
+        **rules.letter_facts(
+            Person(invitation.contact_id, name=first, last_name=last),
+            ClientFacts(ClientKey("company", client.client_id), name=_client_name(client)),
+            sender, judged, stage.wave.name, stage.plan,
+        ),
+        "agency": stage.agency,
+        "calling": stage.plan.calling is not None,
+        "announced": "announcement" in (invitation.touches or {}),
+        "head_name": head.name if head else "",
+        "head_signs": head is not None and head.key == sender.key,
+    }  # fmt: skip
+
+
+def _client_name(client: WaveClient) -> str:
+    """A company's name; a person does not need to be told who they are."""
+    return client.name if client.client_kind == "company" else ""
+
+
+def _service(stage: Scene, people: Cast, client: WaveClient) -> str:
+    category = people.categories.get(client.deal_id or 0)
+    return stage.services.get(category, "") if category is not None else ""
+
+
+def _judged_people(stage: Scene, client: WaveClient) -> tuple[str, ...]:
+    manager = stage.team.staff.get(client.manager_id or 0)
+    return (manager.name,) if manager and manager.name else ()
+
+
+def _expires(stage: Scene, letter: LetterKind) -> datetime | None:
+    """When a letter has become useless: an announcement on D, the question when the wave closes."""
+    if letter == "announcement":
+        return stage.plan.moment(stage.plan.calling or stage.plan.mailing, stage.calendar.letters)
+    if letter in ("invitation", "reminder", "last_reminder"):
+        return stage.plan.moment(stage.plan.closing, stage.calendar.letters)
+    return None

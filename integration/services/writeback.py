@@ -1,0 +1,147 @@
+"""From what the rules want to calls in the outbox, in the caller's transaction (product.md B2 to B6)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from integration.bitrix.calls import comment_add, crm_link
+from integration.logs import log
+from integration.nps.intents import (
+    AddTimelineComment,
+    FlagReferral,
+    Intent,
+    OpenFollowUp,
+    WriteReferral,
+    WriteScore,
+)
+from integration.nps.people import CardKey
+from integration.services import card_texts, followups
+from integration.services.calls_queue import (
+    Cause,
+    ListValue,
+    lane_of,
+    list_items,
+    queue_call,
+    queue_fields,
+    resolve,
+)
+from integration.services.deps import Deps
+from integration.store.outbox import OutboxRow
+from integration.store.portals import Portal
+from integration.store.referrals import TABLES
+
+_log = log(__name__)
+
+SCORE, GROUP, DATE = "UF_CRM_MOLVA_NPS_SCORE", "UF_CRM_MOLVA_NPS_GROUP", "UF_CRM_MOLVA_NPS_DATE"
+COMMENT, WAVE, CHANNEL = "UF_CRM_MOLVA_NPS_COMMENT", "UF_CRM_MOLVA_NPS_WAVE", "UF_CRM_MOLVA_NPS_CHANNEL"
+REF_SOURCE, REFERRER, REF_DATE = (
+    "UF_CRM_MOLVA_REFERRAL_SOURCE",
+    "UF_CRM_MOLVA_REFERRER",
+    "UF_CRM_MOLVA_REFERRAL_DATE",
+)
+_MIRRORED = {"score": SCORE, "group": GROUP, "date": DATE, "comment": COMMENT, "wave": WAVE, "channel": CHANNEL}
+_LISTS = (GROUP, CHANNEL)
+LINK_WAIT = timedelta(seconds=60)  # a comment waits so long for its task, then goes without the link
+
+
+def perform(deps: Deps, session: Session, portal: Portal, intents: Iterable[Intent], cause: Cause) -> None:
+    """Queue everything these intents want, once per cause. Raises `TypeError` for intents of other parts."""
+    now = deps.clock.now()
+    for intent in intents:
+        match intent:
+            case WriteScore():
+                _score(session, portal, intent, cause, now)
+            case AddTimelineComment():
+                _comment(session, portal, intent, cause, now)
+            case OpenFollowUp():
+                followups.open_one(session, portal, intent, now)
+            case WriteReferral():
+                _referral(session, portal, intent, cause, now)
+            case FlagReferral():
+                _log.warning("referral.refused", portal=portal.id, card=lane_of(intent.card), code=intent.code)
+            case _:
+                raise TypeError(f"{type(intent).__name__} is not written to cards")
+
+
+def _score(session: Session, portal: Portal, intent: WriteScore, cause: Cause, now: datetime) -> None:
+    values: dict[str, Any] = {
+        SCORE: intent.score,
+        GROUP: ListValue(intent.group),
+        DATE: intent.day.isoformat(),
+        COMMENT: card_texts.field_comment(portal, intent.comment, intent.respondents),
+        WAVE: intent.wave,
+        CHANNEL: ListValue(intent.channel),
+    }
+    changed = _differences(session, portal, intent.card, values)
+    if changed:
+        queue_fields(session, portal, intent.card, changed, purpose="score", cause=cause, now=now)
+
+
+def _comment(session: Session, portal: Portal, intent: AddTimelineComment, cause: Cause, now: datetime) -> None:
+    """Where a task is still to be made the comment waits a moment for its link (`followups.task_created`)."""
+    task_id, pending = followups.task_of_response(session, portal.id, cause.id)
+    words = card_texts.answer_comment(portal, intent.facts, task_id)
+    mark = f"molva {intent.facts.get('wave')}-{cause.id}-{cause.revision}"
+    row_id = queue_call(
+        session, portal, comment_add(intent.card.kind, intent.card.id, words, mark), lane=lane_of(intent.card),
+        key=f"{cause}:{lane_of(intent.card)}:comment", purpose="comment", cause=cause, now=now,
+    )  # fmt: skip
+    if row_id is not None and pending:
+        session.get_one(OutboxRow, row_id).due_at = now + LINK_WAIT
+
+
+def _referral(session: Session, portal: Portal, intent: WriteReferral, cause: Cause, now: datetime) -> None:
+    values: dict[str, Any] = {}
+    if intent.source is not None:
+        values[REF_SOURCE] = ListValue(intent.source)
+    if intent.referrer is not None:
+        values[REFERRER] = crm_link(intent.referrer.kind, intent.referrer.id)
+    if intent.day is not None:
+        values[REF_DATE] = intent.day.isoformat()
+    if intent.source_id is not None:
+        values["sourceId"] = intent.source_id
+    # The same entry is made once for ever: who clears it later is not contradicted (product.md B5).
+    content = hashlib.sha256(json.dumps(values, default=str, sort_keys=True).encode()).hexdigest()[:20]
+    key = f"referral:{lane_of(intent.card)}:{content}"
+    queue_fields(session, portal, intent.card, values, purpose="referral", cause=cause, now=now, key=key)
+
+
+def _differences(session: Session, portal: Portal, card: CardKey, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Score fields that do not surely stand on the card already (product.md B6).
+
+    A field is left out only if the mirror and every write on its way agree with it.
+    """
+    wanted, _ = resolve(portal, card.kind, values)
+    states = _states(session, portal, card)
+
+    def stands(code: str) -> bool:
+        seen = [state[code] for state in states if code in state]
+        return bool(seen) and all(str(value) == str(wanted[code]) for value in seen)
+
+    return {code: value for code, value in values.items() if not stands(code)}
+
+
+def _states(session: Session, portal: Portal, card: CardKey) -> list[Mapping[str, Any]]:
+    """The score fields as mirrored, and as the writes on their way to the card will leave them."""
+    row = session.get(TABLES[card.kind], (portal.id, card.id))
+    scores: Mapping[str, Any] = getattr(row, "scores", None) or {}
+    mirrored = {code: scores[name] for name, code in _MIRRORED.items() if scores.get(name) is not None}
+    for code in _LISTS:
+        if code in mirrored:
+            mirrored[code] = list_items(portal, card.kind, code).get(str(mirrored[code]), "")
+    under_way = session.scalars(
+        select(OutboxRow).where(
+            OutboxRow.portal_id == portal.id,
+            OutboxRow.lane == lane_of(card),
+            OutboxRow.method == "crm.item.update",
+            OutboxRow.status.in_(("waiting", "working")),
+        )
+    )
+    return [mirrored, *(write.call["params"]["fields"] for write in under_way)]

@@ -1,0 +1,83 @@
+"""Is the process up, can it work, how deep are the queues (product.md T8).
+
+Machines read these, so nothing is translated. `/metrics` is open to the operator's token, or without one
+to the loopback only.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, Response, abort, current_app, jsonify, request
+
+from integration.current import deps
+from integration.services import health
+
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/healthz")
+def alive() -> Response:
+    """The process answers."""
+    return jsonify({"status": "ok"})
+
+
+@blueprint.get("/readyz")
+def ready() -> Response:
+    """200 if the database, its schema and a worker are fine, else 503; the details say which is not."""
+    report = health.ready(deps())
+    answer = jsonify(report.to_json())
+    answer.status_code = 200 if report.ok else 503
+    return answer
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    """Gauges for Prometheus: depths of the queues by status, letters by status, what is due and when next."""
+    if not _may_read_metrics():
+        abort(403)
+    try:
+        from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+    except ImportError:
+        return Response("install molva[metrics] to get metrics\n", 501, mimetype="text/plain")
+    registry = CollectorRegistry()
+    for name, text, label, values in _gauges():
+        gauge = Gauge(name, text, label, registry=registry)
+        for key, value in values.items():
+            (gauge.labels(*key) if label else gauge).set(value)
+    return Response(generate_latest(registry), mimetype=CONTENT_TYPE_LATEST.split(";")[0])
+
+
+def _gauges() -> list[tuple[str, str, tuple[str, ...], Mapping[tuple[str, ...], float]]]:
+    now = deps().clock.now()
+    depths: Mapping[str, Mapping[str, int]] = health.depths(deps())
+    by_status = {(queue, status): n for queue, rows in depths.items() for status, n in rows.items()}
+    letters = {(status,): n for (queue, status), n in by_status.items() if queue == "letters"}
+    following = health.next_due(deps())
+    gauges: list[tuple[str, str, tuple[str, ...], Mapping[tuple[str, ...], Any]]] = [
+        ("molva_queue_rows", "Rows of each queue by status", ("queue", "status"), by_status),
+        ("molva_letters", "Letters by status", ("status",), letters),
+        ("molva_due_rows", "Rows whose time has come and that nobody has taken", (), {(): health.due_rows(deps())}),
+        ("molva_clock_timestamp_seconds", "The time the application goes by", (), {(): now.timestamp()}),
+    ]
+    if following is not None:
+        gauges.append(
+            ("molva_next_due_timestamp_seconds", "When the next waiting row is due", (), {(): following.timestamp()})
+        )
+    return gauges
+
+
+def _may_read_metrics() -> bool:
+    token = str(current_app.config.get("METRICS_TOKEN") or "")
+    if token:
+        given = request.headers.get("Authorization", "")
+        return hmac.compare_digest(given.encode(), f"Bearer {token}".encode())
+    if "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
+        return False  # a proxy on this machine speaks for somebody else
+    try:
+        return ipaddress.ip_address(request.remote_addr or "").is_loopback
+    except ValueError:
+        return False

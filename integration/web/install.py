@@ -1,0 +1,65 @@
+"""Installation in the portal's frame: prove, order the set-up, show it, finish (architecture.md 1, flow 1).
+
+The page polls with the signed value it carries; no cookie is used. Repeating it all changes nothing.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify, request
+
+from integration.current import deps
+from integration.services import frames, inbox
+from integration.services.frames import FrameRefused, PortalState
+from integration.web import forms, frame, progress
+from integration.web.pages import choose_language, show
+
+blueprint = Blueprint("install", __name__)
+EVENT_STATUS = {"Accepted": 200, "Ignored": 200, "Rejected": 403}
+
+
+@blueprint.get("/bitrix/install")
+def about() -> Response:
+    """What a browser sees here; portals check the address with HEAD (bitrix24.md 1.4)."""
+    choose_language(request.args.get("lang"))
+    return show("frame/about.html")
+
+
+@blueprint.post("/bitrix/install")
+def install() -> Response:
+    """The installer's frame, or `ONAPPINSTALL` sent to the same address."""
+    request.max_content_length = forms.FRAME
+    request.max_form_memory_size = forms.FRAME
+    if "event" in request.form:
+        return _event()
+    opened = frame.opened()
+    if opened is None:
+        return frame.refusal("no_frame")
+    try:
+        who = frames.installed(deps(), opened)
+    except FrameRefused as refused:
+        return frame.refusal(refused.code, opened)
+    state = frames.state(deps(), who.portal_id)
+    if state is None:
+        return frame.refusal("not_installed", opened)
+    choose_language(who.language)
+    shown = progress.described(state, deps().clock.now())
+    return frame.page("frame/install.html", who, script=True, progress=shown)
+
+
+@blueprint.get("/bitrix/install/status")
+def status() -> Response:
+    """The progress as JSON, with a fresh signed value; 401 without a valid one."""
+    who = frame.viewer()
+    state: PortalState | None = frames.state(deps(), who.portal_id) if who else None
+    if who is None or state is None:
+        answer = jsonify({"error": "session"})
+        answer.status_code = 401
+        return answer
+    shown = progress.described(state, deps().clock.now())
+    return jsonify({**shown, "session": frames.seal(deps(), who)})
+
+
+def _event() -> Response:
+    verdict = inbox.accept(deps(), list(request.form.items(multi=True)), request.remote_addr or "")
+    code = EVENT_STATUS.get(type(verdict).__name__, 400)
+    return Response("", code, mimetype="text/plain")
