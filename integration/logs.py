@@ -86,6 +86,7 @@ def configure(level: str = "info", form: str = "text") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)  # a tick still under way is no news
     for noisy in ("apscheduler", "urllib3", "alembic", "werkzeug"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
 

@@ -20,13 +20,14 @@ OPTIONS: dict[str, Any] = {
     "keepalive": 5,
     "max_requests": 10_000,
     "max_requests_jitter": 1_000,
+    "control_socket_disable": True,  # several installations on one machine must not share a socket in the home folder
     "accesslog": None,  # addresses of answer pages are personal; we log requests ourselves, masked
     "limit_request_line": 4094,
     "forwarded_allow_ips": "127.0.0.1",
 }
 
 
-class Server(BaseApplication):
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn brings no types
     """gunicorn without its command line. The application is built in each process, after the fork."""
 
     def __init__(self, config: Config, options: dict[str, Any], with_worker: bool) -> None:

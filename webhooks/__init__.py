@@ -1,0 +1,13 @@
+"""What machines post to us: portal events, and one-click unsubscribing by mail providers."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from webhooks import events, unsubscribe
+
+
+def register(app: Flask) -> None:
+    """Add the addresses for machines to the application."""
+    app.register_blueprint(events.blueprint)
+    app.register_blueprint(unsubscribe.blueprint)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from flask import Blueprint, Response, redirect, request, url_for
 
 from integration.current import deps
@@ -18,7 +20,7 @@ def one_click(token: str) -> Response:
     request.max_content_length = LIMIT
     request.max_form_memory_size = LIMIT
     if request.form.get("List-Unsubscribe") != "One-Click":
-        return Response.force_type(redirect(url_for("unsubscribe.act", token=token), 307))
+        return cast(Response, redirect(url_for("unsubscribe.act", token=token), 307))
     result = optouts.opt_out(deps(), token, one_click=True)
     if result.status == "unknown":
         return Response("unknown address\n", 404, mimetype="text/plain")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -163,10 +163,15 @@ class Meter:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Meter:
-        """The meter that ``to_json`` wrote."""
-        return cls(Usage(**data["usage"]), Cost(**data["cost"]))
+        """The meter that ``to_json`` wrote; values of other versions are left out."""
+        usage = {name: data["usage"][name] for name in _USAGE if name in data["usage"]}
+        return cls(
+            Usage(**usage), Cost(**{name: data["cost"][name] for name in _COST if name in data["cost"]})
+        )
 
 
+_USAGE = tuple(one.name for one in fields(Usage))
+_COST = tuple(one.name for one in fields(Cost))
 Meters = dict[str, Meter]
 
 

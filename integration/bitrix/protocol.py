@@ -89,8 +89,8 @@ def _listed(value: Any) -> Any:
 
 
 def flatten(params: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Nested parameters as PHP form pairs: None is empty, booleans are 1 and 0, an empty list or map is
-    ``key[]`` (bitrix24.md 4.1)."""
+    """Nested parameters as PHP form pairs: None is empty, booleans are 1 and 0, an empty list is
+    ``key[]``, an empty map is left out (bitrix24.md 4.1)."""
     pairs: list[tuple[str, str]] = []
     for key, value in params.items():
         _flatten(str(key), value, pairs)
@@ -105,7 +105,7 @@ def _flatten(name: str, value: Any, pairs: list[tuple[str, str]]) -> None:
     else:
         pairs.append((name, _scalar(value)))
         return
-    if not value:
+    if not value and not isinstance(value, Mapping):
         pairs.append((f"{name}[]", ""))
     for key, one in inner:
         _flatten(f"{name}[{key}]", one, pairs)

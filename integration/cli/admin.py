@@ -12,6 +12,7 @@ import click
 from integration.app import Application
 from integration.bitrix.errors import BitrixError
 from integration.cli.common import as_json, configuration, fail, show, with_app
+from integration.nps.policy_json import to_json
 from integration.services import doctor, policies, portals
 from integration.store.base import transaction
 
@@ -106,7 +107,7 @@ def show_policy(app: Application, portal_id: int) -> None:
     """Print the settings in force as JSON, ready to be edited and given to `policy set`."""
     with transaction(app.deps.sessions) as session:
         found, version = policies.load(session, portal_id)
-    click.echo(json.dumps({"version": version, "policy": found.to_json()}, ensure_ascii=False, indent=2))
+    click.echo(json.dumps({"version": version, "policy": to_json(found)}, ensure_ascii=False, indent=2))
 
 
 @policy.command("set")
@@ -126,7 +127,7 @@ def set_policy(app: Application, file: Path, portal_id: int, author: str) -> Non
     with transaction(app.deps.sessions) as session:
         found, version = policies.load(session, portal_id)
     outcome = policies.save(
-        app.deps, portal_id, found.to_json() | body, author, base if base is not None else version
+        app.deps, portal_id, to_json(found) | body, author, base if base is not None else version
     )
     if isinstance(outcome, list):
         fail(*[f"{problem.field}: {problem.code} {problem.params or ''}".rstrip() for problem in outcome])

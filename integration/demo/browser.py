@@ -6,7 +6,8 @@ Also what is no person: a mail scanner that follows every link and posts forms a
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
@@ -15,10 +16,12 @@ from urllib.parse import urljoin
 import requests
 
 TIMEOUT = 30.0
+#: Seconds for which a person presses "reload" when nobody answers.
+PATIENCE = 20.0
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 SCANNER = "Mozilla/5.0 (compatible; MailGate-Scanner/4.1)"
 #: A scanner that calls itself a browser: only what it does tells it from a person.
-QUIET_SCANNER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126 Safari/537.36"
+QUIET_SCANNER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/126.0 Safari/537.36"
 
 
 @dataclass
@@ -107,6 +110,18 @@ def words(text: str) -> str:
     return " ".join(re.sub(r"<[^>]*>", " ", text).split())
 
 
+def patiently(ask: Callable[[], requests.Response]) -> requests.Response:
+    """What a person does when the page does not come: tries again for a while. Raises the last failure."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return ask()
+        except requests.ConnectionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
 class Browser:
     """Keeps connections and cookies as a browser does."""
 
@@ -116,16 +131,23 @@ class Browser:
 
     def open(self, url: str) -> Page:
         """GET, redirects followed."""
-        return _page(self._session.get(url, timeout=TIMEOUT))
+        return _page(patiently(lambda: self._session.get(url, timeout=TIMEOUT)))
 
     def glance(self, url: str) -> int:
         """HEAD; the status."""
-        return self._session.head(url, timeout=TIMEOUT, allow_redirects=True).status_code
+        return patiently(lambda: self._session.head(url, timeout=TIMEOUT, allow_redirects=True)).status_code
 
     def touch(self, page: Page, form: Form, kind: str = "pointerdown") -> str:
         """What the page's script does at a person's gesture: fetches the one-time value ("" if refused)."""
-        body = {"nonce": form.fields.get("nonce", ""), "purpose": form.purpose, "trusted": "true", "type": kind}
-        answer = self._session.post(urljoin(page.url, form.prove), data=body, timeout=TIMEOUT)
+        body = {
+            "nonce": form.fields.get("nonce", ""),
+            "purpose": form.purpose,
+            "trusted": "true",
+            "type": kind,
+        }
+        answer = patiently(
+            lambda: self._session.post(urljoin(page.url, form.prove), data=body, timeout=TIMEOUT)
+        )
         value: Any = answer.json().get("proof") if answer.ok else ""
         return str(value or "")
 
@@ -135,7 +157,7 @@ class Browser:
 
     def post(self, url: str, body: Mapping[str, str]) -> Page:
         """A bare POST, redirects followed."""
-        return _page(self._session.post(url, data=dict(body), timeout=TIMEOUT))
+        return _page(patiently(lambda: self._session.post(url, data=dict(body), timeout=TIMEOUT)))
 
 
 def _page(response: requests.Response) -> Page:

@@ -104,7 +104,9 @@ def _is(duty: Duty, task: Task) -> bool:
     cards = {duty.client, ("deal", duty.deal), ("contact", duty.contact)}
     scored = re.search(rf"\b{duty.score}\b", task.title) is not None if duty.score >= 0 else True
     watched = bool(task.watchers) == duty.watched
-    return cards == set(task.links) and task.owner == duty.owner and task.day == duty.day and scored and watched
+    return (
+        cards == set(task.links) and task.owner == duty.owner and task.day == duty.day and scored and watched
+    )
 
 
 def _shown(task: Task) -> str:

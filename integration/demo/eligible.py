@@ -64,7 +64,12 @@ def _clients(ground: Ground) -> Iterator[Card]:
     for number in sorted(ground.companies):
         if number in companies and not yes(ground.companies[number].get("isMyCompany")):
             yield "company", number
-    people = {c for deal in ground.deals.values() if _real(deal) and not deal.get("companyId") for c in deal["contactIds"]}
+    people = {
+        c
+        for deal in ground.deals.values()
+        if _real(deal) and not deal.get("companyId")
+        for c in deal["contactIds"]
+    }
     for number in sorted(people):
         if number in ground.contacts and not ground.contacts[number].get("companyIds"):
             yield "contact", number
@@ -93,7 +98,8 @@ def _won(ground: Ground, deal: Json) -> date | None:
 
 def _served(ground: Ground, deal: Json) -> date | None:
     return ground.entered(
-        deal["id"], lambda row: int(row["CATEGORY_ID"]) == SERVICE and row["STAGE_SEMANTIC_ID"] not in ("S", "F")
+        deal["id"],
+        lambda row: int(row["CATEGORY_ID"]) == SERVICE and row["STAGE_SEMANTIC_ID"] not in ("S", "F"),
     )
 
 
@@ -143,7 +149,9 @@ def _judge(ground: Ground, card: Card, today: date, taken: set[str]) -> Verdict:
     through += [deal["id"] for deal in deals if _in_service(deal) and deal["id"] not in through]
     manager = int(own.get("assignedById") or (chosen or {}).get("assignedById") or 0)
     name = str(own.get("title") or f"{own.get('name', '')} {own.get('lastName', '')}".strip())
-    return Verdict(card, name, reason, ground.cities.get(card, ""), manager, tuple(through), asked if not reason else ())
+    return Verdict(
+        card, name, reason, ground.cities.get(card, ""), manager, tuple(through), asked if not reason else ()
+    )
 
 
 def _held(own: Json, today: date) -> bool:
@@ -185,7 +193,9 @@ def _respondents(
         return tuple(chosen), ""
     if free:
         return (), "no_channel"
-    return (), next(name for name, who in (("asked_recently", seen), ("opted_out", out), ("on_hold", held)) if who)
+    return (), next(
+        name for name, who in (("asked_recently", seen), ("opted_out", out), ("on_hold", held)) if who
+    )
 
 
 def _opted_out(ground: Ground, contact: int) -> bool:

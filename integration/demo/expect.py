@@ -93,7 +93,9 @@ def group_of(score: int) -> str:
     return "promoter" if score >= 9 else "passive" if score >= 7 else "detractor"
 
 
-def expect(ground: Ground, verdicts: list[Verdict], deeds: Iterable[Deed], days: Calendar, office: Office) -> Expected:
+def expect(
+    ground: Ground, verdicts: list[Verdict], deeds: Iterable[Deed], days: Calendar, office: Office
+) -> Expected:
     """``deeds`` in the order in which they happened."""
     expected = Expected(verdicts)
     by_address: dict[str, list[Deed]] = {}
@@ -218,7 +220,9 @@ def _heads(ground: Ground, manager: int) -> list[int]:
     level = [int(one) for one in ground.users.get(manager, {}).get("UF_DEPARTMENT") or ()]
     while level:
         rows = [ground.departments[one] for one in level if one in ground.departments]
-        found += [int(row["UF_HEAD"]) for row in rows if row.get("UF_HEAD") and int(row["UF_HEAD"]) != manager]
+        found += [
+            int(row["UF_HEAD"]) for row in rows if row.get("UF_HEAD") and int(row["UF_HEAD"]) != manager
+        ]
         level = [int(row["PARENT"]) for row in rows if row.get("PARENT")]
     return found
 

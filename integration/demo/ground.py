@@ -31,7 +31,9 @@ class Ground:
 
     def entered(self, deal: int, test: Any) -> date | None:
         """The first day on which the deal's history shows a row that passes the test."""
-        days = [_day(row["CREATED_TIME"]) for row in self.history if int(row["OWNER_ID"]) == deal and test(row)]
+        days = [
+            _day(row["CREATED_TIME"]) for row in self.history if int(row["OWNER_ID"]) == deal and test(row)
+        ]
         return min(days, default=None)
 
     def active(self, user: int | None) -> bool:

@@ -1,7 +1,8 @@
-"""Sudden deaths: worker or web killed at seeded moments, also in the middle of letters and batches."""
+"""Sudden deaths: worker or web killed at seeded moments, also in the middle of letters, batches and answers."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ class Killer:
     busy: tuple[datetime, ...]
     done: list[str] = field(default_factory=list)
     _plan: list[tuple[datetime, str, float]] = field(default_factory=list)
+    _blow: threading.Thread | None = None
 
     def __post_init__(self) -> None:
         rng = Random(f"{self.seed}:kills")
@@ -32,20 +34,28 @@ class Killer:
         self._plan = sorted((m, name, rng.choice(DELAYS)) for m, name in zip(moments, names, strict=True))
 
     def __call__(self, now: datetime) -> None:
-        """Called after every jump of the clock: strikes once if a blow is due."""
+        """Called after every jump of the clock: strikes once if a blow is due, while everybody goes on."""
         if self._plan and self._plan[0][0] <= now:
+            self.rest()
             _, name, delay = self._plan.pop(0)
-            time.sleep(delay)
-            self.strike(name, now)
+            self._blow = threading.Thread(target=self._strike, args=(name, delay, now))
+            self._blow.start()
 
-    def strike(self, name: str, now: datetime) -> None:
+    def rest(self) -> None:
+        """Waits until the last blow is over."""
+        if self._blow is not None:
+            self._blow.join()
+
+    def _strike(self, name: str, delay: float, now: datetime) -> None:
         """Kills the process with its children and starts it again."""
+        time.sleep(delay)
         child = self.world.children[name]
-        child.kill()
-        self.done.append(f"{now:%Y-%m-%d %H:%M} {name}")
-        child.start()
-        if name == "web":
-            self.world.wait_for_web()
+        with self.world.upheaval:
+            child.kill()
+            self.done.append(f"{now:%Y-%m-%d %H:%M} {name}")
+            child.start()
+            if name == "web":
+                self.world.wait_for_web()
 
 
 def busy_moments(days: Iterable[datetime], spread: int) -> tuple[datetime, ...]:

@@ -56,9 +56,7 @@ class Mailroom:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(
-        self, server: SMTP, session: Session, envelope: Envelope
-    ) -> str:
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         if self._fault("temporary"):
             return "451 4.3.0 Try again later"
         if self._fault("silent"):
@@ -102,7 +100,7 @@ class Mailroom:
 
 def _hang_up(server: SMTP) -> None:
     transport = server.transport
-    if transport is not None:
+    if isinstance(transport, asyncio.Transport):
         transport.abort()
 
 

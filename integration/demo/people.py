@@ -18,8 +18,18 @@ from .browser import QUIET_SCANNER, SCANNER, Browser, Form, Page
 from .letters import Letter
 
 Habit = Literal[
-    "prompt", "twice", "no_script", "corrects", "scanned", "scanned_silent", "silent", "late", "very_late",
-    "unsubscribes", "one_click", "postpones",
+    "prompt",
+    "twice",
+    "no_script",
+    "corrects",
+    "scanned",
+    "scanned_silent",
+    "silent",
+    "late",
+    "very_late",
+    "unsubscribes",
+    "one_click",
+    "postpones",
 ]
 #: One round of habits; addresses take them in a shuffled order, so that all occur in a town of 25 people.
 QUOTA: tuple[Habit, ...] = (
@@ -157,7 +167,9 @@ class Life:
         """The page has no script here: the answer is held until the score is chosen once more."""
         page = self.browser.open(_link(letter, self.person.score))
         yield 25
-        again = self.browser.submit(page, page.form, score=str(self.person.score), comment=typed(self.person.comment))
+        again = self.browser.submit(
+            page, page.form, score=str(self.person.score), comment=typed(self.person.comment)
+        )
         yield 30
         self.browser.submit(again, again.form, score=str(self.person.score))
         self._note("answered", self.person.score, self.person.comment)

@@ -25,11 +25,15 @@ class Control:
 
     def get(self, path: str, **query: Any) -> Any:
         """GET ``/_sandbox/<path>``."""
-        return self._answer(self._session.get(f"{self.portal}/_sandbox/{path}", params=query, timeout=TIMEOUT))
+        return self._answer(
+            self._session.get(f"{self.portal}/_sandbox/{path}", params=query, timeout=TIMEOUT)
+        )
 
     def post(self, path: str, body: Any = None) -> Any:
         """POST ``/_sandbox/<path>``."""
-        return self._answer(self._session.post(f"{self.portal}/_sandbox/{path}", json=body or {}, timeout=TIMEOUT))
+        return self._answer(
+            self._session.post(f"{self.portal}/_sandbox/{path}", json=body or {}, timeout=TIMEOUT)
+        )
 
     def put(self, path: str, body: Any) -> Any:
         """PUT ``/_sandbox/<path>``."""
@@ -39,12 +43,10 @@ class Control:
         """An employee does something in the portal's pages. Raises ``PortalError`` if it was refused."""
         answer = self.post(f"as/{user}/{method}", params)
         if "error" in answer:
-            raise PortalError(f"user {user}, {method}: {answer['error']} {answer.get('error_description', '')}")
+            raise PortalError(
+                f"user {user}, {method}: {answer['error']} {answer.get('error_description', '')}"
+            )
         return answer.get("result")
-
-    def pending(self) -> int:
-        """Events that have not been delivered yet."""
-        return int(self.get("events/pending")["pending"])
 
     @staticmethod
     def _answer(response: requests.Response) -> Any:
@@ -58,10 +60,12 @@ class Reader:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self.requests = 0
         self._session = requests.Session()
 
     def call(self, method: str, params: Json) -> Json:
         """One call with JSON; the whole answer."""
+        self.requests += 1
         response = self._session.post(f"{self._url}{method}", json=params, timeout=TIMEOUT)
         answer: Json = response.json()
         if "error" in answer:
@@ -70,14 +74,21 @@ class Reader:
 
     def items(self, kind: int) -> dict[int, Json]:
         """All cards of a kind by id, user fields under their original names."""
-        params = {"entityTypeId": kind, "select": ["*", "UF_*"], "useOriginalUfNames": "Y", "order": {"id": "ASC"}}
+        params = {
+            "entityTypeId": kind,
+            "select": ["*", "UF_*"],
+            "useOriginalUfNames": "Y",
+            "order": {"id": "ASC"},
+        }
         rows = self._pages("crm.item.list", params, lambda result: result["items"])
         return {int(row["id"]): row for row in rows}
 
     def enum(self, kind: str, field: str) -> dict[str, str]:
         """Item id → XML_ID of an enumeration on lead, deal, company or contact."""
         answer = self.call(f"crm.{kind}.userfield.list", {"filter": {"FIELD_NAME": field}})
-        return {str(row["ID"]): row["XML_ID"] for found in answer["result"] for row in found.get("LIST") or ()}
+        return {
+            str(row["ID"]): row["XML_ID"] for found in answer["result"] for row in found.get("LIST") or ()
+        }
 
     def comments(self, kind: str, number: int) -> list[Json]:
         """Timeline comments of a card, oldest first."""

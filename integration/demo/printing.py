@@ -46,7 +46,11 @@ class Teller:
         for name, value in summary.items():
             if name != "mismatches" and value not in ({}, []):
                 self.out.write(f"  {name.replace('_', ' '):<18} {value}\n")
-        verdict = "Every card, comment and task is as it should be." if not problems else f"{len(problems)} mismatches:"
+        verdict = (
+            "Every card, comment and task is as it should be."
+            if not problems
+            else f"{len(problems)} mismatches:"
+        )
         self.out.write(f"\n{verdict}\n" + "".join(f"  {line}\n" for line in problems))
         self.out.flush()
 

@@ -32,6 +32,7 @@ class Child:
     command: Sequence[str]
     env: Mapping[str, str]
     log: Path
+    folder: Path
     ready_line: bool = False
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
@@ -41,6 +42,7 @@ class Child:
             self.process = subprocess.Popen(
                 list(self.command),
                 env=dict(self.env),
+                cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE if self.ready_line else log,
                 stderr=log,
@@ -49,15 +51,16 @@ class Child:
         return self._ready() if self.ready_line else {}
 
     def _ready(self) -> dict[str, Any]:
-        process = self.process
-        assert process is not None and process.stdout is not None
+        stream = self.process.stdout if self.process is not None else None
+        if stream is None:
+            raise StuckError(f"{self.name} has no output to wait for")
         found: list[bytes] = []
-        reader = threading.Thread(target=lambda: found.append(process.stdout.readline()), daemon=True)  # type: ignore[union-attr]
+        reader = threading.Thread(target=lambda: found.append(stream.readline()), daemon=True)
         reader.start()
         reader.join(READY_SECONDS)
         if not found or not found[0]:
             raise StuckError(f"{self.name} did not start:\n{self.tail()}")
-        threading.Thread(target=_drain, args=(process.stdout,), daemon=True).start()
+        threading.Thread(target=_drain, args=(stream,), daemon=True).start()
         answer: dict[str, Any] = json.loads(found[0])
         return answer
 

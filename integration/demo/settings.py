@@ -39,7 +39,10 @@ def policy() -> dict[str, Any]:
         "deadline_days": {name: DEADLINES[name] for name in ("detractor", "passive", "promoter")},
         "time_zone": "Europe/Moscow",
         "language": "ru",
-        "senders": [_sender("head", HEAD), *(_sender(f"branch-{n}", director_of(c)) for n, c in enumerate(CITIES))],
+        "senders": [
+            _sender("head", HEAD),
+            *(_sender(f"branch-{n}", director_of(c)) for n, c in enumerate(CITIES)),
+        ],
         "sender_by_city": {city: f"branch-{n}" for n, city in enumerate(CITIES)},
         "default_sender": "branch-0",
         "head_sender": "head",

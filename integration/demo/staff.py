@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from integration.bitrix.sandbox.story import Act
+from integration.bitrix.sandbox.story_year import Act
 
 from .portal import Control, Json, PortalError
 from .world import World

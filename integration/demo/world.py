@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import subprocess
+import threading
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,14 +15,18 @@ from typing import Any
 
 import requests
 
+import integration
 from integration.bitrix.sandbox.clock import VirtualClock
 from integration.bitrix.sandbox.story import Story
 
+from .browser import patiently
 from .portal import Control, Reader
 from .processes import Child, StuckError, free_port, python, wait_for
 
 CLIENT_ID, CLIENT_SECRET = "local.molva.demo", "demo-application-key"
 COMMAND_SECONDS = 60.0
+#: Where the package lies; the processes run in the demo's own folder, where no ``.env`` of anybody is.
+ROOT = Path(integration.__file__).resolve().parents[1]
 
 
 @dataclass
@@ -44,6 +49,8 @@ class World:
         self.public_url = f"http://127.0.0.1:{self.web_port}"
         self.mail = self.folder / "mail"
         self._metrics = requests.Session()
+        #: Held while a process is being killed and started again.
+        self.upheaval = threading.RLock()
 
     def now(self) -> datetime:
         """Virtual time, UTC."""
@@ -84,13 +91,15 @@ class World:
         mail.command = [*mail.command, "--port", str(smtp_port)]
         self.env |= self._settings(told, smtp_port)
         self.molva("migrate")
-        self._child("web", python("-m", "integration", "web", "--port", str(self.web_port), "--workers", "1")).start()
+        self._child(
+            "web", python("-m", "integration", "web", "--port", str(self.web_port), "--workers", "1")
+        ).start()
         self._child("worker", python("-m", "integration", "worker")).start()
         self.wait_for_web()
 
     def _child(self, name: str, command: list[str]) -> Child:
         env = dict(self.env if name in ("web", "worker") else _plain_environment())
-        child = Child(name, command, env, self.folder / f"{name}.log")
+        child = Child(name, command, env, self.folder / f"{name}.log", self.folder)
         self.children[name] = child
         return child
 
@@ -126,13 +135,16 @@ class World:
         done = subprocess.run(
             python("-m", "integration", *arguments),
             env=self.env,
+            cwd=self.folder,
             capture_output=True,
             text=True,
             timeout=COMMAND_SECONDS,
             check=False,
         )
         if done.returncode:
-            raise StuckError(f"molva {' '.join(arguments)} ended with {done.returncode}: {done.stderr[-1500:].strip()}")
+            raise StuckError(
+                f"molva {' '.join(arguments)} ended with {done.returncode}: {done.stderr[-1500:].strip()}"
+            )
         return done.stdout
 
     def install(self) -> None:
@@ -146,14 +158,18 @@ class World:
             "title": "Molva",
         }
         self.control.post("apps", app)
-        answer = self.control.post(f"apps/{CLIENT_ID}/install", {"user_id": 1, "finish": "auto", "lang": "ru"})
+        answer = self.control.post(
+            f"apps/{CLIENT_ID}/install", {"user_id": 1, "finish": "auto", "lang": "ru"}
+        )
         if answer["status"] != 200 or not answer.get("installed"):
-            raise StuckError(f"the installation failed: {json.dumps(answer)[:600]}\n{self.children['web'].tail()}")
+            raise StuckError(
+                f"the installation failed: {json.dumps(answer)[:600]}\n{self.children['web'].tail()}"
+            )
         self.reader = Reader(self.control.post("webhooks", {"user_id": 1})["url"])
 
     def metrics(self) -> dict[str, float]:
         """The gauges of ``/metrics`` by name and labels."""
-        answer = self._metrics.get(f"{self.public_url}/metrics", timeout=20)
+        answer = patiently(lambda: self._metrics.get(f"{self.public_url}/metrics", timeout=20))
         answer.raise_for_status()
         found: dict[str, float] = {}
         for line in answer.text.splitlines():
@@ -179,6 +195,7 @@ class World:
 
 
 def _plain_environment() -> dict[str, str]:
-    """The environment of this process without settings of Molva, and without buffering."""
+    """The environment of this process without settings of Molva; the package is found from any folder."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("MOLVA_")}
-    return own | {"PYTHONUNBUFFERED": "1"}
+    path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH", "")])]
+    return own | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": os.pathsep.join(path)}

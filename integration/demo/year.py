@@ -119,23 +119,27 @@ class Year:
                 self.world.jump(self.world.now() + timedelta(seconds=30))  # somebody died with it in hand
             if time.monotonic() - begun > QUIET_SECONDS:
                 raise StuckError(f"Molva does not come to rest at {self.world.now()}: {self._why()}")
-            self._check_alive()
+            self.check_alive()
             time.sleep(0.02)
 
     def _load(self) -> tuple[float, float]:
         """Rows that are due, rows in hand."""
         metrics = self.world.metrics()
-        working = sum(n for name, n in metrics.items() if name.startswith("molva_queue_rows") and '"working"' in name)
+        working = sum(
+            n for name, n in metrics.items() if name.startswith("molva_queue_rows") and '"working"' in name
+        )
         return metrics.get("molva_due_rows", 0.0), working
 
     def _why(self) -> str:
         rows = {k: v for k, v in self.world.metrics().items() if v and not k.endswith("timestamp_seconds")}
         return f"{rows}\n{self.world.tails()}"
 
-    def _check_alive(self) -> None:
-        for name, child in self.world.children.items():
-            if not child.alive:
-                raise StuckError(f"{name} ended:\n{child.tail(40)}")
+    def check_alive(self) -> None:
+        """Raises ``StuckError`` with the log's end if a process is gone."""
+        with self.world.upheaval:
+            ended = [name for name, child in self.world.children.items() if not child.alive]
+        if ended:
+            raise StuckError(f"{ended[0]} ended:\n{self.world.children[ended[0]].tail(40)}")
 
     def read_mail(self) -> None:
         """People open their mailboxes and decide what to do."""

@@ -62,7 +62,7 @@ def _in_template(path: Path) -> Iterator[MessageId]:
     for _line, message, _comments, _context in extract_from_file(
         "jinja2.ext:babel_extract", path, keywords=IN_TEMPLATES, options={"silent": "false"}
     ):
-        yield message
+        yield message if isinstance(message, str) else (message[0], message[1])
 
 
 def catalogue_file(language: str) -> Path:
@@ -88,7 +88,7 @@ def update(language: str, used: dict[MessageId, set[str]]) -> list[MessageId]:
         string = message if language == "en" else (known.string if known is not None else "")
         if not string or (isinstance(string, tuple) and not all(string)):
             missing.append(message)
-        after.add(message, string, locations=[(name, None) for name in sorted(used[message])])  # type: ignore[list-item]
+        after.add(message, string, locations=[(name, 0) for name in sorted(used[message])])
     with catalogue_file(language).open("wb") as file:
         file.write(HEADER.format(language=language, plural=after.plural_forms).encode())
         write_po(file, after, width=110, include_lineno=False, omit_header=True)

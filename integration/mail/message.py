@@ -28,7 +28,7 @@ class _Wire(EmailPolicy):
     def fold(self, name: str, value: Any) -> str:
         if name.lower() in _WHOLE:
             return f"{name}: {value}{self.linesep}"
-        return super().fold(name, value)
+        return str(super().fold(name, value))
 
     def fold_binary(self, name: str, value: Any) -> bytes:
         if name.lower() in _WHOLE:

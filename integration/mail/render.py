@@ -16,7 +16,7 @@ from typing import Any
 
 import css_inline
 from babel import dates
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError, select_autoescape
 
 from integration import i18n
 
@@ -84,7 +84,7 @@ def _tidy(text: str) -> str:
 
 def _quoted(name: str) -> str:
     """The name in «quotes», unless it brings its own."""
-    return name if any(mark in name for mark in "«»\"„“”") else f"«{name}»"
+    return name if any(mark in name for mark in '«»"„“”') else f"«{name}»"
 
 
 @lru_cache(maxsize=1)
@@ -92,7 +92,7 @@ def _environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
-        autoescape=lambda name: name is not None and name.endswith(".html"),
+        autoescape=select_autoescape(enabled_extensions=("html",), default_for_string=True),
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,

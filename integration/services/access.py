@@ -8,17 +8,26 @@ request is made inside a transaction.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 from integration.bitrix.call import Call
-from integration.bitrix.errors import AccessLost, BitrixError, Moved, Refused, Retryable, Suspended, TokenExpired
+from integration.bitrix.errors import (
+    AccessLost,
+    BitrixError,
+    Moved,
+    Refused,
+    Retryable,
+    Suspended,
+    TokenExpired,
+)
 from integration.logs import log
 from integration.services import pace, states
 from integration.services.deps import Answer, BatchAnswer, Deps, Rest, TokenPair
+from integration.services.trust import keys, origin_of, scope_text, usable
 from integration.store import portals as rows
 from integration.store.base import reading, transaction
 from integration.store.portals import Portal
@@ -273,29 +282,3 @@ def removed(deps: Deps, portal_id: int) -> bool:
     with transaction(deps.sessions) as session:
         rows.store_tokens(session, portal_id, portal.token_version, **_columns(deps, portal, pair))
     return False
-
-
-def keys(deps: Deps, portal: Portal) -> tuple[str, str]:
-    """The application's own id and key: a local application's, else the operator's."""
-    if portal.client_secret:
-        return portal.client_id, portal.client_secret
-    return deps.settings.client_id, deps.settings.client_secret
-
-
-def origin_of(deps: Deps, endpoint: str) -> str:
-    """The allowed origin that an endpoint belongs to; empty if it is not allowed (bitrix24.md 3.2)."""
-    parts = urlsplit(endpoint)
-    origin = f"{parts.scheme}://{parts.netloc}".lower()
-    return origin if origin in deps.settings.oauth_origins else ""
-
-
-def usable(deps: Deps, endpoint: str) -> bool:
-    """Whether tokens may be sent to this address: https, or http where the operator allows it."""
-    parts = urlsplit(endpoint)
-    return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and deps.settings.allow_http))
-
-
-def scope_text(scope: str | Sequence[str]) -> str:
-    """Scopes as one text, separated by commas."""
-    return (scope if isinstance(scope, str) else ",".join(scope))[:500]
-

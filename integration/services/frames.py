@@ -6,7 +6,7 @@ administrator says the portal; the answer travels in a signed value for a quarte
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from urllib.parse import urlsplit
 
@@ -145,7 +145,7 @@ def state(deps: Deps, portal_id: int) -> PortalState | None:
             return None
         policy, _version = policies.load(session, portal_id)
         found = overviews.current_wave(session, portal_id)
-        return PortalState(
+        known = PortalState(
             portal_id=portal_id, domain=portal.domain, status=portal.status, problem=portal.problem,
             language=language_of(portal.language), time_zone=portal.time_zone, setup_at=portal.setup_at,
             synced_at=portal.synced_at, worker_seen_at=chores.last_beat(session),
@@ -153,22 +153,22 @@ def state(deps: Deps, portal_id: int) -> PortalState | None:
             cards=overviews.cards(session, portal_id),
             failed=tuple(overviews.failed_chores(session, portal_id, SET_UP_CHORES)),
             stuck=overviews.stuck(session, portal_id), has_sender=bool(policy.senders),
-            **(_wave(found) if found else {}),
         )  # fmt: skip
+        return _with_wave(known, found) if found else known
 
 
-def _wave(found: overviews.WaveCounts) -> dict[str, object]:
+def _with_wave(known: PortalState, found: overviews.WaveCounts) -> PortalState:
     wave = found.wave
     try:
         plan = Plan.from_json(wave.plan)
     except (KeyError, ValueError, TypeError):
         days: dict[str, date] = {}
     else:
-        days = {name: day for name, day in plan.stage_days() if name}
-    return {
-        "wave": wave.name, "wave_stage": wave.stage, "wave_approved": wave.approved_at is not None,
-        "wave_days": days, "invited": found.invited, "answered": found.answered,
-    }  # fmt: skip
+        days = dict[str, date](plan.stage_days())
+    return replace(
+        known, wave=wave.name, wave_stage=wave.stage, wave_approved=wave.approved_at is not None, wave_days=days,
+        invited=found.invited, answered=found.answered,
+    )  # fmt: skip
 
 
 def _portal(deps: Deps, grant: Grant) -> Portal | None:

@@ -116,7 +116,12 @@ def casting(session: Session, portal_id: int, invitations: Collection[Invitation
 
 
 def draft(
-    stage: Scene, people: Cast, invitation: Invitation, letter: LetterKind, step: str, planned: datetime | None
+    stage: Scene,
+    people: Cast,
+    invitation: Invitation,
+    letter: LetterKind,
+    step: str,
+    planned: datetime | None,
 ) -> Draft | LetterProblem:
     """One letter to one respondent, or why nobody can sign it (product.md W5)."""
     client = people.clients[invitation.wave_client_id]

@@ -17,12 +17,12 @@ from integration.services.letters_drain import drain as drain
 from integration.store import letters as rows
 from integration.store import wave_queries
 from integration.store.answers import agency_name
-from integration.store.base import transaction
+from integration.store.base import reading, transaction
 from integration.store.letters import LetterRow
 from integration.store.portals import Portal
 from integration.store.queue import put_once
 
-__all__ = ["MAIN_LETTERS", "decide", "drain", "queue", "send_test", "write"]
+__all__ = ["MAIN_LETTERS", "decide", "drain", "queue", "send_test", "unfinished", "write"]
 
 
 def queue(deps: Deps, session: Session, portal_id: int, draft: Draft, now: datetime) -> int | None:
@@ -76,6 +76,20 @@ def unsubscribe_url(deps: Deps, token: str) -> str:
     return f"{deps.settings.public_url}/u/{token}"
 
 
+def unfinished(deps: Deps, portal_id: int, limit: int = 500) -> list[dict[str, Any]]:
+    """Letters that have not gone for sure, the doubtful ones first, then those given up, then those waiting."""
+    with reading(deps.sessions) as session:
+        found = rows.unfinished(session, portal_id, limit)
+    return [
+        {
+            "id": row.id, "status": row.status, "kind": row.kind, "recipient": row.recipient_address,
+            "subject": row.subject, "message_id": row.message_id, "error": row.error,
+            "due_at": row.due_at.isoformat(), "handed_at": row.handed_at.isoformat() if row.handed_at else None,
+        }
+        for row in found
+    ]  # fmt: skip
+
+
 def decide(
     deps: Deps, portal_id: int, letter_id: int, verdict: Literal["resend", "was_sent"], who: str
 ) -> bool:
@@ -102,7 +116,9 @@ def decide(
         return True
 
 
-def send_test(deps: Deps, portal_id: int, sender_key: str, name: str, address: str, language: str) -> int | None:
+def send_test(
+    deps: Deps, portal_id: int, sender_key: str, name: str, address: str, language: str
+) -> int | None:
     """Queue a test letter from one of the senders to an administrator (product.md W4), at any hour.
 
     Returns the letter's id, nothing if there is no such sender. Its buttons lead to a page that knows no one.

@@ -107,7 +107,9 @@ def _one(deps: Deps, row: LetterRow, rules: _Rules) -> bool:
 def _look(session: Session, row: LetterRow, rules: _Rules, now: datetime) -> _Verdict:
     """Whether a letter may leave at this very moment (product.md W2, W12)."""
     portal, policy, calendar = rules.of(session, row.portal_id, now)
-    invitation = session.get(Invitation, row.invitation_id, populate_existing=True) if row.invitation_id else None
+    invitation = (
+        session.get(Invitation, row.invitation_id, populate_existing=True) if row.invitation_id else None
+    )
     wave = session.get(Wave, row.wave_id, populate_existing=True) if row.wave_id else None
     if useless := _useless(session, row, portal, invitation, wave, now):
         return _Verdict("cancel", why=useless)

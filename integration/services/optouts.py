@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from integration import i18n
-from integration.bitrix.calls import item_update
 from integration.nps.addresses import email_key, phone_key
+from integration.nps.people import CardKey
 from integration.services import policies, survey_guard
+from integration.services.calls_queue import Cause, queue_fields
 from integration.services.deps import Deps
 from integration.services.survey_guard import Purpose
 from integration.services.survey_pages import status_of
@@ -18,8 +19,7 @@ from integration.store import answers, responses
 from integration.store.answers import Asked
 from integration.store.base import reading, transaction
 from integration.store.clients import OptOut
-from integration.store.outbox import OutboxRow
-from integration.store.queue import put_once
+from integration.store.portals import Portal
 from integration.store.waves import Invitation, Wave
 
 FIELD = "UF_CRM_MOLVA_OPT_OUT"
@@ -112,7 +112,7 @@ def snooze(
         rules = policies.load_version(session, found.portal.id, found.wave.policy_version)
         until = now + timedelta(days=rules.snooze_days)
         found.invitation.snoozed_until = until
-        found.invitation.due_at = until
+        found.invitation.due_at = now  # the machine works out when to look again (nps.waves.next_touch)
         answers.cancel_letters(session, found.portal.id, now, invitation_id=found.invitation.id)
         return SnoozeResult("done", until)
 
@@ -151,21 +151,12 @@ def _write_fields(
     session: Session, portal_id: int, contacts: set[int], said: OptOut, now: datetime
 ) -> None:
     """The card keeps it too, so that it outlives a re-installation. The same opt-out is queued once."""
+    portal = session.get_one(Portal, portal_id)
     for contact_id in sorted(contacts):
-        call = item_update("contact", contact_id, {FIELD: "Y"})
-        put_once(
-            session,
-            OutboxRow,
-            portal_id=portal_id,
-            lane=f"contact:{contact_id}",
-            now=now,
-            key=f"optout:{contact_id}:{said.said_at:%Y%m%dT%H%M%S}",
-            purpose="field",
-            method=call.method,
-            call=call.to_json(),
-            cause_kind="optout",
-            cause_id=contact_id,
-        )
+        queue_fields(
+            session, portal, CardKey("contact", contact_id), {FIELD: "Y"}, purpose="field",
+            cause=Cause("optout", contact_id), now=now, key=f"optout:{contact_id}:{said.said_at:%Y%m%dT%H%M%S}",
+        )  # fmt: skip
 
 
 def _language(found: Asked) -> str:

@@ -18,8 +18,9 @@ from integration.bitrix.protocol import Grant as Claim
 from integration.i18n import language_of
 from integration.logs import log
 from integration.services import deps as ports
-from integration.services.access import PortalRest, origin_of, scope_text, usable
+from integration.services.access import PortalRest
 from integration.services.deps import Deps
+from integration.services.trust import origin_of, scope_text, usable
 from integration.store import chores as chore_rows
 from integration.store import portals as rows
 from integration.store.base import reading, transaction
@@ -60,16 +61,14 @@ def install(deps: Deps, claim: Claim, language: str = "") -> Installed:
     `claim` comes from the installer frame or from `ONAPPINSTALL`. The portal is active at once; setting it up
     and the first synchronisation are ordered. `language`: a Bitrix24 code, for the portal's texts.
     """
-    _check_allowed(deps, claim)
-    origin = _origin(deps, claim)
-    grant = _prove(deps, origin, claim)
+    grant = prove(deps, claim)
     _check_administrator(deps, grant, claim)
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
         portal = rows.installation(session, grant.member_id, grant.client_id)
         created = portal is None
         if portal is None:
-            portal = Portal(member_id=grant.member_id, client_id=grant.client_id, installed_at=now, domain="", endpoint="")
+            portal = Portal(member_id=grant.member_id, client_id=grant.client_id, installed_at=now)
             session.add(portal)
         if portal.status != "active":
             portal.installed_at = portal.status_since = now
@@ -83,16 +82,6 @@ def install(deps: Deps, claim: Claim, language: str = "") -> Installed:
         portal_id = portal.id
     log(__name__).info("portal.installed", portal=portal_id, domain=grant.domain, created=created)
     return Installed(portal_id, created, grant.user_id)
-
-
-def prove(deps: Deps, claim: Claim) -> ports.Grant:
-    """Whose token a frame carries, on the authorisation server's word; raise `InstallRefused` (bitrix24.md 2.9)."""
-    _check_allowed(deps, claim)
-    return _prove(deps, _origin(deps, claim), claim)
-
-
-def _origin(deps: Deps, claim: Claim) -> str:
-    return origin_of(deps, claim.server_endpoint) or next(iter(deps.settings.oauth_origins), "")
 
 
 def _check_allowed(deps: Deps, claim: Claim) -> None:

@@ -11,13 +11,13 @@ from sqlalchemy.orm import Session
 
 from integration.bitrix import calls
 from integration.bitrix.call import Call, rows_at
-from integration.bitrix.errors import BitrixError, NotFound
-from integration.bitrix.links import Entity
+from integration.bitrix.errors import NotFound
+from integration.bitrix.paging import Pages, unchain
 from integration.bitrix.records import Address, StageMove, Task, read_all
 from integration.services import policies
 from integration.services.access import PortalRest
 from integration.services.cards import TABLES, Reading, rows_of
-from integration.services.deps import Deps
+from integration.services.deps import BatchAnswer, Deps
 from integration.store import mirror as rows
 from integration.store import portals as portal_rows
 from integration.store.base import reading as reading_transaction
@@ -139,9 +139,8 @@ def keep(session: Session, reading: Reading, found: Look, now: datetime) -> None
     rows.put_cities(session, reading.portal_id, found.cities)
 
 
-def first_error(errors: Iterable[Exception]) -> BitrixError | None:
-    """The first of the portal's errors, if any."""
-    return next((error for error in errors if isinstance(error, BitrixError)), None)
-
-
-__all__ = ["MOST", "MOVES", "Entity", "Look", "cities_of", "keep", "look", "moves_of", "reading_of"]
+def joined(got: BatchAnswer, prefix: str = "") -> Pages:
+    """The pages of one chain of lists, of which a batch may hold several with keys of different prefixes."""
+    results = {key.removeprefix(prefix): a.result for key, a in got.answers.items() if key.startswith(prefix)}
+    errors = {key.removeprefix(prefix): error for key, error in got.errors.items() if key.startswith(prefix)}
+    return unchain(results, errors, path="items")

@@ -165,5 +165,6 @@ def _order_periodic(session: Any, portal_id: int, now: datetime) -> None:
     chore_rows.ensure(
         session, portal_id, "reconcile", now, now + timedelta(seconds=RECONCILE_EVERY), every_seconds=RECONCILE_EVERY
     )
-    chore_rows.ensure(session, portal_id, "walk", now, now + day, every_seconds=DAY)
-    chore_rows.ensure(session, portal_id, "check", now, now + day, every_seconds=DAY)
+    for name in ("walk", "check", "prune"):
+        chore_rows.ensure(session, portal_id, name, now, now + day, every_seconds=DAY)
+    chore_rows.ensure(session, portal_id, "plan_wave", now, now, every_seconds=DAY)

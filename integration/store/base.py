@@ -141,4 +141,5 @@ def reading(sessions: Sessions) -> Iterator[Session]:
     with sessions() as session:
         session.connection(execution_options={"molva_read_only": True})
         yield session
+        session.expunge_all()  # what was read stays usable: a rollback would expire it
         session.rollback()

@@ -56,13 +56,17 @@ def schedule(
     session.execute(insert.on_conflict_do_update(index_elements=["portal_id", "name"], set_=fresh))
 
 
-def ensure(session: Session, portal_id: int, name: str, now: datetime, due_at: datetime, *, every_seconds: int) -> None:
+def ensure(
+    session: Session, portal_id: int, name: str, now: datetime, due_at: datetime, *, every_seconds: int
+) -> None:
     """Order a periodic chore unless it is ordered already."""
     insert = insert_for(session)(ChoreRow).values(
         portal_id=portal_id, name=name, lane=name, created_at=now, status="waiting", due_at=due_at, cursor={},
         attempts=0, error="", every_seconds=every_seconds,
     )  # fmt: skip
-    renewed = {"status": "waiting", "due_at": due_at, "every_seconds": every_seconds, "attempts": 0, "finished_at": None}
+    renewed = {
+        "status": "waiting", "due_at": due_at, "every_seconds": every_seconds, "attempts": 0, "finished_at": None,
+    }  # fmt: skip
     closed = ChoreRow.status.not_in(("waiting", "working"))
     session.execute(
         insert.on_conflict_do_update(index_elements=["portal_id", "name"], set_=renewed, where=closed)
@@ -92,7 +96,8 @@ def close_all(session: Session, portal_id: int, now: datetime) -> None:
 
 def get(session: Session, portal_id: int, name: str) -> ChoreRow | None:
     """A chore by name."""
-    return session.scalars(select(ChoreRow).where(ChoreRow.portal_id == portal_id, ChoreRow.name == name)).one_or_none()
+    statement = select(ChoreRow).where(ChoreRow.portal_id == portal_id, ChoreRow.name == name)
+    return session.scalars(statement).one_or_none()
 
 
 def beat(session: Session, worker: str, now: datetime) -> None:

@@ -123,3 +123,14 @@ def _task_call(portal_id: int, followup_id: int) -> tuple[Any, ...]:
         OutboxRow.cause_id == followup_id,
         OutboxRow.purpose == "task",
     )
+
+
+def open_tasks(session: Session, portal_id: int) -> list[int]:
+    """Ids of the tasks in which open follow-ups live."""
+    statement = (
+        select(FollowUp.task_id)
+        .where(FollowUp.portal_id == portal_id, FollowUp.status.in_(("open", "task_done")))
+        .where(FollowUp.task_id.is_not(None))
+        .order_by(FollowUp.id)
+    )
+    return [task_id for task_id in session.scalars(statement) if task_id is not None]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Index, Integer, String, exists, or_, select, text
+from sqlalchemy import JSON, ColumnElement, Index, Integer, String, exists, or_, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from integration.store.base import Base, UTCDateTime
@@ -90,3 +90,9 @@ def is_our_task(session: Session, portal_id: int, task_id: int) -> bool:
         text("outbox.status IN ('waiting', 'working')"),
     )
     return bool(session.scalar(select(or_(ours, pending))))
+
+
+def workable() -> ColumnElement[bool]:
+    """Rows that can be looked at now: cards of a portal that is set up and answers, life-cycle events always."""
+    ready = select(Portal.id).where(Portal.status == "active", Portal.setup_at.is_not(None))
+    return or_(InboxRow.kind.in_(("portal", "field")), InboxRow.portal_id.in_(ready))

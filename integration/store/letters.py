@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    case,
     func,
     select,
     update,
@@ -42,7 +43,9 @@ class LetterRow(Claimable, Base):
     )
 
     key: Mapped[str] = mapped_column(String(200))  # "<kind>:<invitation>"; makes queueing idempotent
-    kind: Mapped[str] = mapped_column(String(32))  # announcement | invitation | reminder_1 | reminder_2 | test …
+    kind: Mapped[str] = mapped_column(
+        String(32)
+    )  # announcement | invitation | reminder_1 | reminder_2 | test …
     wave_id: Mapped[int | None] = mapped_column(ForeignKey("waves.id", ondelete="SET NULL"))
     invitation_id: Mapped[int | None] = mapped_column(Integer)
     language: Mapped[str] = mapped_column(String(8), default="")
@@ -59,7 +62,9 @@ class LetterRow(Claimable, Base):
     handed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     sent_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     planned_for: Mapped[datetime | None] = mapped_column(UTCDateTime)  # later than due: it went late
-    expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # useless afterwards: cancelled, not sent
+    expires_at: Mapped[datetime | None] = mapped_column(
+        UTCDateTime
+    )  # useless afterwards: cancelled, not sent
 
 
 def settle_unknown(session: Session, now: datetime) -> int:
@@ -133,6 +138,15 @@ def letter(session: Session, portal_id: int, letter_id: int) -> LetterRow | None
     """One letter of a portal."""
     statement = select(LetterRow).where(LetterRow.portal_id == portal_id, LetterRow.id == letter_id)
     return session.scalars(statement).one_or_none()
+
+
+def unfinished(session: Session, portal_id: int, limit: int) -> list[LetterRow]:
+    """Letters that are neither sent nor taken back: doubtful, given up, waiting, in this order."""
+    rank = case({"unknown": 0, "buried": 1}, value=LetterRow.status, else_=2)
+    statement = select(LetterRow).where(
+        LetterRow.portal_id == portal_id, LetterRow.status.in_(("unknown", "buried", "waiting", "working"))
+    )
+    return list(session.scalars(statement.order_by(rank, LetterRow.due_at, LetterRow.id).limit(limit)))
 
 
 def lane_of(address: str) -> str:

@@ -77,7 +77,9 @@ def put_cities(session: Session, portal_id: int, cities: Mapping[int, str]) -> N
         )
 
 
-def known(session: Session, portal_id: int, model: Any, ids: Collection[int]) -> dict[int, tuple[datetime | None, bool]]:
+def known(
+    session: Session, portal_id: int, model: Any, ids: Collection[int]
+) -> dict[int, tuple[datetime | None, bool]]:
     """When these cards were last changed as far as the mirror knows, and whether it takes them for deleted."""
     found: dict[int, tuple[datetime | None, bool]] = {}
     many = sorted(ids)
@@ -131,7 +133,7 @@ def patch(session: Session, portal_id: int, model: Any, card_id: int, columns: M
 def watermarks(session: Session, portal_id: int) -> dict[str, datetime | None]:
     """Up to which change each kind of card has been read."""
     statement = select(Watermark.kind, Watermark.updated_at).where(Watermark.portal_id == portal_id)
-    return {kind: moment for kind, moment in session.execute(statement)}
+    return {row.kind: row.updated_at for row in session.execute(statement)}
 
 
 def set_watermark(session: Session, portal_id: int, kind: str, moment: datetime) -> None:

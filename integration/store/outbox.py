@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Integer, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import JSON, ColumnElement, Integer, String, UniqueConstraint, exists, select, true, update
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from integration.store.base import Base, UTCDateTime
+from integration.store.portals import Portal
 from integration.store.queue import Claimable
 
 
@@ -31,3 +33,91 @@ class OutboxRow(Claimable, Base):
     cause_id: Mapped[int] = mapped_column(Integer, default=0)
     sent_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     result: Mapped[Any] = mapped_column(JSON, nullable=True)
+
+
+def portals_with_work(session: Session, now: datetime) -> list[int]:
+    """Portals that answer, are set up, and have calls due."""
+    ready = select(Portal.id).where(Portal.status == "active", Portal.setup_at.is_not(None))
+    statement = (
+        select(OutboxRow.portal_id)
+        .where(OutboxRow.status.in_(("waiting", "working")), OutboxRow.due_at <= now, OutboxRow.portal_id.in_(ready))
+        .distinct()
+        .order_by(OutboxRow.portal_id)
+    )
+    return list(session.scalars(statement))
+
+
+def sendable(closed: Collection[str]) -> ColumnElement[bool]:
+    """Calls whose method has execution budget left."""
+    return OutboxRow.method.not_in(closed) if closed else true()
+
+
+def count_due(session: Session, portal_id: int, now: datetime, closed: Collection[str]) -> int:
+    """Calls that could go now: due, with budget, and nothing older in their lane that has to wait."""
+    older = aliased(OutboxRow)
+    waits = (older.due_at > now) | older.method.in_(closed) if closed else older.due_at > now
+    held = exists(
+        select(older.id).where(
+            older.portal_id == OutboxRow.portal_id,
+            older.lane == OutboxRow.lane,
+            older.id < OutboxRow.id,
+            older.status == "waiting",
+            waits,
+        )
+    )
+    statement = select(OutboxRow.id).where(
+        OutboxRow.portal_id == portal_id,
+        OutboxRow.status == "waiting",
+        OutboxRow.due_at <= now,
+        sendable(closed),
+        ~held,
+    )
+    return len(session.scalars(statement).all())
+
+
+def has_waiting(session: Session, portal_id: int, methods: Collection[str]) -> bool:
+    """Whether calls of one of these methods wait."""
+    statement = exists().where(
+        OutboxRow.portal_id == portal_id, OutboxRow.status == "waiting", OutboxRow.method.in_(methods)
+    )
+    return bool(session.scalar(select(statement)))
+
+
+def release(session: Session, rows: Sequence[OutboxRow]) -> None:
+    """Give claimed rows back untried: the attempt does not count."""
+    for row in rows:
+        session.execute(
+            update(OutboxRow)
+            .where(OutboxRow.id == row.id, OutboxRow.owner == row.owner, OutboxRow.attempts == row.attempts)
+            .where(OutboxRow.status == "working")
+            .values(status="waiting", owner=None, lease_until=None, attempts=OutboxRow.attempts - 1)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def mark_sent(session: Session, rows: Sequence[OutboxRow], now: datetime) -> list[OutboxRow]:
+    """Note before they leave that these creating calls may take effect; those whose lease still holds."""
+    kept = []
+    for row in rows:
+        statement = (
+            update(OutboxRow)
+            .where(OutboxRow.id == row.id, OutboxRow.owner == row.owner, OutboxRow.attempts == row.attempts)
+            .where(OutboxRow.status == "working")
+            .values(sent_at=now)
+            .returning(OutboxRow.id)
+            .execution_options(synchronize_session=False)
+        )
+        if session.scalar(statement) is not None:
+            kept.append(row)
+    return kept
+
+
+def unfinished(session: Session, portal_id: int, limit: int = 500) -> Sequence[OutboxRow]:
+    """Calls that are not done, those given up first."""
+    statement = (
+        select(OutboxRow)
+        .where(OutboxRow.portal_id == portal_id, OutboxRow.status.in_(("buried", "waiting", "working")))
+        .order_by(OutboxRow.status != "buried", OutboxRow.id)
+        .limit(limit)
+    )
+    return session.scalars(statement).all()

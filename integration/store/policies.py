@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from integration.store.base import Base, UTCDateTime
-from integration.store.portals import Department, Stage, Staff
+from integration.store.portals import Department, Staff, Stage
 
 
 class PolicyRow(Base):
@@ -66,4 +66,4 @@ def staff(session: Session, portal_id: int) -> dict[int, Staff]:
 def pipelines(session: Session, portal_id: int) -> dict[int, str]:
     """Deal pipelines that have stages: id and name."""
     statement = select(Stage.category_id, Stage.category_name).where(Stage.portal_id == portal_id).distinct()
-    return {number: name for number, name in session.execute(statement).tuples()}
+    return {number: name for number, name in session.execute(statement)}

@@ -249,7 +249,7 @@ def insert_for(session: Session) -> Any:
 
 def depth(session: Session, row: type[R]) -> dict[str, int]:
     """How many rows there are by status, over all portals."""
-    return dict(session.execute(select(row.status, func.count()).group_by(row.status)))
+    return dict(session.execute(select(row.status, func.count()).group_by(row.status)).tuples().all())
 
 
 def backoff(attempts: int, row_id: int, cap: timedelta = timedelta(hours=1)) -> timedelta:

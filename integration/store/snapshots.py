@@ -40,8 +40,8 @@ def clients(
 ) -> Iterator[ClientFacts]:
     """Every client with its deals and without its people, companies first, each kind by id.
 
-    Own companies, deleted cards and contacts that only stand in somebody else's company are no clients
-    (product.md 2, E1); a client without deals comes with none. `zone`: the portal's, for days. `after`:
+    Who never had a deal (templates are none), own companies, deleted cards and contacts that only stand in
+    somebody else's company are no clients (product.md 2, E1). `zone`: the portal's, for days. `after`:
     go on behind this client. Bound: one client's deals in memory.
     """
     for kind in _KINDS:
@@ -50,7 +50,7 @@ def clients(
         behind = after.id if after is not None and after.kind == kind else 0
         deals = _by_client(session, portal_id, policy, zone, kind, behind)
         cards = session.execute(_cards(portal_id, kind, behind).execution_options(yield_per=_CHUNK))
-        yield from _merge(kind, cards, deals)
+        yield from (client for client in _merge(kind, cards, deals) if _has_deal(client))
 
 
 def clients_by_key(
@@ -132,9 +132,6 @@ def _cards(portal_id: int, kind: ClientKind, behind: int) -> Select[*tuple[Any, 
             .where(~Company.own)
             .order_by(Company.id)
         )
-    at_company = exists().where(
-        ContactCompany.portal_id == Contact.portal_id, ContactCompany.contact_id == Contact.id
-    )
     own_deal = exists().where(
         Deal.portal_id == Contact.portal_id,
         Deal.client_kind == "contact",
@@ -145,7 +142,7 @@ def _cards(portal_id: int, kind: ClientKind, behind: int) -> Select[*tuple[Any, 
     return (
         select(Contact.id, name, Contact.post, Contact.assigned_by, Contact.opted_out, Contact.hold_until)
         .where(Contact.portal_id == portal_id, Contact.id > behind, Contact.deleted_at.is_(None))
-        .where(or_(own_deal, ~at_company))
+        .where(own_deal)
         .order_by(Contact.id)
     )
 
@@ -219,6 +216,10 @@ def _merge(
             hold_until=hold_until,
             deals=group if at == number else (),
         )
+
+
+def _has_deal(client: ClientFacts) -> bool:
+    return any(not deal.recurring for deal in client.deals)
 
 
 def _deal(row: Any, zone: ZoneInfo) -> DealFacts:

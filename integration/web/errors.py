@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import cast
 
 from flask import Flask, Response, json, request
 from werkzeug.exceptions import HTTPException, InternalServerError
@@ -39,12 +40,12 @@ def register(app: Flask) -> None:
 def error_page(status: int) -> Response:
     """The page for a status; one we have no words for is shown as the next general one."""
     heading, line = TEXTS.get(status) or TEXTS[500 if status >= 500 else 400]
-    return show("error.html", status, heading=say(heading), line=say(line), status=status)
+    return show("error.html", status, heading=say(heading), line=say(line), code=status)
 
 
 def _http(error: HTTPException) -> Response:
     if error.response is not None or error.code is None or error.code < 400:
-        return Response.force_type(error.get_response())
+        return cast(Response, Response.force_type(error.get_response()))
     answer = _problem(error.code, error.name) if _for_machines() else error_page(error.code)
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After", "WWW-Authenticate"):

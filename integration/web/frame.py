@@ -18,12 +18,18 @@ from integration.web.pages import choose_language, frame_policy, say, show
 REFUSALS = {
     "not_admin": (
         mark("Only an administrator can install Molva"),
-        mark("Ask an administrator of your Bitrix24 to open this application once. After that it works for everybody."),
+        mark(
+            "Ask an administrator of your Bitrix24 to open this application once. After that it "
+            "works for everybody."
+        ),
         403,
     ),
     "not_installed": (
         mark("Molva is not set up yet"),
-        mark("Ask an administrator of your Bitrix24 to open this application once. After that it works for everybody."),
+        mark(
+            "Ask an administrator of your Bitrix24 to open this application once. After that it "
+            "works for everybody."
+        ),
         403,
     ),
     "not_allowed": (
@@ -38,7 +44,10 @@ REFUSALS = {
     ),
     "not_ours": (
         mark("This application is not known here"),
-        mark("Check the application’s key in Bitrix24 and in the settings of Molva: they belong to different applications."),
+        mark(
+            "Check the application’s key in Bitrix24 and in the settings of Molva: they belong to "
+            "different applications."
+        ),
         403,
     ),
     "wrong_portal": (
@@ -48,12 +57,18 @@ REFUSALS = {
     ),
     "insecure": (
         mark("Your portal has no secure address"),
-        mark("Molva talks to portals by https only. Whoever runs this Molva can allow plain http for a portal in the company network."),
+        mark(
+            "Molva talks to portals by https only. Whoever runs this Molva can allow plain http for "
+            "a portal in the company network."
+        ),
         403,
     ),
     "suspended": (
         mark("Your Bitrix24 does not allow applications at the moment"),
-        mark("The subscription for applications has ended. Nothing is lost: when it is renewed, Molva goes on by itself."),
+        mark(
+            "The subscription for applications has ended. Nothing is lost: when it is renewed, "
+            "Molva goes on by itself."
+        ),
         403,
     ),
     "unreachable": (

@@ -9,12 +9,13 @@ from __future__ import annotations
 import hmac
 import ipaddress
 from collections.abc import Mapping
-from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, jsonify, request
 
 from integration.current import deps
 from integration.services import health
+
+PROBES = ("database", "schema", "worker")  # in the order they are made
 
 blueprint = Blueprint("health", __name__)
 
@@ -28,10 +29,17 @@ def alive() -> Response:
 @blueprint.get("/readyz")
 def ready() -> Response:
     """200 if the database, its schema and a worker are fine, else 503; the details say which is not."""
-    report = health.ready(deps())
-    answer = jsonify(report.to_json())
-    answer.status_code = 200 if report.ok else 503
+    found = health.ready(deps())
+    checks = {name: "failed" if name in found.problems else _known(name, found.problems) for name in PROBES}
+    answer = jsonify({"status": "ready" if found.ready else "not ready", "checks": checks})
+    answer.status_code = 200 if found.ready else 503
     return answer
+
+
+def _known(name: str, problems: tuple[str, ...]) -> str:
+    """A probe is fine unless an earlier one has failed: then it was not made."""
+    earlier = PROBES[: PROBES.index(name)]
+    return "unknown" if any(problem in earlier for problem in problems) else "ok"
 
 
 @blueprint.get("/metrics")
@@ -51,22 +59,28 @@ def metrics() -> Response:
     return Response(generate_latest(registry), mimetype=CONTENT_TYPE_LATEST.split(";")[0])
 
 
-def _gauges() -> list[tuple[str, str, tuple[str, ...], Mapping[tuple[str, ...], float]]]:
+Gauged = tuple[str, str, tuple[str, ...], Mapping[tuple[str, ...], float]]
+
+
+def _gauges() -> list[Gauged]:
     now = deps().clock.now()
-    depths: Mapping[str, Mapping[str, int]] = health.depths(deps())
-    by_status = {(queue, status): n for queue, rows in depths.items() for status, n in rows.items()}
-    letters = {(status,): n for (queue, status), n in by_status.items() if queue == "letters"}
+    depths = health.depths(deps())
+    ignored: dict[tuple[str, ...], float] = {(name,): n for name, n in depths.pop("ignored_events", {}).items()}
+    by_status: dict[tuple[str, ...], float] = {
+        (queue, status): n for queue, rows in depths.items() for status, n in rows.items()
+    }
+    letters: dict[tuple[str, ...], float] = {(s,): n for s, n in depths.get("letters", {}).items()}
     following = health.next_due(deps())
-    gauges: list[tuple[str, str, tuple[str, ...], Mapping[tuple[str, ...], Any]]] = [
+    gauges: list[Gauged] = [
         ("molva_queue_rows", "Rows of each queue by status", ("queue", "status"), by_status),
         ("molva_letters", "Letters by status", ("status",), letters),
-        ("molva_due_rows", "Rows whose time has come and that nobody has taken", (), {(): health.due_rows(deps())}),
+        ("molva_ignored_events", "Genuine events of no use since this process began", ("event",), ignored),
+        ("molva_due_rows", "Rows whose time has come", (), {(): health.due_now(deps())}),
         ("molva_clock_timestamp_seconds", "The time the application goes by", (), {(): now.timestamp()}),
     ]
     if following is not None:
-        gauges.append(
-            ("molva_next_due_timestamp_seconds", "When the next waiting row is due", (), {(): following.timestamp()})
-        )
+        name = "molva_next_due_timestamp_seconds"
+        gauges.append((name, "When the next waiting row is due", (), {(): following.timestamp()}))
     return gauges
 
 

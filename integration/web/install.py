@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify, request
 
+from integration.bitrix import protocol
+from integration.bitrix.protocol import ProtocolError
 from integration.current import deps
 from integration.services import frames, inbox
 from integration.services.frames import FrameRefused, PortalState
@@ -14,7 +16,6 @@ from integration.web import forms, frame, progress
 from integration.web.pages import choose_language, show
 
 blueprint = Blueprint("install", __name__)
-EVENT_STATUS = {"Accepted": 200, "Ignored": 200, "Rejected": 403}
 
 
 @blueprint.get("/bitrix/install")
@@ -60,6 +61,10 @@ def status() -> Response:
 
 
 def _event() -> Response:
-    verdict = inbox.accept(deps(), list(request.form.items(multi=True)), request.remote_addr or "")
-    code = EVENT_STATUS.get(type(verdict).__name__, 400)
-    return Response("", code, mimetype="text/plain")
+    try:
+        event = protocol.parse_event(list(request.form.items(multi=True)))
+    except ProtocolError:
+        return Response("unreadable\n", 400, mimetype="text/plain")
+    verdict = inbox.accept(deps(), event)
+    refused = verdict.outcome == "rejected"
+    return Response("refused\n" if refused else "", 403 if refused else 200, mimetype="text/plain")

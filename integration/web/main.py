@@ -68,9 +68,14 @@ def page() -> Response:
 def _wave(state: PortalState) -> dict[str, Any]:
     if not state.wave:
         line = (
-            say("Molva plans the yearly survey by itself and tells you in a task. Nothing is sent without your approval.")
+            say(
+                "Molva plans the yearly survey by itself and tells you in a task. Nothing is sent "
+                "without your approval."
+            )
             if state.synced_at
-            else say("First your clients and deals are read. Then Molva plans the yearly survey and tells you in a task.")
+            else say(
+                "First your clients and deals are read. Then Molva plans the yearly survey and tells you in a task."
+            )
         )
         return {"heading": say("No survey is planned yet"), "line": line, "days": []}
     today = deps().clock.now().astimezone(_zone(state)).date()

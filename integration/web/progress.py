@@ -27,7 +27,7 @@ def described(state: PortalState, now: datetime) -> dict[str, Any]:
     ready = state.setup_at is not None and "setup" not in state.failed
     settled = ready and state.synced_at is not None
     return {
-        "heading": say("Molva is ready") if ready else say("Molva is being set up"),
+        "heading": _heading(state, ready),
         "line": _line(state, ready, settled),
         "percent": 100 if settled else 70 if ready else 15,
         "steps": _steps(state, ready, settled),
@@ -43,15 +43,33 @@ def trouble(state: PortalState, now: datetime) -> str:
     if state.failed:
         return say("The set-up has been given up after several tries. Open the application again to start it anew.")
     if state.status == "suspended":
-        return say("Your Bitrix24 does not answer applications at the moment. The set-up goes on by itself when it does.")
+        return say(
+            "Your Bitrix24 does not answer applications at the moment. The set-up goes on by itself "
+            "when it does."
+        )
     if state.problem.startswith("setup:"):
-        return say("Not everything could be set up: {problem}. Check the rights of the application.", problem=state.problem[6:])
+        return say(
+            "Not everything could be set up: {problem}. Check the rights of the "
+            "application.",
+            problem=state.problem[6:],
+        )
     if state.worker_seen_at is None or now - state.worker_seen_at > WORKER_SILENCE:
-        return say("The background process of Molva is not running. Whoever runs this Molva has to start it; the set-up then goes on by itself.")
+        return say(
+            "The background process of Molva is not running. Whoever runs this Molva has to start "
+            "it; the set-up then goes on by itself."
+        )
     return ""
 
 
+def _heading(state: PortalState, ready: bool) -> str:
+    if "setup" in state.failed:
+        return say("Molva could not be set up")
+    return say("Molva is ready") if ready else say("Molva is being set up")
+
+
 def _line(state: PortalState, ready: bool, settled: bool) -> str:
+    if "setup" in state.failed:
+        return say("Nothing is lost, and your data have not been touched.")
     if settled:
         return say("Everything is set up, and your clients and deals have been read.")
     if ready:

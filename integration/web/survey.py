@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any, cast
-from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, jsonify, redirect, request, url_for
 
@@ -30,7 +29,10 @@ THANKS = {
     ),
     "detractor": (
         mark("Thank you for being frank"),
-        mark("We are sorry that working with us is not what you expected. Our management reads your answer and will get in touch with you."),
+        mark(
+            "We are sorry that working with us is not what you expected. Our management reads your "
+            "answer and will get in touch with you."
+        ),
     ),
 }
 ENDED = {
@@ -175,12 +177,12 @@ def _thanks(
     problems: dict[str, str] | None = None, status: int = 200,
 ) -> Response:  # fmt: skip
     heading, words = THANKS[found.group or "passive"]
-    until = found.edit_until
+    until = i18n.day(language(), found.edit_until.date()) if found.edit_until else ""
     return show(
         "survey/thanks.html", status, **_common(token, found), chosen=chosen,
         thanks={"heading": say(heading), "words": say(words)}, problems=problems or {},
-        comment=found.comment if comment is None else comment, opened=bool(chosen != found.score or comment or problems or not found.comment),
-        edit_until=i18n.day(language(), until.astimezone(ZoneInfo("UTC")).date()) if until else "",
+        comment=found.comment if comment is None else comment, edit_until=until,
+        opened=bool(chosen != found.score or comment or problems or not found.comment),
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ Mail providers post to the same address without the page; `webhooks.unsubscribe`
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 from flask import Blueprint, Response, redirect, request, url_for
@@ -25,7 +26,10 @@ def page(token: str) -> Response:
     if found.status == "unknown":
         return _message(
             token, "", say("We cannot find this address"),
-            say("It may have been cut off by the mail program. Please copy the whole address, or reply to the letter with “stop”."),
+            say(
+                "It may have been cut off by the mail program. Please copy the whole address, or "
+                "reply to the letter with “stop”."
+            ),
             404,
         )  # fmt: skip
     if found.status == "done":
@@ -55,7 +59,8 @@ def _ask(token: str, agency: str, nonce: str, *, confirm: str = "") -> Response:
     )
     return show(
         "survey/ask.html", page={"agency": agency, "nonce": nonce}, address=_address(token),
-        heading=say("Shall we never ask you again?"), lines=(line, say("Letters about your projects are not affected.")),
+        heading=say("Shall we never ask you again?"),
+        lines=(line, say("Letters about your projects are not affected.")),
         action=url_for("unsubscribe.act", token=token), prove_url=url_for("survey.prove", token=token),
         purpose="unsubscribe", confirm=confirm, tone="primary", button=say("Never ask me again"),
         back=url_for("survey.page", token=token, lang=language()),
@@ -74,5 +79,5 @@ def _message(token: str, agency: str, heading: str, line: str, status: int = 200
     )  # fmt: skip
 
 
-def _address(token: str):  # type: ignore[no-untyped-def]
+def _address(token: str) -> Callable[[str], str]:
     return lambda other: url_for("unsubscribe.page", token=token, lang=other)

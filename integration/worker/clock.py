@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import FrameType
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -94,10 +95,9 @@ def start(deps: Deps, *, fast: bool = False, stopping: threading.Event | None = 
             max_instances=1,
             coalesce=True,
             misfire_grace_time=None,
+            next_run_time=datetime.now(UTC),  # the first look happens now, not one interval later
         )
     scheduler.start()
-    for tick in table():  # the first look happens now, not one interval later
-        scheduler.modify_job(tick.name, next_run_time=scheduler._dt_now())
     return scheduler
 
 

@@ -240,7 +240,9 @@ plain = st.recursive(
 
 
 @given(st.text(), st.dictionaries(st.text(), plain), st.booleans(), st.text(), st.booleans())
-def test_calls_and_probes_survive_json(method: str, params: Any, repeat: bool, text: str, contains: bool) -> None:
+def test_calls_and_probes_survive_json(
+    method: str, params: Any, repeat: bool, text: str, contains: bool
+) -> None:
     """They lie in the queue as JSON."""
     call = Call(method, params, repeat, Probe(method, params, text, text, text, contains))
     assert Call.from_json(json.loads(json.dumps(call.to_json()))) == call
@@ -250,7 +252,12 @@ def test_calls_and_probes_survive_json(method: str, params: Any, repeat: bool, t
 def test_no_answer_breaks_a_probe(result: Any, other: Any) -> None:
     """A probe's answer may be anything."""
     probe = Probe("m", {}, "ID", "1", many_path="a.b")
-    for answer in (result, {"a": result}, {"a": {"b": [result, other]}}, {"a": {"b": {"0": {"ID": other, "id": result}}}}):
+    for answer in (
+        result,
+        {"a": result},
+        {"a": {"b": [result, other]}},
+        {"a": {"b": {"0": {"ID": other, "id": result}}}},
+    ):
         found = found_by(probe, answer)
         assert found is None or isinstance(found, int)
         created_id(answer)
@@ -259,4 +266,7 @@ def test_no_answer_breaks_a_probe(result: Any, other: Any) -> None:
 
 def test_one_card_may_be_read_by_reference_to_another() -> None:
     """Deal and company in one batch."""
-    assert item_get("company", Ref("$result[deal][item][companyId]")).params["id"] == "$result[deal][item][companyId]"
+    assert (
+        item_get("company", Ref("$result[deal][item][companyId]")).params["id"]
+        == "$result[deal][item][companyId]"
+    )

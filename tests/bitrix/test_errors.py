@@ -84,7 +84,8 @@ def test_a_known_code_means_the_same_with_every_status(status: int) -> None:
 
 
 def test_a_denial_of_a_call_that_needs_no_right_means_the_portal_is_suspended() -> None:
-    """bitrix24.md 1.2: REST on a lapsed plan answers ACCESS_DENIED to everything, in the portal's language."""
+    """bitrix24.md 1.2: REST on a lapsed plan answers ACCESS_DENIED to everything, in the portal's
+    language."""
     assert isinstance(classify(403, "ACCESS_DENIED", "…", method="batch"), Suspended)
     assert isinstance(classify(403, "ACCESS_DENIED", "…", method="profile"), Suspended)
     assert not isinstance(classify(403, "ACCESS_DENIED", "…", method="crm.item.get"), Suspended)

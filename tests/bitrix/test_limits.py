@@ -69,7 +69,9 @@ steps = st.lists(st.tuples(st.floats(0, 5), st.booleans()), max_size=400)
 
 
 @given(steps, st.sampled_from([STANDARD, ENTERPRISE, Rate(2, 50, 0)]))
-def test_no_schedule_of_admitted_requests_is_ever_refused(schedule: list[tuple[float, bool]], rate: Rate) -> None:
+def test_no_schedule_of_admitted_requests_is_ever_refused(
+    schedule: list[tuple[float, bool]], rate: Rate
+) -> None:
     """Whoever sends only when told that the wait is zero never meets a 503, people and background mixed."""
     portal = PortalBucket(rate.per_second, rate.ceiling)
     bucket = Bucket(0.0, START)
@@ -97,7 +99,8 @@ def test_background_work_leaves_the_reserve_to_people(schedule: list[tuple[float
 
 @pytest.mark.parametrize("rate", [STANDARD, ENTERPRISE])
 def test_a_backlog_uses_the_whole_rate(rate: Rate) -> None:
-    """Sending whenever allowed for ten minutes uses at least 95 % of what the portal admits, without a refusal."""
+    """Sending whenever allowed for ten minutes uses at least 95 % of what the portal admits, without a
+    refusal."""
     portal = PortalBucket(rate.per_second, rate.ceiling)
     bucket = Bucket(0.0, START)
     at, sent = 0.0, 0
@@ -144,8 +147,8 @@ def test_the_wait_between_tries_grows_and_is_spread() -> None:
 
 @dataclass
 class PortalBudget:
-    """The portal's side of one method: ten one-minute buckets aligned to its own clock; a call is checked before
-    it runs and charged to the minute in which it ended."""
+    """The portal's side of one method: ten one-minute buckets aligned to its own clock; a call is checked
+    before it runs and charged to the minute in which it ended."""
 
     limit: float = 480.0
     phase: float = 0.0
@@ -175,10 +178,14 @@ class PortalBudget:
 
 
 def simulate(
-    portal: PortalBudget, seconds_per_call: list[float], until: float, virtual: bool = False, skew: float = 0.0
+    portal: PortalBudget,
+    seconds_per_call: list[float],
+    until: float,
+    virtual: bool = False,
+    skew: float = 0.0,
 ) -> tuple[float, list[float]]:
-    """An outbox with an endless backlog of updates: batches as `choose` says; returns the end and batch lengths.
-    `virtual`: the calls take no time on the clock, as in a portal that only pretends to be slow."""
+    """An outbox with an endless backlog of updates: batches as `choose` says; returns the end and batch
+    lengths. `virtual`: the calls take no time on the clock, as in a portal that only pretends to be slow."""
     meters: dict[str, Meter] = {}
     at, lengths, turn = 0.0, [], 0
     while at < until:
@@ -199,7 +206,9 @@ def simulate(
         lengths.append(inside)
         at = began + (0.05 if virtual else inside + 0.05)
         meters = observed(meters, spans, after(at), skew)
-        meters = {method: Meter.from_json(json.loads(json.dumps(m.to_json()))) for method, m in meters.items()}
+        meters = {
+            method: Meter.from_json(json.loads(json.dumps(m.to_json()))) for method, m in meters.items()
+        }
     return at, lengths
 
 
@@ -207,7 +216,8 @@ def simulate(
 @pytest.mark.parametrize("phase", [0.0, 17.0, 59.5])
 @pytest.mark.parametrize("seed", range(4))
 def test_a_backlog_uses_the_whole_budget_and_meets_no_429(seed: int, phase: float, virtual: bool) -> None:
-    """Two hours of updates of two to three seconds use at least 95 % of 480 s per ten minutes, none refused."""
+    """Two hours of updates of two to three seconds use at least 95 % of 480 s per ten minutes, none
+    refused."""
     rng = random.Random(seed)
     costs = [rng.uniform(2.0, 3.0) for _ in range(997)]
     portal = PortalBudget(phase=phase)
@@ -219,12 +229,16 @@ def test_a_backlog_uses_the_whole_budget_and_meets_no_429(seed: int, phase: floa
 
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(
-    st.lists(st.floats(0.05, 5.0), min_size=1, max_size=6), st.integers(0, 999), st.floats(0, 59), st.booleans()
+    st.lists(st.floats(0.05, 5.0), min_size=1, max_size=6),
+    st.integers(0, 999),
+    st.floats(0, 59),
+    st.booleans(),
 )
 def test_no_mix_of_costs_meets_a_429_or_a_dead_request(
     kinds: list[float], seed: int, phase: float, virtual: bool
 ) -> None:
-    """Whatever mix the calls cost, up to five seconds each, no call is refused and no batch reaches a minute."""
+    """Whatever mix the calls cost, up to five seconds each, no call is refused and no batch reaches a
+    minute."""
     portal = PortalBudget(phase=phase)
     costs = random.Random(seed).choices(kinds, k=997)
     _, lengths = simulate(portal, costs, 1500, virtual)

@@ -57,6 +57,14 @@ def test_the_latest_answer_of_a_person_counts() -> None:
     assert (found.score, found.respondents, found.spread) == (9, 1, 0)
 
 
+def test_of_equally_bad_answers_the_youngest_gives_the_words() -> None:
+    """What was said last is what the account director reads first."""
+    answers = [said(1, 3, minute=1, comment="old"), said(2, 3, minute=9, comment="new"), said(3, 3, minute=5)]
+    found = account_result(answers, "worst_decision_maker")
+    assert found is not None
+    assert found.by.comment == "new"
+
+
 def test_what_stands_on_which_card() -> None:
     """Deals and company: the account's value and words; each contact its own (B2)."""
     answers = [said(11, 9, "decides", comment="fine"), said(12, 3, "daily", comment="slow")]

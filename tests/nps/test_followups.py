@@ -130,6 +130,9 @@ def test_the_managers_own_departments_head_comes_from_above() -> None:
     staff = [Staff(MANAGER, department_ids=(21,), head_of=(21,)), Staff(CHIEF, head_of=(20,)), Staff(HEAD)]
     found = ownership("passive_call", replace(CASE, city=""), POLICY, Team.of(staff, {21: 20, 20: 21}))
     assert found == Ownership(CHIEF, (), "head_of_department")
+    alone = Team.of([staff[0], staff[2]], {21: 20, 20: 21})
+    found = ownership("passive_call", replace(CASE, city=""), POLICY, alone)
+    assert found == Ownership(HEAD, (), "head")
 
 
 @pytest.mark.parametrize("kind", list(CHECKLISTS))

@@ -61,6 +61,11 @@ def test_what_cannot_work_is_told_at_its_field(changes: dict[str, Any], field: s
     assert (field, code) in [(problem.field, problem.code) for problem in found]
 
 
+def test_letters_exactly_as_far_apart_as_allowed_are_fine() -> None:
+    """Reminders every three days with a gap of three (W2)."""
+    assert Policy(reminder_days=(3, 6, 9), letter_gap_days=3, announce_days=3).problems() == []
+
+
 def test_a_full_policy_survives_json() -> None:
     """Through real JSON text, senders and mappings included."""
     policy = Policy(

@@ -17,8 +17,8 @@ from integration.nps.reporting import (
 
 
 def answers(key: str, d: int, a: int, p: int) -> list[tuple[str, Group]]:
-    groups: list[Group] = ["detractor"] * d + ["passive"] * a + ["promoter"] * p
-    return [(key, group) for group in groups]
+    counts: dict[Group, int] = {"detractor": d, "passive": a, "promoter": p}
+    return [(key, group) for group, count in counts.items() for _ in range(count)]
 
 
 def test_nothing_is_shown_below_the_least_group() -> None:

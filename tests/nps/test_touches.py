@@ -112,6 +112,12 @@ def test_what_was_due_during_downtime_is_sent_once_and_late() -> None:
     assert step.until == at("26.11 09:00")
 
 
+def test_later_on_its_day_is_not_late() -> None:
+    """A letter that leaves at eleven on the day planned for nine is on time (W2)."""
+    assert ask(ANNOUNCED, "10.11 11:00") == Touch("invitation", "invitation", at("10.11 09:00"), late=False)
+    assert ask(ANNOUNCED, "11.11 09:00") == Touch("invitation", "invitation", at("10.11 09:00"), late=True)
+
+
 def test_an_overtaken_announcement_is_skipped_and_named() -> None:
     """It would push the invitation back; two letters within three days are not sent (W2)."""
     step = ask(ANNA, "09.11 12:00")

@@ -113,6 +113,7 @@ def test_a_wave_that_does_not_run_does_nothing(stage: WaveStage) -> None:
 
 def test_a_wave_closes_when_nobody_lacks_an_outcome() -> None:
     """Not before, and its results stay preliminary for ``edit_days`` (W14)."""
+    assert advance_wave(replace(WAVE, stage="mailing"), 0, at("12.11 09:00"), CALENDAR) == []
     closing = replace(WAVE, stage="closing")
     assert advance_wave(closing, 1, at("26.11 09:00"), CALENDAR) == []
     assert advance_wave(closing, 0, at("26.11 09:00"), CALENDAR) == [CloseWave(1, date(2026, 12, 10))]

@@ -69,6 +69,8 @@ def field_map() -> dict[str, Any]:
                 codes[code]["items"][value] = str(number)
         for code in ("UF_CRM_MOLVA_REFERRER", "UF_CRM_MOLVA_REFERRAL_DATE", *(() if kind == "lead" else SCORE_PLAIN)):
             codes[code] = {"id": number, "type": "string", "items": {}}
+        if kind == "contact":
+            codes["UF_CRM_MOLVA_OPT_OUT"] = {"id": number, "type": "boolean", "items": {}}
         found[kind] = codes
     return found
 
@@ -141,9 +143,8 @@ class World:
         """New settings, counted from now on."""
         with transaction(self.deps.sessions) as session:
             version = len(session.scalars(select(PolicyRow)).all()) + 1
-            session.add(
-                PolicyRow(portal_id=self.portal.id, version=version, body=BASE_POLICY | changes, saved_at=self.clock.now())
-            )
+            body, now = BASE_POLICY | changes, self.clock.now()
+            session.add(PolicyRow(portal_id=self.portal.id, version=version, body=body, saved_at=now))
             wave = session.get_one(Wave, self.wave_id)
             wave.policy_version = version
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,8 @@ def world(sessions: Sessions, clock: HandClock) -> World:
 
 def test_the_page_names_what_is_judged_and_stores_nothing(world: World) -> None:
     page = survey.page(world.deps, world.token)
-    assert (page.status, page.agency, page.service, page.people) == ("open", "Our Agency", "Support", ("Clara Manager",))
+    assert (page.status, page.agency, page.service) == ("open", "Our Agency", "Support")
+    assert page.people == ("Clara Manager",)
     assert (page.first_name, page.wave, page.score, page.comment) == ("Person7", "2026", None, "")
     assert page.nonce
     assert world.response() is None
@@ -33,7 +35,8 @@ def test_the_page_names_what_is_judged_and_stores_nothing(world: World) -> None:
 def test_a_persons_answer_counts_and_ends_the_invitation(world: World) -> None:
     a_letter(world, world.invitation())
     result = world.human(9, "Fine work")
-    assert (result.status, result.page.status, result.page.score, result.page.group) == ("counted", "answered", 9, "promoter")
+    assert (result.status, result.page.status) == ("counted", "answered")
+    assert (result.page.score, result.page.group) == (9, "promoter")
     response = world.response()
     assert response is not None
     assert (response.status, response.score, response.comment, response.channel, response.revision) == (
@@ -188,7 +191,8 @@ def test_staff_corrections_need_a_reason_and_keep_the_old_value(world: World, cl
     with pytest.raises(ValueError, match="not_a_score"):
         survey.correct(world.deps, world.portal.id, response.id, score=12, comment="", author="Ada", reason="typo")
     clock.advance(days=100)
-    assert survey.correct(world.deps, world.portal.id, response.id, score=2, comment="said 2", author="Ada", reason="typo")
+    changes: dict[str, Any] = {"score": 2, "comment": "said 2", "author": "Ada", "reason": "typo"}
+    assert survey.correct(world.deps, world.portal.id, response.id, **changes)
     kept = [(r.score, r.author, r.reason) for r in world.revisions()]
     assert kept == [(9, "client", ""), (2, "Ada", "typo")]
     assert world.written("deal:351")[-1]["UF_CRM_MOLVA_NPS_SCORE"] == 2

@@ -1,4 +1,4 @@
-"""Mail scanners: whatever they open, run, post and repeat, no answer counts and no human word is lost (product.md S1)."""
+"""Mail scanners: whatever they open, run, post and repeat, nothing counts and no human word is lost (product.md S1)."""
 
 from __future__ import annotations
 

@@ -240,11 +240,8 @@ class WorkCalendar:
         """The settings; what is missing or unreadable is 9 to 18, Saturday and Sunday, no holidays."""
         row = answer if isinstance(answer, dict) else {}
         week = row.get("week_holidays")
-        days = (
-            {_WEEK[day] for one in week if (day := wire.to_text(one).upper()[:2]) in _WEEK}
-            if week
-            else {5, 6}
-        )
+        named = {wire.to_text(one).upper()[:2] for one in week} if isinstance(week, (list, tuple)) else set()
+        days = {_WEEK[day] for day in named if day in _WEEK} or {5, 6}
         opens = _hour(row.get("work_time_start"), time(9))
         closes = _hour(row.get("work_time_end"), time(18))
         return cls(

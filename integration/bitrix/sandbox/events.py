@@ -157,6 +157,7 @@ class Queue:
             except Exception:
                 log.exception("event %s was not delivered", parcel.event)
             self.busy = False
+        self._session.close()
 
     def _next(self) -> Parcel | None:
         with self.state.lock:

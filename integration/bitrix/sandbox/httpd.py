@@ -108,6 +108,9 @@ class Server(ThreadingHTTPServer):
     ) -> None:
         self.application = application
         self._tls = tls
+        self._open: set[Any] = set()
+        #: Connections accepted so far.
+        self.accepted = 0
         super().__init__((host, port), _Handler)
 
     @property
@@ -123,12 +126,28 @@ class Server(ThreadingHTTPServer):
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
-    def finish_request(self, request: Any, client_address: Any) -> None:
-        """In the connection's own thread, the handshake included."""
+    def get_request(self) -> tuple[Any, Any]:
+        """A connection; its TLS handshake happens in its own thread, at the first read."""
+        connection, address = super().get_request()
         if self._tls:
-            request.settimeout(30)
-            request = self._tls.wrap_socket(request, server_side=True)
-        super().finish_request(request, client_address)
+            connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        self._open.add(connection)
+        self.accepted += 1
+        return connection, address
+
+    def shutdown_request(self, request: Any) -> None:
+        """Ends one connection."""
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        """Stops listening and ends the connections that are still kept open."""
+        super().server_close()
+        for connection in list(self._open):
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # the other side was faster
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients that go away are no news; anything else is printed."""

@@ -39,7 +39,7 @@ def register(portal: Portal, data: Json) -> App:
             app_url=str(data.get("app_url") or ""),
             kind=str(data.get("kind") or "local"),
             ui=bool(data.get("ui", True)),
-            scope=tuple(data.get("scope") or DEFAULT_SCOPE),
+            scope=DEFAULT_SCOPE if data.get("scope") is None else tuple(data["scope"]),
             title=str(data.get("title") or "App"),
             application_token=secrets.token_hex(16),
         )
@@ -49,7 +49,7 @@ def register(portal: Portal, data: Json) -> App:
 
 def add_webhook(portal: Portal, user_id: int, scope: list[str] | None) -> str:
     """An incoming webhook; gives its address."""
-    hook = Webhook(user_id, secrets.token_hex(8), tuple(scope or DEFAULT_SCOPE))
+    hook = Webhook(user_id, secrets.token_hex(8), DEFAULT_SCOPE if scope is None else tuple(scope))
     portal.state.webhooks[(user_id, hook.code)] = hook
     return f"{portal.state.origin.client_endpoint}{user_id}/{hook.code}/"
 

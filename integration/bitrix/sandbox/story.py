@@ -11,7 +11,8 @@ from random import Random
 
 from .agency import Agency, PortalInfo, default_statuses, stage_rows
 from .story_cards import SALES, SERVICE, Cards, at
-from .story_clients import Cast, populate
+from .story_cast import Cast
+from .story_clients import populate
 from .story_staff import SELLERS, departments, users
 from .story_year import Act, write_year
 

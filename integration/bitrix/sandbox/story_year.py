@@ -11,7 +11,7 @@ from typing import Any
 
 from .agency import COMPANY, CONTACT, DEAL, LEAD
 from .story_cards import SALES, SERVICE, PersonSpec, at, stage
-from .story_clients import Cast
+from .story_cast import Cast
 from .story_staff import CITY_A, CITY_B, DIRECTOR_A, LEFT, MANAGERS_A, SELLERS, managers_of
 
 Json = dict[str, Any]

@@ -72,7 +72,9 @@ class ItemView:
         return "string" if name in ALIASES and "fm" in self.kind.fields else None
 
     def getter(self, name: str) -> Getter:
-        """See :func:`getter`."""
+        """See :func:`getter`; a multiple user field without values is an empty list."""
+        if name in self.user and self.user[name]["MULTIPLE"] == "Y":
+            return lambda row: row.get(name) or []
         return getter(self.state, self.kind, name)
 
     def known(self, name: str) -> str:

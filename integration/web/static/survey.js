@@ -34,6 +34,7 @@
   }
 
   function touched(event) {
+    if (event.target.closest && event.target.closest("a")) return; /* on the way to another page */
     if (event.isTrusted && !proof.value && !waiting) waiting = ask(event.type);
   }
 

@@ -142,10 +142,3 @@ def log_message_add(ctx: Context, params: Json) -> Json:
     }
     table.insert(row["id"], row)
     return {"logMessage": {k: v for k, v in row.items() if k not in ("entityTypeId", "entityId")}}
-
-
-@method("crm.timeline.comment.fields", "crm")
-def comment_fields(ctx: Context, params: Json) -> Json:
-    """Names of a comment's fields."""
-    return {name: {"type": type_} for name, type_ in _TYPES.items()} | {"FILES": {"type": "attached_diskfile"}}
-

@@ -1,0 +1,283 @@
+"""``molva demo --once``: a year of an agency from installation to the closed wave, compared at its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from datetime import time as clock_time
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from integration.bitrix.sandbox.story import LEAST, Story, tell
+from integration.bitrix.sandbox.story_year import Act
+
+from . import settings
+from .actual import Actual, read
+from .compare import Carried, differences
+from .days import ZONE, Office, local_day
+from .eligible import assess
+from .expect import Expected, expect, net, wave_days
+from .ground import Ground, Json, ground_of
+from .kills import Killer, busy_moments
+from .people import town
+from .portal import PortalError
+from .printing import Teller
+from .processes import StuckError, wait_for
+from .staff import Staff, doubtful_letters, waves
+from .world import World
+from .year import Year
+
+SYNC_SECONDS = 60.0
+#: A week after the last follow-up could be due.
+LENGTH = timedelta(days=365)
+
+
+@dataclass
+class Play:
+    """One whole run. ``expected`` and ``actual`` are there after ``run``."""
+
+    story: Story
+    world: World
+    teller: Teller
+    kills: int = 0
+    unknown: list[str] = field(default_factory=list)
+    ground: Ground | None = None
+    listed: datetime | None = None
+    wave: str = ""
+    deeds_told: int = 0
+    letters_told: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.office = Office.of(self.story.agency.calendar, settings.HOURS)
+        self.days = wave_days(self.office, self.story.begin.year, self.story.freeze)
+        self.killer = Killer(self.world, self.kills, self.story.seed, self._busy())
+        self.year = Year(self.world, town(self.story.seed, self.story.languages), self._watch, self.killer)
+
+    def run(self) -> tuple[Expected, Actual, list[str]]:
+        """Lives the year and compares. Raises ``StuckError`` or ``PortalError``."""
+        self.world.start()
+        self.world.install()
+        self.staff = Staff(self.world.control)
+        self._tell("The portal is open, Molva is installed.")
+        self._first_sync()
+        for act in self.story.acts:
+            self.year.agenda.put(act.at, act.about, self._deed(act))
+        self._plan_head(self.days.listed)
+        end = self.story.begin + LENGTH
+        self.year.run(end)
+        self.killer.rest()
+        self._tell("A year has passed.")
+        return self._compare()
+
+    def _tell(self, text: str) -> None:
+        self.teller.tell(self.world.now(), text)
+        self.teller.progress(self.world.now(), (self.world.now() - self.story.begin) / LENGTH)
+
+    def _first_sync(self) -> None:
+        def synchronised() -> bool:
+            self.year.check_alive()
+            rows = json.loads(self.world.molva("portal", "list", "--json"))
+            return bool(rows) and bool(rows[0].get("synced_at"))
+
+        wait_for("the first synchronisation", synchronised, SYNC_SECONDS, self.world.tails)
+        file = self.world.folder / "policy.json"
+        file.write_text(json.dumps(settings.policy(), ensure_ascii=False), encoding="utf-8")
+        self.world.molva("policy", "set", str(file), "--author", "head of the agency")
+        self._tell("The cards are read; the head has set who is a client and who signs.")
+
+    def _deed(self, act: Act) -> Callable[[], None]:
+        def do() -> None:
+            self.staff.do(act)
+            self._tell(f"{act.about}.")
+
+        return do
+
+    def _plan_head(self, day: date) -> None:
+        """The head looks at the wave in the afternoon."""
+        moment = datetime.combine(self.office.working(day), clock_time(15, 0), ZONE)
+        self.year.agenda.put(moment, "the head looks at the wave", self._head_looks)
+
+    def _head_looks(self) -> None:
+        """Approves the wave that waits for it; without one looks again on the next working day."""
+        today = local_day(self.world.now())
+        waiting = [wave for wave in waves(self.world) if wave["stage"] in ("draft", "rehearsed")]
+        if not waiting and today < self.days.announced:
+            self._plan_head(today + timedelta(days=1))
+        for wave in waiting:
+            self.wave = str(wave["name"])
+            self.ground, self.listed = self._take_ground(), self.world.now()
+            report = json.loads(self.world.molva("wave", "rehearse", str(wave["id"]), "--json"))
+            if report.get("errors"):
+                told = json.dumps(report["errors"], ensure_ascii=False)[:1500]
+                raise StuckError(f"the rehearsal found errors: {told}")
+            self.world.molva("wave", "approve", str(wave["id"]), "--who", "head of the agency")
+            self._tell(f"Wave {self.wave} is rehearsed and approved.")
+
+    def _take_ground(self) -> Ground:
+        """The sandbox's own data, its addresses read by REST, departments and calendar from the story."""
+        dump = self.world.control.get("dump")
+        rows = self.world.reader.call("crm.address.list", {"select": ["*"], "start": -1})["result"]
+        roles = {number: xml for xml, number in self.staff.enum("contact", "UF_CRM_MOLVA_ROLE").items()}
+        items = dump["items"]
+        plain: Json = {
+            "companies": items["COMPANY"], "contacts": items["CONTACT"], "deals": items["DEAL"],
+            "stage_history": dump["stage_history"]["DEAL"], "addresses": rows, "users": dump["users"],
+            "departments": self.story.agency.departments, "calendar": self.story.agency.calendar,
+        }  # fmt: skip
+        return ground_of(plain, roles)
+
+    def _watch(self, now: datetime) -> None:
+        """Tells what happened since the last step; the head settles letters in doubt after a kill."""
+        if self.killer.done:
+            self._settle_doubts()
+        self.teller.progress(now, (now - self.story.begin) / LENGTH)
+        fresh = self.year.letters[sum(self.letters_told.values()) :]
+        if fresh:
+            kinds = Counter("question" if letter.asks else "announcement" for letter in fresh)
+            self.letters_told.update(kinds)
+            self._tell(", ".join(f"{n} × {kind}" for kind, n in sorted(kinds.items())) + " in the mail room.")
+        for deed in self.year.diary[self.deeds_told :]:
+            words = f"{deed.score}: {deed.comment!r}" if deed.score >= 0 else ""
+            self._tell(f"{deed.address} {deed.kind.replace('_', ' ')} {words}".rstrip())
+        self.deeds_told = len(self.year.diary)
+
+    def _settle_doubts(self) -> None:
+        """A letter nobody knows about: the head asks the mail room and decides."""
+        metrics = self.world.metrics()
+        if not metrics.get('molva_letters{status="unknown"}'):
+            return
+        self.year.read_mail()
+        for row in doubtful_letters(self.world):
+            there = any(
+                letter.headers.get("Message-ID") == row.get("message_id")
+                for letter in self.year.mailbox.letters
+            )
+            self.unknown.append(f"{row['kind']} to {row['recipient']}")
+            verdict = "was_sent" if there else "resend"
+            self.world.molva("letters", "decide", str(row["id"]), verdict, "--who", "head of the agency")
+
+    def _busy(self) -> tuple[datetime, ...]:
+        """Moments at which it hurts: the first days, staff at work, the mornings of the letters."""
+        days = self.days
+        mornings = [
+            self.office.opening(day) for day in (days.announced, days.mailed, *days.reminders, days.closing)
+        ]
+        acts = [act.at for act in self.story.acts[:: max(1, len(self.story.acts) // 4)]]
+        answers = [
+            self.office.opening(days.mailed) + timedelta(hours=h, minutes=30) for h in (1, 2, 3, 5, 20, 26)
+        ]
+        return busy_moments([*mornings, *answers, *acts], 1)
+
+    def _compare(self) -> tuple[Expected, Actual, list[str]]:
+        if self.ground is None or self.listed is None:
+            raise StuckError("the year ended without a wave")
+        verdicts = assess(self.ground, local_day(self.listed))
+        expected = expect(self.ground, verdicts, self.year.diary, self.days, self.office)
+        notes = {note.card for note in expected.notes}
+        actual = read(self.world.reader, notes)
+        problems = differences(expected, actual, self.year.letters, self.wave, self._carried())
+        problems += self._kinds(expected)
+        return expected, actual, problems
+
+    def _kinds(self, expected: Expected) -> list[str]:
+        """Whether the demo's own judgement agrees with what the story meant each client to be."""
+        from .kinds import meant
+
+        return meant(self.story.kinds, self.staff.known, expected)
+
+    def _carried(self) -> list[Carried]:
+        """Referrals that staff set on leads and that went along at conversion."""
+        found = []
+        for act in self.story.acts:
+            fields = act.params.get("fields", {})
+            lead = str(act.params.get("id", "")).removeprefix("@")
+            if "UF_CRM_MOLVA_REFERRER" not in fields or lead not in self.staff.known:
+                continue
+            source = fields["UF_CRM_MOLVA_REFERRAL_SOURCE"].rpartition(":")[2]
+            names = {
+                "lead": lead,
+                "deal": f"{lead}_deal",
+                "company": f"{lead}_company",
+                "contact": f"{lead}_contact",
+            }
+            for kind, name in names.items():
+                if name in self.staff.known:
+                    found.append(
+                        Carried((kind, self.staff.known[name]), source, fields["UF_CRM_MOLVA_REFERRER"])
+                    )
+        return found
+
+    def summary(
+        self, expected: Expected, actual: Actual, problems: list[str], seconds: float
+    ) -> dict[str, Any]:
+        """The keys of interface.md 2, and what else is worth knowing."""
+        asked = {asked.address for verdict in expected.eligible for asked in verdict.asked}
+        letters = [letter for letter in self.year.letters if letter.recipient in asked]
+        counters = self.world.control.get("counters")
+        scored = [card for card in expected.clients if card in actual.scores]
+        return {
+            "clients": len(expected.verdicts),
+            "eligible": len(expected.eligible),
+            "not_asked": dict(sorted(Counter(v.reason for v in expected.verdicts if v.reason).items())),
+            "announced": len({letter.recipient for letter in letters if not letter.asks}),
+            "calls": 0,
+            "mailed": len({letter.recipient for letter in letters if letter.asks}),
+            "responses": sum(1 for card in actual.scores if card[0] == "contact"),
+            "nps": net(actual.scores[card].score for card in scored),
+            "cards_updated": len(actual.scores),
+            "timeline_comments": sum(map(len, actual.comments.values())),
+            "tasks": sum(1 for task in actual.tasks if task.links),
+            "portal_requests": int(counters["http"]) - self.world.reader.requests,
+            "seconds": round(seconds, 1),
+            "seed": self.story.seed,
+            "wave": self.wave,
+            "respondents": len(asked),
+            "letters": len(letters),
+            "opted_out": len(actual.opted_out & expected.opted_out),
+            "kills": list(self.killer.done),
+            "unknown_letters": list(self.unknown),
+            "portal_errors": counters.get("by_error", {}),
+            "mismatches": problems,
+        }
+
+
+def run_demo(*, once: bool, as_json: bool, clients: int, seed: int, port: int = 0, kills: int = 0) -> int:
+    """The command ``molva demo``. Exit status 0 only if every expected card, comment and task is there."""
+    if clients < LEAST:
+        sys.stderr.write(f"molva: the demo needs at least {LEAST} clients\n")
+        return 2
+    begun = time.monotonic()
+    teller = Teller(quiet=as_json)
+    folder = Path(tempfile.mkdtemp(prefix="molva-demo-"))
+    world = World(folder, tell(seed, clients), os.environ.get("MOLVA_DATABASE_URL", ""), port)
+    play = Play(world.story, world, teller, kills)
+    keep = bool(os.environ.get("MOLVA_DEMO_KEEP"))
+    try:
+        expected, actual, problems = play.run()
+        summary = play.summary(expected, actual, problems, time.monotonic() - begun)
+    except (StuckError, PortalError, requests.RequestException, LookupError) as error:
+        keep = True
+        sys.stderr.write(f"molva: the demo got stuck: {error}\n")
+        sys.stderr.write(f"molva: logs are in {folder}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        play.killer.rest()
+        world.stop()
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+    if as_json:
+        sys.stdout.write(json.dumps(summary, ensure_ascii=False, indent=2) + "\n")
+    teller.end(summary, problems)
+    return 1 if problems else 0

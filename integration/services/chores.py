@@ -1,0 +1,157 @@
+"""Long and periodic work, claimed by its next date: which function does what, and one tick of it.
+
+A chore's function gets the portal and the cursor it left behind, does one bounded slice, and says when and
+from where it goes on. Adding a chore is one line in `table()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, or_, select
+
+from integration.bitrix.errors import BitrixError, Retryable
+from integration.logs import log
+from integration.services import mirror, reconcile, setup, upkeep, waves
+from integration.services.chore_types import Chore, Outcome
+from integration.services.deps import Deps
+from integration.services.pace import PACED
+from integration.store import queue
+from integration.store.base import transaction
+from integration.store.chores import ChoreRow
+from integration.store.portals import Portal
+
+LEASE = timedelta(minutes=5)
+ATTEMPTS = 10  # failures in a row by our own fault before people are asked
+LATER = timedelta(hours=1)
+AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`statuses`: of the portal, in which the chore may run. `housekeeping`: nobody waits for it."""
+
+    run: Chore
+    statuses: tuple[str, ...] = ("active",)
+    housekeeping: bool = False
+
+
+def table() -> Mapping[str, Entry]:
+    """All chores by name; behind a colon a name may carry what it is about, `freeze:7`."""
+    return {
+        "setup": Entry(setup.run),
+        "check": Entry(setup.run, housekeeping=True),
+        "first_sync": Entry(mirror.first_sync),
+        "reconcile": Entry(reconcile.reconcile, housekeeping=True),
+        "walk": Entry(reconcile.walk, housekeeping=True),
+        "plan_wave": Entry(waves.run_plan),
+        "freeze": Entry(waves.run_freeze),
+        "probe": Entry(upkeep.probe, statuses=("suspended",)),
+        "erase": Entry(upkeep.erase, statuses=("uninstalled",)),
+        "prune": Entry(upkeep.prune, statuses=("active", "suspended", "reauthorise"), housekeeping=True),
+    }
+
+
+def runnable(*, housekeeping: bool = True) -> ColumnElement[bool]:
+    """Rows whose portal is in a state in which their chore may run."""
+    clauses = []
+    for name, entry in table().items():
+        if entry.housekeeping and not housekeeping:
+            continue
+        portals = select(Portal.id).where(Portal.status.in_(entry.statuses))
+        named = (ChoreRow.name == name) | ChoreRow.name.startswith(f"{name}:")
+        clauses.append(named & ChoreRow.portal_id.in_(portals))
+    return or_(*clauses)
+
+
+def run_due(deps: Deps) -> bool:
+    """Run one slice of each of a few chores that are due; True if there were any."""
+    now = deps.clock.now()
+    with transaction(deps.sessions) as session:
+        claimed = queue.claim(
+            session, ChoreRow, now=now, owner=deps.settings.worker_name, lease=LEASE, limit=AT_ONCE, where=runnable()
+        )
+    for row in claimed:
+        _run(deps, row)
+    return bool(claimed)
+
+
+def _run(deps: Deps, row: ChoreRow) -> None:
+    entry = table()[row.name.partition(":")[0]]
+    try:
+        outcome = entry.run(deps, row.portal_id, dict(row.cursor or {}))
+    except BitrixError as error:
+        _wait(deps, row, error)
+    except Exception:
+        log(__name__).exception("chore.failed", portal=row.portal_id, chore=row.name)
+        _failed(deps, row)
+    else:
+        _settle(deps, row, outcome)
+
+
+def _settle(deps: Deps, row: ChoreRow, outcome: Outcome) -> None:
+    """The slice is done: go on, come again, or end."""
+    now = deps.clock.now()
+    with transaction(deps.sessions) as session:
+        if outcome.due_at is not None:
+            queue.retry(session, row, now, outcome.due_at, cursor=outcome.cursor or {}, attempts=0)
+        elif row.every_seconds:
+            queue.retry(session, row, now, _next(row, now), cursor={}, attempts=0)
+        else:
+            queue.done(session, row, now, cursor={})
+
+
+def _next(row: ChoreRow, now: datetime) -> datetime:
+    """The next date of a periodic chore: dates missed meanwhile are not made up for."""
+    period = timedelta(seconds=row.every_seconds)
+    following = row.due_at + period
+    return following if following > now else now + period
+
+
+def _wait(deps: Deps, row: ChoreRow, error: BitrixError) -> None:
+    """The portal said no or not now: the same slice again later, with the same cursor."""
+    now = deps.clock.now()
+    if isinstance(error, Retryable):
+        due = error.until if error.until is not None and error.until > now else None
+        wait = timedelta(seconds=error.after) if error.after else queue.backoff(row.attempts, row.id)
+        due = due or now + wait
+    else:
+        due = now + LATER
+    attempts = max(0, row.attempts - 1) if error.code == PACED else row.attempts
+    if error.code != PACED:
+        log(__name__).warning("chore.waits", portal=row.portal_id, chore=row.name, code=str(error))
+    with transaction(deps.sessions) as session:
+        queue.retry(session, row, now, due, error=str(error), attempts=attempts)
+
+
+def _failed(deps: Deps, row: ChoreRow) -> None:
+    """Our own fault: again with growing delay, then left for people; periodic ones just come again."""
+    now = deps.clock.now()
+    with transaction(deps.sessions) as session:
+        if row.attempts < ATTEMPTS:
+            queue.retry(session, row, now, now + queue.backoff(row.attempts, row.id), error="failed")
+        elif row.every_seconds:
+            queue.retry(session, row, now, _next(row, now), error="failed", cursor={}, attempts=0)
+        else:
+            log(__name__).error("chore.buried", portal=row.portal_id, chore=row.name)
+            queue.bury(session, row, now, "failed")
+
+
+def progress(deps: Deps, portal_id: int) -> dict[str, Any]:
+    """Where the first synchronisation stands, for pages: its step and the cards read so far by kind."""
+    with transaction(deps.sessions) as session:
+        row = session.scalars(
+            select(ChoreRow).where(ChoreRow.portal_id == portal_id, ChoreRow.name == "first_sync")
+        ).one_or_none()
+        if row is None:
+            return {}
+        place = row.cursor or {}
+        return {"status": row.status, "step": place.get("step", ""), "read": place.get("read", {}), "error": row.error}
+
+
+
+
+__all__ = ["Chore", "Entry", "Outcome", "progress", "run_due", "runnable", "table"]

@@ -1,0 +1,236 @@
+"""Portal events: checked, stored and answered in one step; looked at afterwards, in order per card (product.md T2).
+
+An event is a hint that a card has changed, nothing more: what is true is read from the portal. So any
+number of events of one card fold into one waiting row, and one look serves them all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import groupby
+from operator import attrgetter
+from typing import Literal
+
+from integration.bitrix.errors import BitrixError, Retryable
+from integration.bitrix.protocol import Event, same_token
+from integration.logs import log
+from integration.services import followups, lifecycle
+from integration.services.access import PortalRest
+from integration.services.changes import changed
+from integration.services.deps import Deps
+from integration.services.pace import PACED
+from integration.services.portals import InstallRefused, accept_event_install
+from integration.services.reading import MOST, Look, keep, look, reading_of
+from integration.store import inbox as rows
+from integration.store import queue
+from integration.store.base import transaction
+from integration.store.inbox import InboxRow, Receiver
+
+LEASE = timedelta(minutes=5)
+ATTEMPTS = 8  # looks that fail by our own fault before people are asked
+TASK_PATIENCE = timedelta(seconds=10)  # a task's event may come before the answer that tells its id
+CARDS = re.compile(r"ONCRM(DEAL|COMPANY|CONTACT|LEAD)(ADD|UPDATE|DELETE|MOVETOCATEGORY)")
+TASKS = frozenset({"ONTASKADD", "ONTASKUPDATE", "ONTASKDELETE"})
+FIELDS = re.compile(r"ONCRM(?:DEAL|COMPANY|CONTACT|LEAD)USERFIELD(?:ADD|UPDATE|DELETE|SETENUMVALUES)")
+OURS = "UF_CRM_MOLVA_"
+
+ignored: Counter[str] = Counter()  # genuine events of no use, by name, since this process began
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of an event: `accepted` stored, `ignored` genuine but useless, `rejected` not to be believed."""
+
+    outcome: Literal["accepted", "ignored", "rejected"]
+    reason: str = ""
+
+
+ACCEPTED = Verdict("accepted")
+
+
+class _LeaseLost(Exception):
+    """Somebody else works on the row by now."""
+
+
+def accept(deps: Deps, event: Event) -> Verdict:
+    """Check who sent an event and keep it; makes no request to the portal.
+
+    The exception is an installation event with a token we do not know: it is proven at the authorisation
+    server at once, because there may be no portal yet to store it for (bitrix24.md 2.4, 2.5).
+    """
+    now = deps.clock.now()
+    with transaction(deps.sessions) as session:
+        found = rows.receivers(session, event.grant.member_id)
+        receiver = _sender(found, event)
+        if receiver is not None:
+            if event.lifecycle:
+                rows.store_lifecycle(session, receiver.portal_id, now, event.name, lifecycle.payload(event))
+                return ACCEPTED
+            kind, entity_id = _about(event)
+            if not kind:
+                return _ignore(event.name)
+            if kind == "task" and not rows.is_our_task(session, receiver.portal_id, entity_id):
+                return _ignore(event.name)
+            rows.store(session, receiver.portal_id, now, event.name, kind, entity_id, {})
+            return ACCEPTED
+    return _stranger(deps, event, bool(found))
+
+
+def _sender(found: Sequence[Receiver], event: Event) -> Receiver | None:
+    """The installation whose token the event carries, compared in constant time."""
+    matching = [one for one in found if same_token(one.application_token, event.grant.application_token)]
+    return next((one for one in matching if one.status != "uninstalled"), None)
+
+
+def _stranger(deps: Deps, event: Event, known: bool) -> Verdict:
+    if event.name in ("ONAPPINSTALL", "ONAPPUPDATE") and event.grant.access_token:
+        try:
+            accept_event_install(deps, event)
+        except InstallRefused as refused:
+            return Verdict("rejected", refused.code)
+        return ACCEPTED
+    return Verdict("rejected", "wrong_token" if known else "unknown_portal")
+
+
+def _about(event: Event) -> tuple[str, int]:
+    """Kind and id of what an event is about; an empty kind for what is of no use to us."""
+    card = CARDS.fullmatch(event.name)
+    if card is not None and event.entity_id:
+        return card.group(1).lower(), event.entity_id
+    if event.name in TASKS and event.entity_id:
+        return "task", event.entity_id
+    if FIELDS.fullmatch(event.name):
+        fields = event.data.get("FIELDS")
+        name = str(fields.get("FIELD_NAME") or "") if isinstance(fields, dict) else ""
+        return ("field", 0) if name.upper().startswith(OURS) else ("", 0)
+    return "", 0
+
+
+def _ignore(name: str) -> Verdict:
+    ignored[name] += 1
+    return Verdict("ignored", "no_use")
+
+
+# --- working off
+
+
+def drain(deps: Deps) -> bool:
+    """Look at what waits: one request for up to 40 cards and tasks of a portal. True if there was anything."""
+    now = deps.clock.now()
+    with transaction(deps.sessions) as session:
+        claimed = queue.claim(
+            session, InboxRow, now=now, owner=deps.settings.worker_name, lease=LEASE, limit=MOST, where=rows.workable()
+        )
+    for portal_id, group in groupby(sorted(claimed, key=attrgetter("portal_id", "id")), attrgetter("portal_id")):
+        many = list(group)
+        for row in (row for row in many if row.kind in ("portal", "field")):
+            _lifecycle(deps, row)
+        cards = [row for row in many if row.kind not in ("portal", "field")]
+        if cards:
+            _look(deps, portal_id, cards)
+    return bool(claimed)
+
+
+def _lifecycle(deps: Deps, row: InboxRow) -> None:
+    """An event about the application, or about our fields, which set-up makes good."""
+    now = deps.clock.now()
+    try:
+        again = lifecycle.handle(deps, row)
+    except BitrixError as error:
+        _later(deps, [row], error)
+        return
+    with transaction(deps.sessions) as session:
+        if again is None:
+            queue.done(session, row, now)
+        else:
+            queue.retry(session, row, now, now + again, "not confirmed")
+
+
+def _look(deps: Deps, portal_id: int, claimed: Sequence[InboxRow]) -> None:
+    """Read all these cards and tasks in one request, then work each off in a transaction of its own."""
+    wanted = _wanted(deps, portal_id, claimed)
+    if not any(wanted.values()):
+        return
+    try:
+        _, reading = reading_of(deps, portal_id)
+        found = look(PortalRest(deps, portal_id), reading, wanted)
+    except BitrixError as error:
+        _later(deps, [row for row in claimed if row.entity_id in wanted.get(row.kind, ())], error)
+        return
+    with transaction(deps.sessions) as session:
+        keep(session, reading, found, deps.clock.now())
+    for row in claimed:
+        if row.entity_id in wanted.get(row.kind, ()):
+            _finish(deps, row, found)
+
+
+def _wanted(deps: Deps, portal_id: int, claimed: Sequence[InboxRow]) -> dict[str, list[int]]:
+    """What must be read; rows that need no reading are finished here."""
+    _, reading = reading_of(deps, portal_id)
+    wanted: dict[str, list[int]] = {}
+    now = deps.clock.now()
+    for row in claimed:
+        if row.kind == "task":
+            with transaction(deps.sessions) as session:
+                if followups.is_ours(session, portal_id, row.entity_id):
+                    wanted.setdefault("task", []).append(row.entity_id)
+                elif rows.awaits_task(session, portal_id):
+                    queue.retry(session, row, now, now + TASK_PATIENCE)
+                else:
+                    queue.done(session, row, now)
+        elif row.kind in reading.kinds:
+            wanted.setdefault(row.kind, []).append(row.entity_id)
+        else:
+            with transaction(deps.sessions) as session:
+                queue.done(session, row, now)
+    return wanted
+
+
+def _finish(deps: Deps, row: InboxRow, found: Look) -> None:
+    """The card's consequences and the end of its row in one commit."""
+    now = deps.clock.now()
+    error = found.failed.get((row.kind, row.entity_id))
+    if error is not None:
+        _failed(deps, row, str(error), patient=isinstance(error, Retryable))
+        return
+    try:
+        with transaction(deps.sessions) as session:
+            if row.kind == "task":
+                task = found.tasks.get(row.entity_id)
+                followups.task_changed(session, row.portal_id, row.entity_id, task, now)
+            elif row.entity_id not in found.gone.get(row.kind, ()):
+                changed(deps, session, row.portal_id, row.kind, row.entity_id)
+            if not queue.done(session, row, now):
+                raise _LeaseLost
+    except _LeaseLost:
+        pass  # rolled back: whoever has the row now does the same
+    except Exception:
+        log(__name__).exception("event.failed", portal=row.portal_id, lane=row.lane, code=row.event)
+        _failed(deps, row, "failed", patient=False)
+
+
+def _failed(deps: Deps, row: InboxRow, error: str, *, patient: bool) -> None:
+    now = deps.clock.now()
+    with transaction(deps.sessions) as session:
+        if patient or row.attempts < ATTEMPTS:
+            queue.retry(session, row, now, now + queue.backoff(row.attempts, row.id), error)
+        else:
+            log(__name__).error("event.buried", portal=row.portal_id, lane=row.lane, error=error)
+            queue.bury(session, row, now, error)
+
+
+def _later(deps: Deps, claimed: Sequence[InboxRow], error: BitrixError) -> None:
+    """The portal cannot be asked now: all wait; nothing is given up, the portal's state decides."""
+    now = deps.clock.now()
+    if error.code != PACED:
+        log(__name__).warning("inbox.waits", portal=claimed[0].portal_id, code=str(error), rows=len(claimed))
+    with transaction(deps.sessions) as session:
+        for row in claimed:
+            after = error.after if isinstance(error, Retryable) else None
+            due = now + (timedelta(seconds=after) if after else queue.backoff(row.attempts, row.id))
+            spent = {"attempts": max(0, row.attempts - 1)} if error.code == PACED else {}
+            queue.retry(session, row, now, due, str(error), **spent)

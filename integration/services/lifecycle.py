@@ -1,0 +1,55 @@
+"""Events about the application itself and about our fields (bitrix24.md 2.4 to 2.6, 6.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from integration.bitrix.protocol import Event
+from integration.logs import log
+from integration.services import access, states
+from integration.services.deps import Deps
+from integration.store import chores
+from integration.store.base import transaction
+from integration.store.inbox import InboxRow
+
+# An uninstall is asked about at these ages: the authorisation server may learn of it a little later.
+CONFIRM_AGAIN = (timedelta(minutes=1), timedelta(minutes=15), timedelta(hours=2))
+
+
+def payload(event: Event) -> dict[str, Any]:
+    """What is kept of a life-cycle event; never a token."""
+    clean = str(event.data.get("CLEAN") or "0") in ("1", "Y", "true")
+    return {"clean": clean, "version": str(event.data.get("VERSION") or "")[:20]}
+
+
+def handle(deps: Deps, row: InboxRow) -> timedelta | None:
+    """Do what the event means; a time span if it must be looked at again. Raises `BitrixError`."""
+    handler = HANDLERS.get(row.event) if row.kind == "portal" else _set_up
+    return handler(deps, row) if handler is not None else None
+
+
+def _set_up(deps: Deps, row: InboxRow) -> None:
+    """Bindings are dropped at an update, fields may be gone: compare and complete."""
+    now = deps.clock.now()
+    with transaction(deps.sessions) as session:
+        chores.schedule(session, row.portal_id, "setup", now)
+
+
+def _uninstalled(deps: Deps, row: InboxRow) -> timedelta | None:
+    if access.removed(deps, row.portal_id):
+        states.uninstall(deps, row.portal_id, clean=bool(row.payload.get("clean")))
+        return None
+    if row.attempts <= len(CONFIRM_AGAIN):
+        return CONFIRM_AGAIN[row.attempts - 1]
+    log(__name__).warning("portal.uninstall_not_confirmed", portal=row.portal_id)
+    return None
+
+
+HANDLERS: dict[str, Callable[[Deps, InboxRow], timedelta | None]] = {
+    "ONAPPINSTALL": _set_up,
+    "ONAPPUPDATE": _set_up,
+    "ONAPPPAYMENT": _set_up,
+    "ONAPPUNINSTALL": _uninstalled,
+}

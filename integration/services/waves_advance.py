@@ -1,0 +1,178 @@
+"""What is due in waves: stages, letters, outcomes. The machine decides in `nps.waves`, here it is done.
+
+Whoever moves a wave holds its row, so two workers never move the same wave at once; each step of up to 200
+people is one transaction, and what it queues has unique keys, so a process may die anywhere (product.md W2).
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from integration.mail.render import MissingFact
+from integration.nps import waves as machine
+from integration.nps.intents import CloseWave, CreateOwnerTask, MoveStage
+from integration.nps.letters import LetterProblem
+from integration.nps.touches import Final, InvitationFacts, Touch
+from integration.services import letters
+from integration.services.deps import Deps
+from integration.services.letter_drafts import Cast, Scene, casting, draft, scene
+from integration.services.waves_cards import clear_survey_url, owner_task, write_survey_url
+from integration.services.waves_close import closed, freeze_result
+from integration.services.waves_facts import facts_of, state_of
+from integration.store import wave_queries
+from integration.store.base import reading, transaction
+from integration.store.waves import Invitation, Wave
+
+log = logging.getLogger(__name__)
+
+CHUNK = 200  # invitations per transaction
+_ROUNDS = 25  # chunks per wave in one call; the rest comes with the next tick
+_RETRY = timedelta(hours=1)  # when nobody can sign a letter, or a fact is missing, people have to act first
+
+
+def advance_due(deps: Deps) -> bool:
+    """Do everything that has become due in any wave; True if there was anything."""
+    now = deps.clock.now()
+    with reading(deps.sessions) as session:
+        waves = wave_queries.due_waves(session, now)
+    found = False
+    for wave_id in waves:
+        found |= _advance_wave(deps, wave_id)
+    with reading(deps.sessions) as session:
+        waves = wave_queries.waves_with_due_invitations(session, now)
+    for wave_id in waves:
+        for _ in range(_ROUNDS):
+            if not _advance_chunk(deps, wave_id):
+                break
+            found = True
+    return found
+
+
+def _advance_wave(deps: Deps, wave_id: int) -> bool:
+    """The wave itself: owner's tasks, its stage, its end."""
+    now = deps.clock.now()
+    with transaction(deps.sessions) as session:
+        wave = wave_queries.locked(session, wave_id, wait=False)
+        if wave is None or wave.step_due_at is None or wave.step_due_at > now:
+            return False
+        stage = scene(session, wave, now)
+        if wave.stage == "closed":
+            freeze_result(session, stage, now)
+            return True
+        still_open = wave_queries.open_invitations(session, wave_id)
+        for intent in machine.advance_wave(state_of(stage), still_open, now, stage.calendar.letters):
+            match intent:
+                case CreateOwnerTask():
+                    owner_task(session, stage, intent, now)
+                case MoveStage():
+                    _move(session, wave, intent, now)
+                case CloseWave():
+                    closed(session, stage, now, who="molva", late=intent.late)
+                case _:
+                    raise TypeError(f"{type(intent).__name__} is not about a wave")
+        if wave.stage != "closed":
+            wave.step_due_at = machine.next_look(state_of(stage), now, stage.calendar.letters)
+        return True
+
+
+def _move(session: Session, wave: Wave, intent: MoveStage, now: datetime) -> None:
+    wave.stage = intent.to
+    told = [f"late for {intent.to}"] if intent.late else []
+    told += [f"skipped {name}" for name in intent.skipped]
+    wave_queries.note(session, wave, now, f"stage:{intent.to}", detail="; ".join(told))
+
+
+def _advance_chunk(deps: Deps, wave_id: int) -> bool:
+    """The next people of a wave that are due. False: nobody is, or another worker is at it."""
+    now = deps.clock.now()
+    with transaction(deps.sessions) as session:
+        wave = wave_queries.locked(session, wave_id, wait=False)
+        due = wave_queries.due_invitations(session, wave_id, now, CHUNK) if wave is not None else []
+        if wave is None or not due:
+            return False
+        stage = scene(session, wave, now)
+        people = casting(session, wave.portal_id, due, wave_id)
+        given = facts_of(session, stage, people, due)
+        problems: set[str] = set()
+        ended = False
+        for invitation in due:
+            before = invitation.outcome
+            problem = _advance_one(deps, session, stage, people, invitation, given[invitation.id], now)
+            problems |= {problem} if problem else set()
+            ended |= invitation.outcome != before
+        for problem in sorted(problems):
+            log.warning(
+                "letter not written", extra={"portal": wave.portal_id, "wave": wave_id, "why": problem}
+            )
+            wave_queries.note(session, wave, now, "letter_problem", detail=problem)
+        if ended and wave.stage == "closing":
+            wave.step_due_at = now  # this may have been the last one (product.md W14)
+        return True
+
+
+def _advance_one(
+    deps: Deps,
+    session: Session,
+    stage: Scene,
+    people: Cast,
+    invitation: Invitation,
+    given: InvitationFacts,
+    now: datetime,
+) -> str:
+    """Everything due for one person; returns why a letter could not be written, empty if all went well."""
+    if invitation.outcome:
+        invitation.due_at = None
+        if stage.wave.stage in wave_queries.DONE_STAGES:
+            clear_survey_url(session, stage.portal, invitation, now)
+        return ""
+    for _ in range(10):  # a touch and the waiting after it; the bound only guards against a loop
+        step = machine.next_touch(given, state_of(stage), stage.policy, now, stage.calendar.letters)
+        for skip in step.skipped:
+            invitation.skipped = {**invitation.skipped, skip.step: skip.why}
+        if isinstance(step, Final):
+            _end(session, stage, invitation, step, now)
+            return ""
+        if not isinstance(step, Touch):
+            invitation.due_at = step.until
+            return ""
+        if problem := _send(deps, session, stage, people, invitation, step, now):
+            invitation.due_at = now + _RETRY
+            return problem
+        given = facts_of(session, stage, people, [invitation], known=given)[invitation.id]
+    raise RuntimeError("an invitation does not come to rest")
+
+
+def _send(
+    deps: Deps,
+    session: Session,
+    stage: Scene,
+    people: Cast,
+    invitation: Invitation,
+    touch: Touch,
+    now: datetime,
+) -> str:
+    """Queue one letter as finished text; returns why it could not be written, else nothing."""
+    written = draft(stage, people, invitation, touch.letter, touch.step, touch.planned)
+    if isinstance(written, LetterProblem):
+        return written.code
+    try:
+        letters.queue(deps, session, stage.portal.id, written, now)
+    except MissingFact as error:
+        return f"missing {error}"
+    invitation.touches = {**invitation.touches, touch.step: now.astimezone(UTC).isoformat()}
+    invitation.last_letter_at = now
+    if touch.step == "invitation":
+        write_survey_url(session, stage.portal, invitation, letters.survey_url(deps, invitation.token), now)
+    return ""
+
+
+def _end(session: Session, stage: Scene, invitation: Invitation, final: Final, now: datetime) -> None:
+    """Write a final outcome down (product.md W14); letters that wait are useless now."""
+    invitation.outcome, invitation.outcome_at, invitation.due_at = final.outcome, now, None
+    invitation.outcome_detail = dict(final.detail)
+    wave_queries.cancel_waiting_letters(session, stage.wave.id, now, [invitation.id])
+    if stage.wave.stage in wave_queries.DONE_STAGES:
+        clear_survey_url(session, stage.portal, invitation, now)

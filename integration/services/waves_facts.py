@@ -1,0 +1,127 @@
+"""A wave and its invitations as the rules see them, built from rows in one place (architecture.md 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any, cast
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from integration.nps.addresses import email_key, phone_key
+from integration.nps.people import ClientKey, Exclusion
+from integration.nps.touches import InvitationFacts, WaveState
+from integration.services.letter_drafts import Cast, Scene
+from integration.store import wave_queries
+from integration.store.clients import Company, Contact
+from integration.store.waves import Invitation, WaveClient
+
+
+def state_of(stage: Scene) -> WaveState:
+    """The wave of a scene as it stands at this moment of the transaction."""
+    wave = stage.wave
+    return WaveState(
+        id=wave.id,
+        name=wave.name,
+        stage=cast("Any", wave.stage),
+        plan=stage.plan,
+        approved_by=wave.approved_by,
+        paused_from=cast("Any", wave.paused_from or None),
+        ended_by=wave.closed_by if wave.closed_by != "molva" else "",
+        why=str(wave.plan.get("why", "")),
+        owner_tasks=frozenset(wave.plan.get("owner_tasks", ())),
+    )
+
+
+def facts_of(
+    session: Session,
+    stage: Scene,
+    people: Cast,
+    invitations: Sequence[Invitation],
+    *,
+    known: InvitationFacts | None = None,
+) -> dict[int, InvitationFacts]:
+    """What the machine must know about these invitations; `known`: what was read before in this transaction."""
+    if known is not None:
+        only = invitations[0]
+        return {only.id: _again(only, known)}
+    answers = wave_queries.counted_answers(session, [i.id for i in invitations])
+    cards = _cards(session, stage, people, invitations)
+    keys = {key for invitation in invitations for key in _handles(invitation)}
+    never = wave_queries.opt_outs(session, stage.portal.id, keys)
+    dead = wave_queries.refused_addresses(session, stage.portal.id, {i.address for i in invitations})
+    found: dict[int, InvitationFacts] = {}
+    for invitation in invitations:
+        client = people.clients[invitation.wave_client_id]
+        said_never, hold = _strictest(cards, invitation, client)
+        found[invitation.id] = InvitationFacts(
+            id=invitation.id,
+            client=ClientKey(cast("Any", client.client_kind), client.client_id),
+            contact_id=invitation.contact_id,
+            address=invitation.address,
+            zone=invitation.time_zone or stage.policy.time_zone,
+            language=invitation.language,
+            sender=invitation.sender_key,
+            touches=_moments(invitation),
+            skipped=frozenset(invitation.skipped),
+            last_letter_at=invitation.last_letter_at,
+            answered=answers.get(invitation.id) == "counted",
+            held=answers.get(invitation.id) == "held",
+            opted_out=said_never or bool(never.intersection(_handles(invitation))),
+            excluded=_exclusion(client),
+            unreachable=not invitation.address or invitation.address in dead,
+            snoozed_until=invitation.snoozed_until,
+            hold_until=hold,
+            outcome=cast("Any", invitation.outcome or None),
+        )
+    return found
+
+
+def _again(invitation: Invitation, known: InvitationFacts) -> InvitationFacts:
+    return replace(
+        known,
+        touches=_moments(invitation),
+        skipped=frozenset(invitation.skipped),
+        last_letter_at=invitation.last_letter_at,
+    )
+
+
+def _moments(invitation: Invitation) -> dict[str, datetime]:
+    return {step: datetime.fromisoformat(at) for step, at in invitation.touches.items()}
+
+
+def _handles(invitation: Invitation) -> list[str]:
+    found = [email_key(invitation.address), phone_key(invitation.phone), f"contact:{invitation.contact_id}"]
+    return [key for key in found if key]
+
+
+def _exclusion(client: WaveClient) -> Exclusion | None:
+    if client.reason != "excluded_by_hand":
+        return None
+    who, _, why = client.reason_detail.partition(": ")
+    return Exclusion(who, why)
+
+
+_Cards = dict[tuple[str, int], tuple[bool, date | None]]
+
+
+def _cards(session: Session, stage: Scene, people: Cast, invitations: Sequence[Invitation]) -> _Cards:
+    """Opt-out and hold as they stand on the cards today; people may have set them since (product.md E5)."""
+    found: _Cards = {}
+    contacts = {i.contact_id for i in invitations}
+    companies = {c.client_id for c in people.clients.values() if c.client_kind == "company"}
+    for kind, table, ids in (("contact", Contact, contacts), ("company", Company, companies)):
+        statement = select(table.id, table.opted_out, table.hold_until).where(
+            table.portal_id == stage.portal.id, table.id.in_(ids)
+        )
+        for number, opted_out, hold in session.execute(statement):
+            found[(kind, number)] = (opted_out, hold)
+    return found
+
+
+def _strictest(cards: _Cards, invitation: Invitation, client: WaveClient) -> tuple[bool, date | None]:
+    mine = [cards.get(("contact", invitation.contact_id)), cards.get((client.client_kind, client.client_id))]
+    known = [card for card in mine if card is not None]
+    return any(card[0] for card in known), max((card[1] for card in known if card[1]), default=None)

@@ -1,0 +1,1 @@
+"""The sandbox portal against the facts of the platform and against official clients."""

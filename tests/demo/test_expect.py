@@ -1,0 +1,195 @@
+"""What the demo expects, on values worked out by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from integration.bitrix.sandbox.agency import default_calendar
+from integration.demo.actual import Actual, CardScore, Task
+from integration.demo.browser import read_forms
+from integration.demo.compare import differences
+from integration.demo.days import ZONE, Office, months_later
+from integration.demo.eligible import Asked, Verdict
+from integration.demo.expect import Expected, expect, letters_for, net, wave_days
+from integration.demo.ground import Ground
+from integration.demo.people import QUOTA, Deed, town
+
+OFFICE = Office.of(default_calendar(), (9, 18))
+DAYS = wave_days(OFFICE, 2026, date(2026, 8, 20))
+
+
+def moment(month: int, day: int, hour: int = 12) -> datetime:
+    return datetime(2026, month, day, hour, tzinfo=ZONE).astimezone(UTC)
+
+
+def test_the_wave_of_2026_has_these_days() -> None:
+    assert (DAYS.announced, DAYS.mailed) == (date(2026, 9, 17), date(2026, 10, 1))
+    assert DAYS.reminders == (date(2026, 10, 5), date(2026, 10, 12))
+    assert DAYS.closing == date(2026, 10, 19)
+
+
+@pytest.mark.parametrize(
+    ("day", "months", "expected"),
+    [
+        (date(2025, 11, 30), 3, date(2026, 2, 28)),
+        (date(2027, 11, 30), 3, date(2028, 2, 29)),
+        (date(2026, 5, 20), 3, date(2026, 8, 20)),
+        (date(2026, 10, 31), 12, date(2027, 10, 31)),
+    ],
+)
+def test_calendar_months(day: date, months: int, expected: date) -> None:
+    assert months_later(day, months) == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "days", "due"),
+    [
+        (moment(10, 1), 2, date(2026, 10, 5)),  # Thursday → Monday
+        (moment(10, 2, 19), 2, date(2026, 10, 7)),  # Friday evening counts as Monday
+        (moment(11, 2), 2, date(2026, 11, 5)),  # 4 November is a holiday
+    ],
+)
+def test_deadlines_count_working_days(said: datetime, days: int, due: date) -> None:
+    assert OFFICE.due_day(said, days) == due
+
+
+def deed(kind: str, at: datetime, score: int = -1, comment: str = "", who: str = "a@x.example.com") -> Deed:
+    return Deed(who, kind, at, score, comment)  # type: ignore[arg-type]
+
+
+def test_the_silent_get_every_letter() -> None:
+    days = [date(2026, 10, 1), date(2026, 10, 5), date(2026, 10, 12)]
+    expected = [("announcement", date(2026, 9, 17)), *(("question", day) for day in days)]
+    assert letters_for([], DAYS, OFFICE) == expected
+
+
+def test_an_answer_ends_the_letters_and_so_does_a_refusal() -> None:
+    for kind in ("answered", "opted_out"):
+        found = letters_for([deed(kind, moment(10, 3), 9)], DAYS, OFFICE)
+        assert [day for _, day in found] == [date(2026, 9, 17), date(2026, 10, 1)]
+
+
+def test_who_postpones_is_asked_once_more_two_weeks_later() -> None:
+    found = letters_for([deed("postponed", moment(10, 1, 14))], DAYS, OFFICE)
+    assert found[-1] == ("question", date(2026, 10, 15))
+    assert len(found) == 3
+
+
+def test_who_postpones_past_the_end_is_not_asked_again() -> None:
+    assert len(letters_for([deed("postponed", moment(10, 3, 11))], DAYS, OFFICE)) == 2
+
+
+def a_ground() -> Ground:
+    users = {n: {"ID": str(n), "ACTIVE": n != 8, "UF_DEPARTMENT": [2]} for n in range(1, 10)}
+    departments = {
+        1: {"ID": "1", "PARENT": None, "UF_HEAD": "2"},
+        2: {"ID": "2", "PARENT": "1", "UF_HEAD": "3"},
+    }
+    return Ground({}, {}, {}, [], {}, users, departments, default_calendar(), {})
+
+
+def a_verdict(*asked: Asked) -> Verdict:
+    return Verdict(("company", 5), "Лиса", "", "Казань", 6, (11, 12), asked)
+
+
+def test_two_people_of_one_client_make_one_score_by_the_worst_who_decides() -> None:
+    verdict = a_verdict(Asked(1, "a@x.example.com", "daily"), Asked(2, "b@x.example.com", "decides"))
+    deeds = [
+        deed("answered", moment(10, 1), 2, "плохо"),
+        deed("answered", moment(10, 2), 9, "хорошо", "b@x.example.com"),
+    ]
+    expected = expect(a_ground(), [verdict], deeds, DAYS, OFFICE)
+    assert {card: score.score for card, score in expected.scores.items()} == {
+        ("deal", 11): 9, ("deal", 12): 9, ("company", 5): 9, ("contact", 1): 2, ("contact", 2): 9,
+    }  # fmt: skip
+    assert expected.scores["company", 5].answers == 2
+    assert [duty.kind for duty in expected.duties] == ["detractor", "promoter", "disagreement"]
+    assert len(expected.notes) == 4
+    assert net(expected.clients.values()) == 100.0
+
+
+def test_a_correction_into_another_group_makes_another_task_and_keeps_the_day() -> None:
+    deeds = [deed("answered", moment(10, 1), 3), deed("corrected", moment(10, 4), 8)]
+    expected = expect(a_ground(), [a_verdict(Asked(1, "a@x.example.com", ""))], deeds, DAYS, OFFICE)
+    assert expected.scores["contact", 1].score == 8
+    assert expected.scores["contact", 1].day == date(2026, 10, 1)
+    assert [(duty.kind, duty.day) for duty in expected.duties] == [
+        ("detractor", date(2026, 10, 5)),
+        ("passive", date(2026, 10, 12)),
+    ]
+
+
+def a_full_portal() -> tuple[Expected, Actual]:
+    verdict = a_verdict(Asked(1, "a@x.example.com", ""))
+    expected = expect(a_ground(), [verdict], [deed("answered", moment(10, 1), 4, "долго")], DAYS, OFFICE)
+    expected.letters = {}
+    card = CardScore(4, "detractor", date(2026, 10, 1), "долго", "2026", "email")
+    task = Task(
+        7, "Встреча: оценка 4 из 10", "", 3, 2, date(2026, 10, 5), (2,),
+        frozenset({("company", 5), ("deal", 11), ("contact", 1)}), 2,
+    )  # fmt: skip
+    actual = Actual(
+        scores=dict.fromkeys([("deal", 11), ("deal", 12), ("company", 5), ("contact", 1)], card),
+        comments={
+            ("deal", 11): ["Опрос 2026: 4 из 10\nдолго"],
+            ("company", 5): ["Опрос 2026: 4 из 10\nдолго"],
+        },
+        tasks=[task],
+    )
+    return expected, actual
+
+
+def test_a_portal_that_holds_everything_has_no_difference() -> None:
+    assert differences(*a_full_portal(), [], "2026", []) == []
+
+
+def test_every_loss_and_every_excess_is_seen() -> None:
+    for spoil in (
+        lambda a: a.scores.pop(("deal", 12)),
+        lambda a: a.scores.update({("deal", 99): a.scores["deal", 11]}),
+        lambda a: a.scores.update(
+            {("deal", 12): CardScore(5, "detractor", date(2026, 10, 1), "долго", "2026", "email")}
+        ),
+        lambda a: a.scores.update(
+            {("deal", 12): CardScore(4, "detractor", date(2026, 10, 2), "долго", "2026", "email")}
+        ),
+        lambda a: a.scores.update(
+            {("deal", 12): CardScore(4, "detractor", date(2026, 10, 1), "", "2026", "email")}
+        ),
+        lambda a: a.comments["deal", 11].append("Опрос 2026: 4 из 10\nдолго"),
+        lambda a: a.comments["company", 5].clear(),
+        lambda a: a.tasks.clear(),
+        lambda a: a.tasks.append(a.tasks[0]),
+    ):
+        expected, actual = a_full_portal()
+        spoil(actual)
+        assert len(differences(expected, actual, [], "2026", [])) == 1
+
+
+def test_a_town_lives_every_habit_and_the_same_seed_the_same() -> None:
+    languages = {f"p{n}@x.example.com": "ru" for n in range(30)}
+    people = town(4, languages)
+    assert people == town(4, languages)
+    assert {person.habit for person in people.values()} == set(QUOTA)
+    assert town(4, dict(reversed(languages.items()))) == people
+
+
+def test_a_form_is_read_as_a_browser_reads_it() -> None:
+    page = """<form id="answer" method="post" action="/s/x" data-prove="/s/x/proof" data-purpose="answer">
+    <input type="hidden" name="nonce" value="a&amp;b"><label><input type="radio" name="score" value="3"></label>
+    <label><input type="radio" name="score" value="4" checked></label><input type="checkbox" name="sure" value="v">
+    <textarea name="comment">\n two\nlines &lt;3</textarea><button type="submit">go</button></form>"""
+    (form,) = read_forms(page)
+    assert form.fields == {"nonce": "a&b", "score": "4", "comment": " two\nlines <3"}
+    assert form.choices == {"score": ["3", "4"]}
+    assert form.boxes == {"sure": "v"}
+    assert (form.action, form.method, form.prove) == ("/s/x", "post", "/s/x/proof")
+
+
+def test_the_office_opens_on_working_days_only() -> None:
+    assert OFFICE.opening(date(2026, 10, 10)) == moment(10, 12, 9)
+    assert OFFICE.allowed(moment(10, 9, 18)) == moment(10, 12, 9)
+    assert OFFICE.allowed(moment(10, 9, 17)) == moment(10, 9, 17)
+    assert OFFICE.allowed(moment(10, 8, 8)) - moment(10, 8, 8) == timedelta(hours=1)

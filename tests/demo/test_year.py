@@ -1,0 +1,71 @@
+"""The agenda keeps the order of time, processes are really started and really killed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from integration.demo.processes import Child, StuckError, wait_for
+from integration.demo.year import Agenda
+
+START = datetime(2026, 1, 12, 6, tzinfo=UTC)
+
+
+def test_the_agenda_gives_what_is_due_in_the_order_of_time_and_of_entry() -> None:
+    agenda, done = Agenda(), []
+    for hours, name in ((3, "c"), (1, "a"), (1, "b"), (9, "z")):
+        agenda.put(START + timedelta(hours=hours), name, lambda name=name: done.append(name))
+    assert agenda.next == START + timedelta(hours=1)
+    for _, thunk in agenda.pop_due(START + timedelta(hours=3)):
+        thunk()
+    assert done == ["a", "b", "c"]
+    assert agenda.next == START + timedelta(hours=9)
+
+
+def a_child(tmp_path: Path, program: str) -> Child:
+    command = [sys.executable, "-c", program]
+    return Child("child", command, dict(os.environ), tmp_path / "log", tmp_path, ready_line=True)
+
+
+FAMILY = """
+import json, os, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+print(json.dumps({"child": child.pid}), flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("end", ["kill", "stop"])
+def test_a_process_goes_together_with_its_children(tmp_path: Path, end: str) -> None:
+    child = a_child(tmp_path, FAMILY)
+    pid = child.start()["child"]
+    assert child.alive
+    getattr(child, end)()
+    assert not child.alive
+    wait_for("the grandchild's end", lambda: not _runs(pid), 5)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def test_a_process_that_does_not_start_says_why(tmp_path: Path) -> None:
+    child = a_child(tmp_path, "raise SystemExit('no luck')")
+    with pytest.raises(StuckError, match="no luck"):
+        child.start()
+
+
+def test_waiting_ends_with_what_was_waited_for() -> None:
+    begun = time.monotonic()
+    with pytest.raises(StuckError, match=r"waited 0 s for the moon\. it is new"):
+        wait_for("the moon", lambda: False, 0.2, lambda: "it is new")
+    assert time.monotonic() - begun < 2

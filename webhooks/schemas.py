@@ -1,0 +1,55 @@
+"""Envelopes that machines post: what must be there before anything is looked up (bitrix24.md 6.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+
+from integration.bitrix.protocol import Event, ProtocolError, parse_event, unflatten
+
+
+class Unreadable(ValueError):
+    """What was posted is no event; the text names the fault, never the content."""
+
+
+class Auth(Schema):
+    """Who sends: the portal, and the secret that proves it."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    member_id = fields.String(required=True, validate=validate.Length(1, 64))
+    application_token = fields.String(validate=validate.Length(0, 200))
+    access_token = fields.String(validate=validate.Length(0, 500))
+    refresh_token = fields.String(validate=validate.Length(0, 500))
+    domain = fields.String(validate=validate.Length(0, 255))
+    server_endpoint = fields.String(validate=validate.Length(0, 500))
+    client_endpoint = fields.String(validate=validate.Length(0, 500))
+
+
+class Envelope(Schema):
+    """An event as the portal's queue posts it."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    event = fields.String(required=True, validate=validate.Length(3, 82))
+    auth = fields.Nested(Auth, required=True)
+    ts = fields.String(validate=validate.Length(0, 20))
+
+
+_ENVELOPE = Envelope()
+
+
+def read_event(pairs: Iterable[tuple[str, str]]) -> Event:
+    """The event in a posted form; raises `Unreadable`."""
+    try:
+        envelope: dict[str, Any] = unflatten(pairs)
+        problems = _ENVELOPE.validate(envelope)
+        if problems:
+            raise Unreadable("not an event: " + ", ".join(sorted(map(str, problems))))
+        return parse_event(envelope)
+    except (ProtocolError, ValidationError) as error:
+        raise Unreadable(str(error)) from None
