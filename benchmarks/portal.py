@@ -10,14 +10,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from cryptography.fernet import Fernet, MultiFernet
 
 from benchmarks.databases import Database
-from benchmarks.portal_process import FIELDS
 from integration.adapters import KeySigner, OAuthServers, PooledRest, SecretDice
 from integration.bitrix.client import Report
 from integration.bitrix.oauth import OAuthClient
@@ -25,6 +24,7 @@ from integration.bitrix.sandbox.clock import VirtualClock
 from integration.bitrix.sandbox.server import control
 from integration.clock import OffsetClock
 from integration.mail.smtp import NoMailer
+from integration.services import setup
 from integration.services.deps import Deps, Settings
 from integration.store.base import Vault, make_engine, make_sessions, transaction
 from integration.store.portals import Portal
@@ -99,7 +99,7 @@ def _silent(report: Report) -> None:
 
 
 def molva(database: Database, there: PortalProcess) -> tuple[Deps, int]:
-    """Molva connected to the portal by a webhook, in this database, on the portal's virtual time."""
+    """Molva connected to the portal by a webhook and set up, in this database, on the portal's virtual time."""
     Vault.configure(MultiFernet([Fernet(Fernet.generate_key())]))
     sessions = make_sessions(make_engine(database.url))
     clock = OffsetClock(there.folder / "clock")
@@ -116,15 +116,14 @@ def molva(database: Database, there: PortalProcess) -> tuple[Deps, int]:
     with transaction(sessions) as session:
         row = Portal(**_row(there, clock.now()))
         session.add(row)
+    setup.setup(deps, row.id)
     return deps, row.id
 
 
 def _row(there: PortalProcess, now: datetime) -> dict[str, Any]:
     hook = there.webhook()
-    fields = {name: {"id": number, "type": kind} for number, (name, kind) in enumerate(FIELDS.items(), 1)}
     return {
         "member_id": hook, "client_id": "", "kind": "webhook", "status": "active",
         "domain": there.url.partition("://")[2], "endpoint": f"{there.url}/rest/", "access_token": hook,
-        "installed_at": now.astimezone(UTC), "setup_at": now, "crm_mode": 1, "fields": {"deal": fields},
-        "time_zone": "Europe/Moscow", "currency": "RUB",
+        "installed_at": now,
     }  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any
 
 import trustme
 
-from integration.bitrix.sandbox.agency import Agency, bulk_deals
+from integration.bitrix.sandbox.agency import bulk_deals
 from integration.bitrix.sandbox.clock import VirtualClock
 from integration.bitrix.sandbox.httpd import Server
 from integration.bitrix.sandbox.limits import Budget
@@ -21,14 +21,6 @@ from integration.bitrix.sandbox.portal import Portal
 from integration.bitrix.sandbox.server import Sandbox, start
 from integration.bitrix.sandbox.settings import Operating
 from integration.bitrix.sandbox.web import create_sandbox
-
-FIELDS = {
-    "UF_CRM_MOLVA_NPS_SCORE": "integer",
-    "UF_CRM_MOLVA_NPS_DATE": "date",
-    "UF_CRM_MOLVA_NPS_COMMENT": "string",
-    "UF_CRM_MOLVA_NPS_WAVE": "string",
-}
-
 
 class WatchedBudget(Budget):
     """Counts refusals, also those inside batches, and remembers every charge as (moment, method, seconds)."""
@@ -48,16 +40,6 @@ class WatchedBudget(Budget):
         """As the sandbox charges; and remembered."""
         super().add(caller, method, seconds)
         self.charges.append((self.clock.time(), method, seconds))
-
-
-def agency(deals: int, companies: int) -> Agency:
-    """Dull deals, and our fields on their cards."""
-    made = bulk_deals(deals, companies)
-    made.user_fields = [
-        {"ENTITY_ID": "CRM_DEAL", "FIELD_NAME": name, "USER_TYPE_ID": kind, "XML_ID": name, "MULTIPLE": "N"}
-        for name, kind in FIELDS.items()
-    ]
-    return made
 
 
 def reset(portal: Portal, budget: WatchedBudget) -> None:
@@ -91,7 +73,7 @@ def seen(portal: Portal, budget: WatchedBudget) -> dict[str, Any]:
 def serve(folder: Path, deals: int, companies: int) -> None:
     """Until standard input ends."""
     clock = VirtualClock(folder / "clock")
-    box = start(agency(deals, companies), clock)
+    box = start(bulk_deals(deals, companies), clock)
     budget = WatchedBudget(clock)
     box.portal.budget = budget
     tls = _tls(box, folder)

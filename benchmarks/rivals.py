@@ -45,7 +45,8 @@ def _fast(there: PortalProcess, batch: int, work: Callable[[BitrixAsync], Awaita
         async with sleepers.session() as session:
             return await work(BitrixAsync(url, verbose=False, batch_size=batch, client=session))
 
-    logging.getLogger("fast_bitrix24").setLevel(logging.CRITICAL)
+    for name in ("fast_bitrix24", "asyncio"):  # what fails is counted, not printed
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     with fast_bitrix24_time(sleepers), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

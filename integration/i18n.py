@@ -49,8 +49,12 @@ def plural(language: str, one: str, many: str, n: int, /, **values: object) -> s
 
 
 def day(language: str, value: date, style: Style = "long") -> str:
-    """A calendar day, e.g. "22 November 2026". A moment must be brought to its zone first."""
-    return dates.format_date(value, style, locale=locale(language))
+    """A calendar day, e.g. "22 November 2026". A moment must be brought to its zone first.
+
+    The long style leaves out the abbreviated word for "year" of Russian and Ukrainian, whose full stop would
+    meet that of the sentence.
+    """
+    return dates.format_date(value, "d MMMM y" if style == "long" else style, locale=locale(language))
 
 
 def moment(language: str, value: datetime, zone: tzinfo, style: Style = "medium") -> str:

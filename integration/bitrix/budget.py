@@ -23,8 +23,9 @@ BATCH_CALLS = 50
 FIRST_BATCH = 10
 PROBE = 0.001
 _CAREFUL = 0.985
-_WEIGHT = 0.05
-_FORGETTING = 0.02
+_WEIGHT = 0.03
+_SPREAD = 1.5
+_FORGETTING = 0.01
 _UNKNOWN_READ = 0.2
 _UNKNOWN_WRITE = 1.0
 _READS = (".list", ".get", ".getlist", ".fields")
@@ -122,7 +123,7 @@ class Cost:
     def of(self, calls: int) -> float:
         """Seconds ``calls`` calls will hardly exceed: the mean of each, and the spread that is left of
         many."""
-        return calls * self.mean + max(0.0, self.worst - self.mean) * math.sqrt(calls)
+        return calls * self.mean + _SPREAD * max(0.0, self.worst - self.mean) * math.sqrt(calls)
 
 
 def measured(cost: Cost, seconds: Sequence[float]) -> Cost:
@@ -131,7 +132,7 @@ def measured(cost: Cost, seconds: Sequence[float]) -> Cost:
     if not seconds:
         return cost
     new = len(seconds)
-    weight = max(new / (cost.calls + new), min(0.5, 1.0 - (1.0 - _WEIGHT) ** new))
+    weight = max(new / (cost.calls + new), min(0.3, 1.0 - (1.0 - _WEIGHT) ** new))
     mean = cost.mean + weight * (sum(seconds) / new - cost.mean)
     worst = cost.worst
     for one in seconds:

@@ -230,13 +230,13 @@ def userfield_update(entity: Entity, id: int, fields: dict[str, Any]) -> Call:
 
 def user_list(start: int = 0, *, filter: dict[str, Any] | None = None) -> Call:
     """One page of users, dismissed ones included, by offset (bitrix24.md 12.1)."""
-    params: dict[str, Any] = {"sort": "ID", "order": "ASC", "select": USER_SELECT, "start": start}
+    params: dict[str, Any] = {"SORT": "ID", "ORDER": "ASC", "select": USER_SELECT, "start": start}
     return Call("user.get", {"FILTER": filter, **params} if filter else params)
 
 
 def department_list(start: int = 0) -> Call:
     """One page of departments, by offset."""
-    return Call("department.get", {"sort": "ID", "order": "ASC", "START": start})
+    return Call("department.get", {"SORT": "ID", "ORDER": "ASC", "START": start})
 
 
 # --- timeline

@@ -78,7 +78,9 @@ def list_letters(app: Application, portal_id: int, as_json: bool) -> None:
 @click.option("--who", required=True, help="Who decides; kept with the letter.")
 @portal_option
 @with_app
-def decide(app: Application, letter_id: int, verdict: Literal["resend", "was_sent"], who: str, portal_id: int) -> None:
+def decide(
+    app: Application, letter_id: int, verdict: Literal["resend", "was_sent"], who: str, portal_id: int
+) -> None:
     """Say of a doubtful letter whether it is to be sent again or had gone."""
     if not letters.decide(app.deps, portal_id, letter_id, verdict, who):
         fail(f"letter {letter_id} is not in doubt; see: molva letters list")

@@ -17,6 +17,26 @@ who_option = click.option(
 )
 
 
+SAYINGS = {
+    "no_such_wave": "there is no wave {detail}; see: molva wave list",
+    "list_is_final": "the list of wave {detail} is final; exclude clients by name instead",
+    "not_frozen": "the list of wave {detail} is not frozen yet; run: molva wave rehearse",
+    "wrong_stage": "this is not possible now, the wave is {detail}; before approving run: molva wave rehearse",
+    "not_running": "wave {detail} is not running",
+    "not_paused": "wave {detail} is not paused",
+    "is_over": "wave {detail} is over",
+    "no_reason": "say why, for the audit trail",
+    "portal_busy": "the portal does not answer just now ({detail}); try again in a minute",
+    "already_approved": "the wave is approved already",
+    "plan_is_past": "the planned dates have passed; cancel this wave, the next one is planned by itself",
+}
+
+
+def sentence(error: waves.WaveError) -> str:
+    """What the use case refused, in one line with the way out; unknown codes stand for themselves."""
+    return SAYINGS.get(error.code, "{code}: {detail}").format(code=error.code, detail=error.detail)
+
+
 def register(cli: click.Group) -> None:
     """Add these commands."""
     cli.add_command(wave)
@@ -54,7 +74,7 @@ def rehearse(app: Application, wave_id: int, portal_id: int, as_json: bool) -> N
     try:
         report = waves.rehearse(app.deps, portal_id, wave_id)
     except waves.WaveError as error:
-        fail(str(error))
+        fail(sentence(error))
 
     def lines(found: dict[str, Any]) -> list[str]:
         out = [f"{key}: {value}" for key, value in found.items() if key not in ("problems", "samples")]
@@ -70,7 +90,7 @@ def _decision(name: str, doc: str, done: str) -> None:
         try:
             getattr(waves, name)(app.deps, portal_id, wave_id, who)
         except waves.WaveError as error:
-            fail(str(error))
+            fail(sentence(error))
         click.echo(f"Wave {wave_id} {done}.")
 
     run.__doc__ = doc

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -61,7 +62,9 @@ class Play:
         self.office = Office.of(self.story.agency.calendar, settings.HOURS)
         self.days = wave_days(self.office, self.story.begin.year, self.story.freeze)
         self.killer = Killer(self.world, self.kills, self.story.seed, self._busy())
-        self.year = Year(self.world, town(self.story.seed, self.story.languages), self._watch, self.killer)
+        self.year = Year(
+            self.world, town(self.story.seed, self.story.languages), self._watch, self.killer, self._stride
+        )
 
     def run(self) -> tuple[Expected, Actual, list[str]]:
         """Lives the year and compares. Raises ``StuckError`` or ``PortalError``."""
@@ -166,6 +169,12 @@ class Play:
             verdict = "was_sent" if there else "resend"
             self.world.molva("letters", "decide", str(row["id"]), verdict, "--who", "head of the agency")
 
+    def _stride(self, now: datetime) -> timedelta:
+        """A day where the wave is near, some days in the quiet months."""
+        day = local_day(now)
+        near = self.days.listed - timedelta(days=4) <= day <= self.days.closing + timedelta(days=20)
+        return timedelta(days=1 if near else 5)
+
     def _busy(self) -> tuple[datetime, ...]:
         """Moments at which it hurts: the first days, staff at work, the mornings of the letters."""
         days = self.days
@@ -262,6 +271,7 @@ def run_demo(*, once: bool, as_json: bool, clients: int, seed: int, port: int = 
     world = World(folder, tell(seed, clients), os.environ.get("MOLVA_DATABASE_URL", ""), port)
     play = Play(world.story, world, teller, kills)
     keep = bool(os.environ.get("MOLVA_DEMO_KEEP"))
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         expected, actual, problems = play.run()
         summary = play.summary(expected, actual, problems, time.monotonic() - begun)

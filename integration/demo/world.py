@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -177,11 +177,6 @@ class World:
                 name, _, value = line.rpartition(" ")
                 found[name] = float(value)
         return found
-
-    def next_due(self) -> datetime | None:
-        """When Molva has something to do next."""
-        stamp = self.metrics().get("molva_next_due_timestamp_seconds")
-        return datetime.fromtimestamp(stamp, UTC) if stamp is not None else None
 
     def stop(self) -> None:
         """Ends everything that was started."""

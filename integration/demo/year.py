@@ -7,7 +7,7 @@ import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from .letters import Letter, Mailbox
@@ -15,7 +15,8 @@ from .people import Deed, Life, Person, Script
 from .processes import StuckError
 from .world import World
 
-LONGEST_JUMP = timedelta(days=1)
+DAY = timedelta(days=1)
+QUEUES = ("inbox", "outbox", "letters")
 QUIET_SECONDS = 60.0
 #: Real seconds after which work taken by nobody alive is left to its lease.
 STALLED_SECONDS = 2.0
@@ -50,12 +51,17 @@ class Agenda:
 
 @dataclass
 class Year:
-    """Runs the world from one moment to another. ``watch`` is called at every step with virtual time."""
+    """Runs the world from one moment to another.
+
+    ``watch`` is called at every step with virtual time, ``disturb`` right after every jump of the clock;
+    ``stride`` tells how far the clock may jump when nobody has anything to do.
+    """
 
     world: World
     town: dict[str, Person]
     watch: Callable[[datetime], None]
     disturb: Callable[[datetime], None] = lambda _: None
+    stride: Callable[[datetime], timedelta] = lambda _: DAY
     diary: list[Deed] = field(default_factory=list)
     agenda: Agenda = field(default_factory=Agenda)
     jumps: int = 0
@@ -80,7 +86,9 @@ class Year:
                 continue
             if now >= until:
                 return
-            self.world.jump(self._next(now, until))
+            moment, why = self._next(now, until)
+            self._log(f"{now:%Y-%m-%d %H:%M:%S} rested, next {moment:%Y-%m-%d %H:%M:%S} for {why}")
+            self.world.jump(moment)
             self.jumps += 1
             self.disturb(self.world.now())
 
@@ -91,14 +99,28 @@ class Year:
             for _, thunk in self.agenda.pop_due(self.world.now()):
                 thunk()
 
-    def _next(self, now: datetime, until: datetime) -> datetime:
-        moments = [until, now + LONGEST_JUMP]
+    def _next(self, now: datetime, until: datetime) -> tuple[datetime, str]:
+        """What comes first: a person, Molva, or some days later.
+
+        On quiet days Molva's daily rounds are made up for as after a downtime: nothing waits for them.
+        """
+        stride = self.stride(now)
+        moments = [(until, "the end"), (now + stride, "some days later")]
         if self.agenda.next:
-            moments.append(self.agenda.next)
-        following = self.world.next_due()
-        if following:
-            moments.append(max(following, now + timedelta(seconds=1)))
+            moments.append((self.agenda.next, self.agenda.rows[0][2]))
+        metrics = self.world.metrics()
+        waiting = sum(
+            metrics.get(f'molva_queue_rows{{queue="{name}",status="waiting"}}', 0) for name in QUEUES
+        )
+        following = metrics.get("molva_next_due_timestamp_seconds")
+        if following is not None and (waiting or stride <= DAY):
+            due = datetime.fromtimestamp(following, UTC)
+            moments.append((max(due, now + timedelta(seconds=1)), "Molva"))
         return min(moments)
+
+    def _log(self, line: str) -> None:
+        with open(self.world.folder / "steps.log", "a", encoding="utf-8") as file:
+            file.write(f"{time.monotonic():.2f} {line}\n")
 
     def settle(self) -> None:
         """Waits until the portal has delivered its events and Molva has done what is due."""
@@ -120,7 +142,7 @@ class Year:
             if time.monotonic() - begun > QUIET_SECONDS:
                 raise StuckError(f"Molva does not come to rest at {self.world.now()}: {self._why()}")
             self.check_alive()
-            time.sleep(0.02)
+            time.sleep(0.04)
 
     def _load(self) -> tuple[float, float]:
         """Rows that are due, rows in hand."""

@@ -23,7 +23,7 @@ LEFT_OUT = ("integration/locales/", "integration/mail/templates/", "integration/
 IN_CODE = {"text": (1,), "plural": (1, 2), "mark": (0,), "say": (0,)}  # function -> places of its messages
 IN_TEMPLATES = {"t": None, "n": (1, 2)}  # Babel counts from one
 
-HEADER = r'''msgid ""
+HEADER = r"""msgid ""
 msgstr ""
 "Language: {language}\n"
 "Plural-Forms: {plural}\n"
@@ -31,7 +31,7 @@ msgstr ""
 "Content-Type: text/plain; charset=utf-8\n"
 "Content-Transfer-Encoding: 8bit\n"
 
-'''
+"""
 
 MessageId = str | tuple[str, str]
 

@@ -20,7 +20,7 @@ class MailLater(MailError):
 
 
 class MailRefused(MailError):
-    """A permanent refusal: never again by itself. `recipient`: it is the address that was refused, not the text."""
+    """A permanent refusal: never again by itself. `recipient`: the address was refused, not the text."""
 
     def __init__(self, code: str, text: str = "", *, recipient: bool = True) -> None:
         super().__init__(code, text)

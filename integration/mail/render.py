@@ -7,7 +7,7 @@ of one language that all letters share stand in `templates/shared/<language>/wor
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -87,10 +87,20 @@ def _quoted(name: str) -> str:
     return name if any(mark in name for mark in '«»"„“”') else f"«{name}»"
 
 
+class _Loader(FileSystemLoader):
+    """Serves a language's words under two names, so that they are escaped where HTML asks for them.
+
+    A macro's result counts as safe wherever it is called; what matters is the name it was loaded under.
+    """
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        return super().get_source(environment, template.replace("/words.html", "/words.txt"))
+
+
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
     made = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=_Loader(TEMPLATES),
         undefined=StrictUndefined,
         autoescape=select_autoescape(enabled_extensions=("html",), default_for_string=True),
         trim_blocks=True,

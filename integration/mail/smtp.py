@@ -86,14 +86,16 @@ class SmtpMailer:
         self._mine = threading.local()
 
     def send(self, letters: list[OutgoingLetter]) -> list[MailError | None]:
-        """Hand letters over; one outcome per letter, in order. A broken line ends the run: the rest is `MailLater`."""
+        """Hand letters over; one outcome per letter, in order.
+
+        A line that broke in the middle of a letter ends the run: the rest is `MailLater`.
+        """
         outcomes: list[MailError | None] = []
         for letter in letters:
-            if outcomes and isinstance(outcomes[-1], MailUnknown):
-                outcomes.append(MailLater("connection"))
-                continue
             outcomes.append(self._one(letter))
-        return outcomes
+            if isinstance(outcomes[-1], MailUnknown):
+                break
+        return outcomes + [MailLater("connection") for _ in letters[len(outcomes) :]]
 
     def check(self) -> MailError | None:
         """Open a connection, log in and say goodbye; what went wrong, or nothing."""
@@ -196,7 +198,7 @@ class SmtpMailer:
 
 
 def _verdict(code: int, text: bytes, *, recipient: bool) -> MailError:
-    """4xx (and a reply that is none) may pass; 5xx will not (RFC 5321 4.2.1). 552 of an address is a full box."""
+    """4xx (and what is no reply) may pass, 5xx will not (RFC 5321 4.2.1); 552 of an address is a full box."""
     if 500 <= code < 600 and code not in (503, 530, 535):
         return MailRefused(str(code), _words(text), recipient=recipient and code != 552)
     return MailLater(str(code), _words(text))

@@ -15,7 +15,6 @@ for module in pkgutil.iter_modules(integration.store.__path__):
     importlib.import_module(f"integration.store.{module.name}")
 
 
-
 def plain(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     """Write our column types as what they are in the database: a migration must not depend on later code."""
     if kind == "type" and isinstance(item, UTCDateTime):

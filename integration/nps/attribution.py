@@ -131,9 +131,7 @@ def _writes(card: ReferralCard, filled: Claim, policy: Policy) -> list[WriteRefe
     return [WriteReferral(card.card, source, referrer, day, source_id)]
 
 
-def guard(
-    card: CardKey, referrer: ClientKey, family: Family, referrer_of: ReferrerOf
-) -> FlagReferral | None:
+def guard(card: CardKey, referrer: ClientKey, family: Family, referrer_of: ReferrerOf) -> FlagReferral | None:
     """Why a referrer cannot stand (product.md R4): itself, its own contact person or company, or a circle.
 
     ``referrer_of``: who brought a client, by the cards. The chain runs from the claimed referrer on.

@@ -15,11 +15,23 @@ from .relation import SinceSource, client_since, current_through, is_client
 from .workdays import add_months
 
 Reason = Literal[
-    "not_current", "too_new", "asked_recently", "opted_out", "on_hold", "no_respondent", "no_channel",
+    "not_current",
+    "too_new",
+    "asked_recently",
+    "opted_out",
+    "on_hold",
+    "no_respondent",
+    "no_channel",
     "excluded_by_hand",
 ]
 REASONS: tuple[Reason, ...] = (
-    "not_current", "too_new", "asked_recently", "opted_out", "on_hold", "no_respondent", "no_channel",
+    "not_current",
+    "too_new",
+    "asked_recently",
+    "opted_out",
+    "on_hold",
+    "no_respondent",
+    "no_channel",
     "excluded_by_hand",
 )
 _ROLE_ORDER = {"decides": 0, "daily": 1, "other": 2, None: 3}

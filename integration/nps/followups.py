@@ -17,7 +17,9 @@ from .scoring import group
 from .workdays import WorkCalendar, utc
 
 KIND_OF: dict[Group, FollowUpKind] = {
-    "detractor": "detractor_meeting", "passive": "passive_call", "promoter": "promoter_thanks",
+    "detractor": "detractor_meeting",
+    "passive": "passive_call",
+    "promoter": "promoter_thanks",
 }
 CHECKLISTS: dict[FollowUpKind, tuple[str, ...]] = {
     "detractor_meeting": ("agree_meeting", "findings", "decision", "tell_client"),
@@ -91,9 +93,7 @@ def decide_revision(before: int, case: Case, office: Office, now: datetime) -> l
     return decide(case, office, now)
 
 
-def follow_up(
-    kind: FollowUpKind, days: int, case: Case, office: Office, now: datetime
-) -> list[OpenFollowUp]:
+def follow_up(kind: FollowUpKind, days: int, case: Case, office: Office, now: datetime) -> list[OpenFollowUp]:
     """One follow-up of any kind, due at the end of the ``days``-th working day after now (F2 to F4)."""
     owned = ownership(kind, case, office.policy, office.team)
     if owned is None:

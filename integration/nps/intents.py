@@ -17,18 +17,45 @@ Fact: TypeAlias = str | int | float | bool | list[str] | list[int] | None
 Facts: TypeAlias = Mapping[str, Fact]
 
 LetterKind = Literal[
-    "announcement", "invitation", "reminder", "last_reminder",
-    "thanks_detractor", "thanks_passive", "thanks_promoter", "thanks_phone", "test",
+    "announcement",
+    "invitation",
+    "reminder",
+    "last_reminder",
+    "thanks_detractor",
+    "thanks_passive",
+    "thanks_promoter",
+    "thanks_phone",
+    "test",
 ]
 Outcome = Literal[
-    "answered", "refused", "opted_out", "excluded", "postponed", "unreachable", "no_answer", "closed_early",
+    "answered",
+    "refused",
+    "opted_out",
+    "excluded",
+    "postponed",
+    "unreachable",
+    "no_answer",
+    "closed_early",
 ]
 FollowUpKind = Literal[
-    "detractor_meeting", "passive_call", "promoter_thanks", "silent_check", "disagreement", "direct_line",
+    "detractor_meeting",
+    "passive_call",
+    "promoter_thanks",
+    "silent_check",
+    "disagreement",
+    "direct_line",
 ]
 WaveStage = Literal[
-    "draft", "rehearsed", "announced", "calling", "mailing", "reminders", "closing", "closed",
-    "paused", "cancelled",
+    "draft",
+    "rehearsed",
+    "announced",
+    "calling",
+    "mailing",
+    "reminders",
+    "closing",
+    "closed",
+    "paused",
+    "cancelled",
 ]
 OwnerTaskKind = Literal["plan_wave", "approve_wave_28", "approve_wave_21"]
 ReferralProblemCode = Literal["self_referral", "own_contact", "cycle", "conflict"]
@@ -179,6 +206,17 @@ class CreateOwnerTask:
 
 
 Intent: TypeAlias = (
-    SendLetter | WriteScore | AddTimelineComment | OpenFollowUp | Remind | Escalate | WriteReferral
-    | FlagReferral | RecordOutcome | SkipStep | MoveStage | CloseWave | CreateOwnerTask
+    SendLetter
+    | WriteScore
+    | AddTimelineComment
+    | OpenFollowUp
+    | Remind
+    | Escalate
+    | WriteReferral
+    | FlagReferral
+    | RecordOutcome
+    | SkipStep
+    | MoveStage
+    | CloseWave
+    | CreateOwnerTask
 )

@@ -95,9 +95,7 @@ def pick_sender(
 
 def _by_city(city: str, policy: Policy) -> str:
     wanted = city.strip().casefold()
-    return next(
-        (key for name, key in policy.sender_by_city.items() if name.strip().casefold() == wanted), ""
-    )
+    return next((key for name, key in policy.sender_by_city.items() if name.strip().casefold() == wanted), "")
 
 
 def language_for(person: Person, policy: Policy) -> str:
@@ -136,7 +134,9 @@ def thanks_for(group: Group, by_phone: bool) -> LetterKind:
     if by_phone:
         return "thanks_phone"
     kinds: dict[Group, LetterKind] = {
-        "detractor": "thanks_detractor", "passive": "thanks_passive", "promoter": "thanks_promoter",
+        "detractor": "thanks_detractor",
+        "passive": "thanks_passive",
+        "promoter": "thanks_promoter",
     }
     return kinds[group]
 

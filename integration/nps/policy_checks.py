@@ -12,14 +12,30 @@ from .workdays import zone_named
 
 # field: (least, most), both allowed
 RANGES: dict[str, tuple[int, int]] = {
-    "current_months": (1, 120), "min_age_months": (0, 60), "min_gap_days": (0, 1500),
-    "max_respondents": (1, 10), "wave_month": (0, 12), "plan_days_before": (0, 180),
-    "announce_days": (1, 60), "calling_days": (1, 90), "closing_days": (1, 90), "edit_days": (0, 90),
-    "letter_gap_days": (1, 30), "letters_per_hour": (0, 10000), "hours_from": (0, 23), "hours_to": (1, 24),
+    "current_months": (1, 120),
+    "min_age_months": (0, 60),
+    "min_gap_days": (0, 1500),
+    "max_respondents": (1, 10),
+    "wave_month": (0, 12),
+    "plan_days_before": (0, 180),
+    "announce_days": (1, 60),
+    "calling_days": (1, 90),
+    "closing_days": (1, 90),
+    "edit_days": (0, 90),
+    "letter_gap_days": (1, 30),
+    "letters_per_hour": (0, 10000),
+    "hours_from": (0, 23),
+    "hours_to": (1, 24),
     "snooze_days": (1, 90),
-    "attempts_per_day": (1, 10), "max_attempts": (1, 50), "silent_days": (1, 60),
-    "direct_line_days": (1, 60), "disagreement_days": (1, 60), "disagreement_spread": (1, 10),
-    "escalate_days": (0, 60), "systemic_share": (1, 100), "min_group": (1, 100),
+    "attempts_per_day": (1, 10),
+    "max_attempts": (1, 50),
+    "silent_days": (1, 60),
+    "direct_line_days": (1, 60),
+    "disagreement_days": (1, 60),
+    "disagreement_spread": (1, 10),
+    "escalate_days": (0, 60),
+    "systemic_share": (1, 100),
+    "min_group": (1, 100),
 }
 NO_REPLY = ("noreply", "no-reply", "no_reply", "donotreply", "do-not-reply", "do_not_reply")
 

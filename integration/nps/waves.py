@@ -62,7 +62,14 @@ __all__ = [
 ]
 
 ORDER: tuple[WaveStage, ...] = (
-    "draft", "rehearsed", "announced", "calling", "mailing", "reminders", "closing", "closed",
+    "draft",
+    "rehearsed",
+    "announced",
+    "calling",
+    "mailing",
+    "reminders",
+    "closing",
+    "closed",
 )
 
 
@@ -181,9 +188,7 @@ def _owner_task(wave: WaveState, now: datetime, calendar: WorkCalendar) -> list[
     reminders: tuple[OwnerTaskKind, ...] = ("approve_wave_28", "approve_wave_21")
     kinds: list[OwnerTaskKind] = ["plan_wave", *reminders[: len(plan.owner_reminders)]]
     days = [plan.drafted, *plan.owner_reminders]
-    due = [
-        (kind, day) for kind, day in zip(kinds, days, strict=True) if plan.moment(day, calendar) <= now
-    ]
+    due = [(kind, day) for kind, day in zip(kinds, days, strict=True) if plan.moment(day, calendar) <= now]
     if not due or due[-1][0] in wave.owner_tasks:
         return []
     zone = zone_named(plan.zone)

@@ -109,8 +109,8 @@ def casting(session: Session, portal_id: int, invitations: Collection[Invitation
     )
     return Cast(
         clients=clients,
-        names={number: (name, last) for number, name, last in session.execute(contacts).tuples()},
-        categories=dict(session.execute(deals).tuples().all()),
+        names={number: (name, last) for number, name, last in session.execute(contacts)},
+        categories=dict(session.execute(deals).all()),
         threads=letter_rows.threads(session, portal_id, [i.id for i in invitations]),
     )
 

@@ -75,6 +75,7 @@ def record(session: Session, invitation: Invitation, *, source: str, now: dateti
     Invitations of this person that are still open end as `opted_out`, waiting letters are taken back, and
     the field goes to every contact card this address was asked under (product.md W12).
     """
+    answers.hold_closing(session, invitation.portal_id)
     theirs = answers.invitations_to(session, invitation.portal_id, invitation)  # locks: one at a time
     address = address_of(invitation)
     if answers.opt_out_of(session, invitation.portal_id, address) is None:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from integration.i18n import language_of
 from integration.nps.errors import UnknownZone
+from integration.nps.letters import sender_problems
 from integration.nps.people import Staff as Employee
 from integration.nps.people import Team
 from integration.nps.policy import Language, Policy, PolicyProblem, Sender
@@ -81,24 +82,27 @@ def save(
 def default_policy(session: Session, portal_id: int) -> Policy:
     """What works without anybody having set anything (product.md P7): the head signs, owns and is told.
 
-    The head is the head of the top department; service pipelines are those whose name says so, else all
-    but the common one, else the common one.
+    The head is the head of the top department. Heads of departments whose cards are complete may sign: the
+    first the announcement, the second the rest, so that nobody needs to sign for a client of his own.
+    Service pipelines are those whose name says so, else all but the common one, else the common one.
     """
     portal = session.get(Portal, portal_id)
     if portal is None:
         raise LookupError("no such portal")
     people = rows.staff(session, portal_id)
-    head = _head(session, portal_id, people)
-    senders = (_as_sender(people[head]),) if head is not None else ()
-    signs = senders[0].key if senders else ""
+    heads = _heads(session, portal_id, people)
+    head = heads[0] if heads else None
+    candidates = [_as_sender(people[user]) for user in heads]
+    senders = tuple(sender for sender in candidates if not sender_problems(sender, Team()))
+    first = senders[0].key if senders else ""
     return Policy(
         service_pipelines=_service_pipelines(rows.pipelines(session, portal_id)),
         country=country_of(portal.currency),
         time_zone=_zone(portal.time_zone),
         language=_language(portal.language),
         senders=senders,
-        default_sender=signs,
-        head_sender=signs,
+        default_sender=senders[1].key if len(senders) > 1 else first,
+        head_sender=first,
         head_user_id=head,
         default_owner=head,
         wave_owner=head,
@@ -127,12 +131,10 @@ def full_name(person: StaffRow) -> str:
     return f"{person.name} {person.last_name}".strip()
 
 
-def _head(session: Session, portal_id: int, people: Mapping[int, StaffRow]) -> int | None:
-    for division in rows.departments(session, portal_id):
-        head = people.get(division.head_user_id) if division.head_user_id else None
-        if head is not None and head.active:
-            return head.user_id
-    return None
+def _heads(session: Session, portal_id: int, people: Mapping[int, StaffRow]) -> list[int]:
+    """Heads of departments who still work here, the head of the top one first."""
+    named = [division.head_user_id for division in rows.departments(session, portal_id)]
+    return list(dict.fromkeys(user for user in named if user and user in people and people[user].active))
 
 
 def _as_sender(person: StaffRow) -> Sender:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from integration.bitrix import calls
-from integration.bitrix.call import Call, rows_at
+from integration.bitrix.call import Call, Ref, rows_at
 from integration.bitrix.errors import NotFound
-from integration.bitrix.paging import Pages, unchain
+from integration.bitrix.paging import Pages, chained_pages, unchain
 from integration.bitrix.records import Address, StageMove, Task, read_all
 from integration.services import policies
 from integration.services.access import PortalRest
@@ -137,6 +137,18 @@ def keep(session: Session, reading: Reading, found: Look, now: datetime) -> None
         rows.mark_deleted(session, reading.portal_id, TABLES[kind], ids, now)
     rows.put_moves(session, reading.portal_id, found.moves)
     rows.put_cities(session, reading.portal_id, found.cities)
+
+
+def chain(
+    prefix: str, make_call: Callable[[int | Ref], Call], after: int, size: int, id_path: str = "[items][49][id]"
+) -> dict[str, Call]:
+    """A chain of lists whose keys, and the references between them, begin with `prefix`: one batch may hold several."""
+
+    def page(start: int | Ref) -> Call:
+        named = Ref(start.replace("$result[p", f"$result[{prefix}p", 1)) if isinstance(start, Ref) else start
+        return make_call(named)
+
+    return {f"{prefix}{key}": call for key, call in chained_pages(page, after, size, id_path).items()}
 
 
 def joined(got: BatchAnswer, prefix: str = "") -> Pages:

@@ -19,7 +19,7 @@ from integration.services.cards import TABLES, Reading, rows_of
 from integration.services.changes import changed_all
 from integration.services.chore_types import Outcome
 from integration.services.deps import BatchAnswer, Deps
-from integration.services.reading import MOST, MOVES, joined, keep, look, moves_of, reading_of
+from integration.services.reading import MOST, MOVES, chain, joined, keep, look, moves_of, reading_of
 from integration.store import followups as followup_rows
 from integration.store import mirror as rows
 from integration.store.base import reading as reading_transaction
@@ -46,9 +46,9 @@ def reconcile(deps: Deps, portal_id: int, cursor: dict[str, Any]) -> Outcome:
         marks = rows.watermarks(session, portal_id)
         move = rows.last_move(session, portal_id)
     place = cursor or {"after": dict.fromkeys(reading.kinds, 0), "since": _since(marks, reading, now), "seen": {}}
-    batch = {f"history{key}": call for key, call in _moves(move).items()}
+    batch = _moves(move)
     for kind in place["after"]:
-        batch |= {f"{kind}{key}": call for key, call in _changed(reading, kind, place).items()}
+        batch |= _changed(reading, kind, place)
     got = PortalRest(deps, portal_id).batch(batch)
     place, more = _take(deps, reading, got, place, now)
     if portal.kind == "webhook":
@@ -66,16 +66,16 @@ def _since(marks: Mapping[str, datetime | None], reading: Reading, now: datetime
 
 
 def _moves(after: int) -> dict[str, Call]:
-    return chained_pages(
-        lambda ref: calls.stage_history("deal", after_id=ref, select=MOVES), after, DEPTH, "[items][49][ID]"
+    return chain(
+        "history", lambda ref: calls.stage_history("deal", after_id=ref, select=MOVES), after, DEPTH, "[items][49][ID]"
     )
 
 
 def _changed(reading: Reading, kind: Any, place: Mapping[str, Any]) -> dict[str, Call]:
     since = {">=updatedTime": place["since"][kind]}
     select = reading.select(kind)
-    return chained_pages(
-        lambda ref: calls.item_list(kind, select, filter=since, after_id=ref), int(place["after"][kind]), DEPTH
+    return chain(
+        kind, lambda ref: calls.item_list(kind, select, filter=since, after_id=ref), int(place["after"][kind]), DEPTH
     )
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import date
 from functools import partial
 from typing import Any, TypeAlias, cast
 
 from sqlalchemy.orm import Session
 
-from integration.bitrix.links import parse_link
+from integration.bitrix.records import uf_enum
 from integration.nps.attribution import Family, ReferralCard, carry
-from integration.nps.people import CardKey
+from integration.nps.people import CardKey, ClientKey
 from integration.nps.workdays import local_day, zone_named
 from integration.services import policies
-from integration.services.calls_queue import Cause, lane_of, list_items
+from integration.services.calls_queue import Cause, lane_of
+from integration.services.cards import referral_of
 from integration.services.deps import Deps
-from integration.services.writeback import REF_DATE, REF_SOURCE, REFERRER, perform
+from integration.services.writeback import REF_SOURCE, perform
 from integration.store import referrals as rows
 from integration.store.clients import Deal
 from integration.store.outbox import OutboxRow
@@ -38,7 +37,7 @@ def on_card_changed(deps: Deps, session: Session, portal: Portal, kind: str, car
         below = [found for key in clients if (found := _card(session, portal, key))]
         intents = carry(
             cards[0], cards[1], below, _family(session, portal.id, deal, clients), policy, today,
-            partial(rows.referrer_of, session, portal.id),
+            partial(_referrer_of, session, portal),
         )  # fmt: skip
         perform(deps, session, portal, intents, Cause("card", card_id))
 
@@ -79,44 +78,45 @@ def _newcomers(session: Session, portal_id: int, deal: Deal) -> list[CardKey]:
 
 
 def _card(session: Session, portal: Portal, key: CardKey) -> ReferralCard | None:
-    """The card as it will stand once our writes on their way have arrived; nothing without our fields there."""
+    """The card as it will stand once our writes on their way have arrived.
+
+    Nothing for a card we have no business on: without our fields, with a source we cannot read (a value a
+    person has just added to the list), or whose entry by us a person has cleared (product.md B5).
+    """
     row = rows.card(session, portal.id, key.kind, key.id)
     if row is None or REF_SOURCE not in portal.fields.get(key.kind, {}):
         return None
-    written = rows.writes(session, portal.id, lane_of(key))
-    coming = _coming(portal, key, (write for write in written if write.status != "done"))
-    stored: dict[str, Any] = row.referral or {}
-    if not (coming.get("source") or stored.get("source")) and _coming(portal, key, written).get("source"):
-        return None  # a person cleared what we had entered (product.md B5)
-    source = coming.get("source") or stored.get("source") or ""
-    day = coming.get("date") or stored.get("date") or ""
+    written = [(write.status, write.call["params"]["fields"]) for write in _writes(session, portal, key)]
+    raw: dict[str, Any] = dict(row.referral or {})
+    source_id = str(getattr(row, "source_id", "") or "")
+    for status, fields in written:
+        if status != "done":
+            raw |= fields
+            source_id = str(fields.get("sourceId", source_id))
+    seen = referral_of(portal, key.kind, raw)
+    ours = [str(fields[REF_SOURCE]) for _, fields in written if REF_SOURCE in fields]
+    unreadable = bool(uf_enum(raw.get(REF_SOURCE))) and not seen.source
+    if unreadable or (ours and not seen.source):
+        return None
+    by_us = bool(seen.source) and ours[-1:] == [uf_enum(raw.get(REF_SOURCE))]
     return ReferralCard(
         card=key,
-        source=source,
-        referrer=rows.read_client(str(coming.get("referrer") or stored.get("referrer") or "")),
-        day=date.fromisoformat(day) if day else None,
-        source_id=str(coming.get("source_id") or getattr(row, "source_id", "") or ""),
-        ours=_ours(portal, key, written, source),
+        source=seen.source,
+        referrer=seen.referrer,
+        day=seen.day,
+        source_id=source_id,
+        ours=frozenset({"source"}) if by_us else frozenset(),
     )
 
 
-def _coming(portal: Portal, key: CardKey, writes: Iterable[OutboxRow]) -> dict[str, str]:
-    names = {item: xml_id for xml_id, item in list_items(portal, key.kind, REF_SOURCE).items()}
-    found: dict[str, str] = {}
-    for write in writes:
-        fields = write.call["params"]["fields"]
-        link = parse_link(fields.get(REFERRER))
-        found |= {"source": names.get(str(fields.get(REF_SOURCE)), "")} if REF_SOURCE in fields else {}
-        found |= {"referrer": f"{link[0]}:{link[1]}"} if link else {}
-        found |= {"date": fields[REF_DATE]} if REF_DATE in fields else {}
-        found |= {"source_id": fields["sourceId"]} if "sourceId" in fields else {}
-    return found
+def _writes(session: Session, portal: Portal, key: CardKey) -> list[OutboxRow]:
+    return rows.writes(session, portal.id, lane_of(key))
 
 
-def _ours(portal: Portal, key: CardKey, writes: Iterable[OutboxRow], source: str) -> frozenset[str]:
-    """Whether the source that stands there is our own entry, which a better one may replace (product.md B5)."""
-    last = _coming(portal, key, writes).get("source")
-    return frozenset({"source"}) if source and last == source else frozenset()
+def _referrer_of(session: Session, portal: Portal, client: ClientKey) -> ClientKey | None:
+    """Who brought a client, by its card."""
+    row = rows.card(session, portal.id, client.kind, client.id)
+    return referral_of(portal, client.kind, row.referral or {}).referrer if row is not None else None
 
 
 def _family(session: Session, portal_id: int, deal: Deal | None, clients: list[CardKey]) -> Family:

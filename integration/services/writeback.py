@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,7 +28,6 @@ from integration.services.calls_queue import (
     Cause,
     ListValue,
     lane_of,
-    list_items,
     queue_call,
     queue_fields,
     resolve,
@@ -46,8 +46,7 @@ REF_SOURCE, REFERRER, REF_DATE = (
     "UF_CRM_MOLVA_REFERRER",
     "UF_CRM_MOLVA_REFERRAL_DATE",
 )
-_MIRRORED = {"score": SCORE, "group": GROUP, "date": DATE, "comment": COMMENT, "wave": WAVE, "channel": CHANNEL}
-_LISTS = (GROUP, CHANNEL)
+_MIDNIGHT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?([+-]\d\d:?\d\d|Z)?")
 LINK_WAIT = timedelta(seconds=60)  # a comment waits so long for its task, then goes without the link
 
 
@@ -123,7 +122,7 @@ def _differences(session: Session, portal: Portal, card: CardKey, values: Mappin
 
     def stands(code: str) -> bool:
         seen = [state[code] for state in states if code in state]
-        return bool(seen) and all(str(value) == str(wanted[code]) for value in seen)
+        return bool(seen) and all(_shape(value) == _shape(wanted[code]) for value in seen)
 
     return {code: value for code, value in values.items() if not stands(code)}
 
@@ -131,11 +130,7 @@ def _differences(session: Session, portal: Portal, card: CardKey, values: Mappin
 def _states(session: Session, portal: Portal, card: CardKey) -> list[Mapping[str, Any]]:
     """The score fields as mirrored, and as the writes on their way to the card will leave them."""
     row = session.get(TABLES[card.kind], (portal.id, card.id))
-    scores: Mapping[str, Any] = getattr(row, "scores", None) or {}
-    mirrored = {code: scores[name] for name, code in _MIRRORED.items() if scores.get(name) is not None}
-    for code in _LISTS:
-        if code in mirrored:
-            mirrored[code] = list_items(portal, card.kind, code).get(str(mirrored[code]), "")
+    mirrored: Mapping[str, Any] = getattr(row, "scores", None) or {}
     under_way = session.scalars(
         select(OutboxRow).where(
             OutboxRow.portal_id == portal.id,
@@ -145,3 +140,11 @@ def _states(session: Session, portal: Portal, card: CardKey) -> list[Mapping[str
         )
     )
     return [mirrored, *(write.call["params"]["fields"] for write in under_way)]
+
+
+def _shape(value: Any) -> str:
+    """One form for what is written in several: 43 and "43", a day and its midnight (bitrix24.md 4.7, 8.4)."""
+    if value is None or value is False or value in ("", [], {}):
+        return ""
+    written = str(value).strip()
+    return written[:10] if _MIDNIGHT.fullmatch(written) else written

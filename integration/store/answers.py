@@ -29,8 +29,9 @@ class Asked:
 def asked_by_token(session: Session, token: str, *, lock: bool = False) -> Asked | None:
     """The invitation of a link's token, which is unique over all portals and therefore names its portal.
 
-    `lock` holds the client's row of the wave and the invitation until the end of the transaction, in this
-    order: answers of two respondents of one client are counted one after the other (product.md B2).
+    `lock` holds the wave (shared), the client's row in it and the invitation until the end of the
+    transaction, in the order in which the wave's own machine takes them: answers of two respondents of one
+    client are counted one after the other (product.md B2), and nobody waits in a circle.
     """
     row = session.execute(
         select(Invitation.portal_id, Invitation.id, Invitation.wave_client_id).where(Invitation.token == token)
@@ -50,6 +51,8 @@ def asked(
                 Invitation.portal_id == portal_id, Invitation.id == invitation_id
             )
         )
+    if lock:
+        _hold_wave(session, portal_id, client_row)
     client = _one(session, WaveClient, portal_id, client_row, lock)
     invitation = _one(session, Invitation, portal_id, invitation_id, lock)
     wave = _one(session, Wave, portal_id, invitation.wave_id if invitation else None, False)
@@ -64,6 +67,21 @@ def _one(session: Session, row: Any, portal_id: int, row_id: int | None, lock: b
     if lock:
         statement = statement.with_for_update().execution_options(populate_existing=True)
     return session.scalars(statement).one_or_none() if row_id is not None else None
+
+
+def _hold_wave(session: Session, portal_id: int, client_row: int | None) -> None:
+    """Keep the wave from being moved meanwhile; one in closing will be written to, so it is held alone."""
+    of_client = select(WaveClient.wave_id).where(WaveClient.portal_id == portal_id, WaveClient.id == client_row)
+    hold_closing(session, portal_id)
+    session.execute(
+        select(Wave.id).where(Wave.id.in_(of_client)).with_for_update(read=True, key_share=True)
+    ).all()
+
+
+def hold_closing(session: Session, portal_id: int) -> None:
+    """Lock the portal's waves that are closing, before anything in them: each outcome may be the last."""
+    closing = select(Wave).where(Wave.portal_id == portal_id, Wave.stage == "closing").order_by(Wave.id)
+    session.scalars(closing.with_for_update().execution_options(populate_existing=True)).all()
 
 
 def agency_name(session: Session, portal: Portal) -> str:

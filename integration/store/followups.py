@@ -88,7 +88,7 @@ def waiting_comments(session: Session, portal_id: int, response_id: int) -> list
                 OutboxRow.cause_id == response_id,
                 OutboxRow.purpose == "comment",
                 OutboxRow.status == "waiting",
-                OutboxRow.attempts == 0,
+                OutboxRow.sent_at.is_(None),
             )
             .with_for_update(skip_locked=True)
             .execution_options(populate_existing=True)
@@ -97,10 +97,10 @@ def waiting_comments(session: Session, portal_id: int, response_id: int) -> list
 
 
 def drop_task_call(session: Session, portal_id: int, followup_id: int, now: datetime) -> None:
-    """Take the task's call back if it has never been tried."""
+    """Take the task's call back if it has not left."""
     session.execute(
         update(OutboxRow)
-        .where(*_task_call(portal_id, followup_id), OutboxRow.status == "waiting", OutboxRow.attempts == 0)
+        .where(*_task_call(portal_id, followup_id), OutboxRow.status == "waiting", OutboxRow.sent_at.is_(None))
         .values(status="superseded", finished_at=now)
         .execution_options(synchronize_session=False)
     )

@@ -128,7 +128,7 @@ def threads(session: Session, portal_id: int, invitation_ids: Collection[int]) -
         .order_by(LetterRow.id)
     )
     found: dict[int, list[str]] = {}
-    for invitation, message in session.execute(statement).tuples():
+    for invitation, message in session.execute(statement):
         if invitation is not None:
             found.setdefault(invitation, []).append(message)
     return found

@@ -66,4 +66,4 @@ def staff(session: Session, portal_id: int) -> dict[int, Staff]:
 def pipelines(session: Session, portal_id: int) -> dict[int, str]:
     """Deal pipelines that have stages: id and name."""
     statement = select(Stage.category_id, Stage.category_name).where(Stage.portal_id == portal_id).distinct()
-    return {number: name for number, name in session.execute(statement)}
+    return dict(session.execute(statement).all())

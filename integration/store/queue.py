@@ -22,6 +22,7 @@ from sqlalchemy import (
     and_,
     exists,
     func,
+    literal_column,
     or_,
     select,
     text,
@@ -35,6 +36,7 @@ from sqlalchemy.orm import Mapped, Session, aliased, declared_attr, mapped_colum
 from integration.store.base import UTCDateTime
 
 OPEN = "status IN ('waiting', 'working')"  # literal, so that both databases match it to the partial indexes
+_OPEN = [literal_column("'waiting'"), literal_column("'working'")]  # the same, for an aliased table
 
 
 class Claimable:
@@ -127,14 +129,15 @@ def _lane_is_held(row: type[R], now: datetime) -> ColumnElement[bool]:
     other = aliased(row)
     older = other.id < row.id
     busy_younger = and_(other.id > row.id, other.status == "working", other.lease_until >= now)
-    return exists(
-        select(other.id).where(
-            other.portal_id == row.portal_id,
-            other.lane == row.lane,
-            other.status.in_(("waiting", "working")),
-            or_(older, busy_younger),
-        )
+    in_the_way = select(other.id).where(
+        other.portal_id == row.portal_id,
+        other.lane == row.lane,
+        other.status.in_(_OPEN),
+        or_(older, busy_younger),
     )
+    # The offset keeps PostgreSQL from making a join of it, which goes over all open rows for each of them as
+    # long as there are no statistics of a queue that has just been filled.
+    return exists(in_the_way.offset(0))
 
 
 def done(session: Session, row: Claimable, now: datetime, status: str = "done", **values: Any) -> bool:
@@ -249,7 +252,8 @@ def insert_for(session: Session) -> Any:
 
 def depth(session: Session, row: type[R]) -> dict[str, int]:
     """How many rows there are by status, over all portals."""
-    return dict(session.execute(select(row.status, func.count()).group_by(row.status)).tuples().all())
+    counted = session.execute(select(row.status, func.count()).group_by(row.status))
+    return {status: count for status, count in counted}  # noqa: C416
 
 
 def backoff(attempts: int, row_id: int, cap: timedelta = timedelta(hours=1)) -> timedelta:

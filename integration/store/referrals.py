@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from integration.nps.people import CardKey, ClientKey
+from integration.nps.people import CardKey
 from integration.store.clients import Company, Contact, ContactCompany, Deal, Lead
 from integration.store.outbox import OutboxRow
 
@@ -54,20 +54,6 @@ def relatives(
     )
     rows = session.execute(links).all()
     return companies | {row.company_id for row in rows}, contacts | {row.contact_id for row in rows}
-
-
-def referrer_of(session: Session, portal_id: int, client: ClientKey) -> ClientKey | None:
-    """Who brought a client, by its card."""
-    row = card(session, portal_id, client.kind, client.id)
-    return read_client((row.referral or {}).get("referrer", "")) if row is not None else None
-
-
-def read_client(text: str) -> ClientKey | None:
-    """A stored client key; nothing for an empty or unreadable one."""
-    try:
-        return ClientKey.parse(text)
-    except ValueError:
-        return None
 
 
 def writes(session: Session, portal_id: int, lane: str) -> list[OutboxRow]:

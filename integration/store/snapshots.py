@@ -114,7 +114,7 @@ def deal_contacts(session: Session, portal_id: int, deal_ids: Collection[int]) -
     statement = select(Deal.id, Deal.contact_id).where(
         Deal.portal_id == portal_id, Deal.id.in_(deal_ids), Deal.contact_id.is_not(None)
     )
-    return {deal: contact for deal, contact in session.execute(statement).tuples() if contact}
+    return {deal: contact for deal, contact in session.execute(statement) if contact}
 
 
 def _cards(portal_id: int, kind: ClientKind, behind: int) -> Select[*tuple[Any, ...]]:

@@ -71,7 +71,7 @@ def asked_before(
     )  # fmt: skip
     return [
         (ClientKey(cast("Any", kind), client), contact, address, phone, at)
-        for kind, client, contact, address, phone, at in session.execute(statement).tuples()
+        for kind, client, contact, address, phone, at in session.execute(statement)
     ]
 
 
@@ -80,7 +80,7 @@ def clients_with_open_followups(session: Session, portal_id: int) -> set[ClientK
     statement = select(FollowUp.client_kind, FollowUp.client_id).where(
         FollowUp.portal_id == portal_id, FollowUp.status.in_(("open", "task_done"))
     )
-    return {ClientKey(cast("Any", kind), number) for kind, number in session.execute(statement).tuples()}
+    return {ClientKey(cast("Any", kind), number) for kind, number in session.execute(statement)}
 
 
 def since_dates(session: Session, wave_id: int) -> list[date | None]:
@@ -166,7 +166,7 @@ def branches(session: Session, wave_id: int) -> list[tuple[str, int | None, int]
         WaveClient.wave_id == wave_id, WaveClient.eligible
     )
     grouped = statement.group_by(WaveClient.city, WaveClient.manager_id)
-    return [(city, manager, n) for city, manager, n in session.execute(grouped).tuples()]
+    return [(city, manager, n) for city, manager, n in session.execute(grouped)]
 
 
 def unfinished(session: Session, portal_id: int, wave_id: int) -> tuple[int, int]:
@@ -183,4 +183,4 @@ def unfinished(session: Session, portal_id: int, wave_id: int) -> tuple[int, int
 def reasons(session: Session, wave_id: int) -> dict[str, int]:
     """Clients of the list by reason; the empty one is asked (product.md E4)."""
     statement = select(WaveClient.reason, func.count()).where(WaveClient.wave_id == wave_id)
-    return dict(session.execute(statement.group_by(WaveClient.reason)).tuples())
+    return dict(session.execute(statement.group_by(WaveClient.reason)).all())

@@ -88,7 +88,7 @@ def open_invitations(session: Session, wave_id: int) -> int:
 def outcomes(session: Session, wave_id: int) -> dict[str, int]:
     """Invitations by outcome; the empty one is still open."""
     statement = select(Invitation.outcome, func.count()).where(Invitation.wave_id == wave_id)
-    return dict(session.execute(statement.group_by(Invitation.outcome)).tuples())
+    return dict(session.execute(statement.group_by(Invitation.outcome)).all())
 
 
 def clients_by_id(session: Session, wave_id: int, ids: Collection[int]) -> dict[int, WaveClient]:
@@ -102,7 +102,7 @@ def counted_answers(session: Session, invitation_ids: Collection[int]) -> dict[i
     statement = select(Response.invitation_id, Response.status).where(
         Response.invitation_id.in_(invitation_ids)
     )
-    return dict(session.execute(statement).tuples())
+    return dict(session.execute(statement).all())
 
 
 def opt_outs(session: Session, portal_id: int, among: Collection[str] | None = None) -> set[str]:

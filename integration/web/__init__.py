@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from integration.web import errors, health, install, main, pages, survey, unsubscribe
+from integration.web import errors, health, install, main, pages, survey, tracing, unsubscribe
 
 
 def register(app: Flask) -> None:
@@ -19,3 +19,4 @@ def register(app: Flask) -> None:
         app.register_blueprint(module.blueprint)
     errors.register(app)
     pages.register(app)
+    tracing.register(app)

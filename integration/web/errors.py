@@ -18,7 +18,9 @@ TEXTS = {
     403: (mark("This is not allowed"), mark("Please open the page again from where you came.")),
     404: (
         mark("There is no such page"),
-        mark("The address may have been cut off. Please copy it whole, or press the button in the letter again."),
+        mark(
+            "The address may have been cut off. Please copy it whole, or press the button in the letter again."
+        ),
     ),
     405: (mark("This page cannot be opened this way"), mark("Please open it from the letter or the portal.")),
     413: (mark("This is too long"), mark("Please shorten your text and send it once more.")),
@@ -54,7 +56,9 @@ def _http(error: HTTPException) -> Response:
 
 
 def _failure(error: Exception) -> Response:
-    log.error("request failed", exc_info=error, extra={"method": request.method, "endpoint": request.endpoint})
+    log.error(
+        "request failed", exc_info=error, extra={"method": request.method, "endpoint": request.endpoint}
+    )
     return _http(InternalServerError())
 
 

@@ -115,9 +115,9 @@ def refusal(code: str, frame: Frame | None = None) -> Response:
     return answer
 
 
-def page(template: str, who: Viewer, *, script: bool = False, **values: Any) -> Response:
+def page(template: str, who: Viewer, **values: Any) -> Response:
     """A page for a proven viewer, to be shown in that portal's frame only. It carries the signed value."""
-    bx24 = str(current_app.config["BX24_SCRIPT_URL"]) if script else ""
+    bx24 = str(current_app.config["BX24_SCRIPT_URL"])
     answer = show(template, viewer=who, session=frames.seal(deps(), who), bx24_script=bx24, **values)
     answer.headers["Content-Security-Policy"] = frame_policy(who.origin, bx24)
     return answer

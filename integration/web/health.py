@@ -65,7 +65,9 @@ Gauged = tuple[str, str, tuple[str, ...], Mapping[tuple[str, ...], float]]
 def _gauges() -> list[Gauged]:
     now = deps().clock.now()
     depths = health.depths(deps())
-    ignored: dict[tuple[str, ...], float] = {(name,): n for name, n in depths.pop("ignored_events", {}).items()}
+    ignored: dict[tuple[str, ...], float] = {
+        (name,): n for name, n in depths.pop("ignored_events", {}).items()
+    }
     by_status: dict[tuple[str, ...], float] = {
         (queue, status): n for queue, rows in depths.items() for status, n in rows.items()
     }

@@ -44,7 +44,7 @@ def install() -> Response:
         return frame.refusal("not_installed", opened)
     choose_language(who.language)
     shown = progress.described(state, deps().clock.now())
-    return frame.page("frame/install.html", who, script=True, progress=shown)
+    return frame.page("frame/install.html", who, progress=shown)
 
 
 @blueprint.get("/bitrix/install/status")
@@ -66,5 +66,6 @@ def _event() -> Response:
     except ProtocolError:
         return Response("unreadable\n", 400, mimetype="text/plain")
     verdict = inbox.accept(deps(), event)
-    refused = verdict.outcome == "rejected"
-    return Response("refused\n" if refused else "", 403 if refused else 200, mimetype="text/plain")
+    if verdict.outcome != "rejected":
+        return Response(f"{verdict.outcome}\n", 200, mimetype="text/plain")
+    return Response("refused\n", 503 if verdict.reason == "unreachable" else 403, mimetype="text/plain")

@@ -41,7 +41,9 @@ def described(state: PortalState, now: datetime) -> dict[str, Any]:
 def trouble(state: PortalState, now: datetime) -> str:
     """What keeps the set-up from going on, and what to do; empty if nothing does."""
     if state.failed:
-        return say("The set-up has been given up after several tries. Open the application again to start it anew.")
+        return say(
+            "The set-up has been given up after several tries. Open the application again to start it anew."
+        )
     if state.status == "suspended":
         return say(
             "Your Bitrix24 does not answer applications at the moment. The set-up goes on by itself "
@@ -49,8 +51,7 @@ def trouble(state: PortalState, now: datetime) -> str:
         )
     if state.problem.startswith("setup:"):
         return say(
-            "Not everything could be set up: {problem}. Check the rights of the "
-            "application.",
+            "Not everything could be set up: {problem}. Check the rights of the application.",
             problem=state.problem[6:],
         )
     if state.worker_seen_at is None or now - state.worker_seen_at > WORKER_SILENCE:
@@ -73,13 +74,17 @@ def _line(state: PortalState, ready: bool, settled: bool) -> str:
     if settled:
         return say("Everything is set up, and your clients and deals have been read.")
     if ready:
-        return say("Your clients and deals are still being read. This goes on by itself, you need not wait for it.")
+        return say(
+            "Your clients and deals are still being read. This goes on by itself, you need not wait for it."
+        )
     return say("It takes about a minute. Please keep this window open until the end.")
 
 
 def _steps(state: PortalState, ready: bool, settled: bool) -> list[dict[str, str]]:
     fields = "failed" if "setup" in state.failed else "done" if ready else "working"
-    data = "failed" if "first_sync" in state.failed else "done" if settled else "working" if ready else "waiting"
+    data = (
+        "failed" if "first_sync" in state.failed else "done" if settled else "working" if ready else "waiting"
+    )
     return [
         _step("access", "done", say("Access to your Bitrix24"), state.domain),
         _step("setup", fields, say("Fields in the cards and notices of changes"), _fields_note(state, ready)),
@@ -93,7 +98,9 @@ def _step(name: str, state: str, title: str, note: str) -> dict[str, str]:
 
 def _fields_note(state: PortalState, ready: bool) -> str:
     if not ready:
-        return say("Deals, companies, contacts and leads get fields of their own for scores and recommendations.")
+        return say(
+            "Deals, companies, contacts and leads get fields of their own for scores and recommendations."
+        )
     return i18n.plural(language(), "{n} field is in place.", "{n} fields are in place.", state.fields)
 
 

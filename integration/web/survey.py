@@ -188,7 +188,9 @@ def _thanks(
 
 def _later(token: str, found: SurveyPage, *, confirm: str = "") -> Response:
     lines = (
-        say("We will not write to you for a while and will then ask once more. Your answer is worth the wait."),
+        say(
+            "We will not write to you for a while and will then ask once more. Your answer is worth the wait."
+        ),
     )
     return show(
         "survey/ask.html", **_common(token, found), heading=say("Shall we ask you later?"), lines=lines,
@@ -221,7 +223,9 @@ def _common(token: str, found: SurveyPage) -> dict[str, Any]:
         "question": _wording(found),
         "about": _about(found),
         "via": request.values.get("via") if request.values.get("via") in VIAS else "",
-        "address": lambda other: url_for("survey.page", token=token, lang=other, score=request.args.get("score")),
+        "address": lambda other: url_for(
+            "survey.page", token=token, lang=other, score=request.args.get("score")
+        ),
         "answer_url": url_for("survey.answer", token=token),
         "prove_url": url_for("survey.prove", token=token),
         "later_url": url_for("survey.ask_later", token=token, lang=code),

@@ -251,7 +251,8 @@ QUERY = {"DOMAIN": "Portal.bitrix24.ru", "PROTOCOL": "1", "LANG": "ru", "APP_SID
 BODY = {
     "AUTH_ID": "token-1", "AUTH_EXPIRES": "3600", "REFRESH_ID": "token-2", "APPLICATION_TOKEN": "token-3",
     "SERVER_ENDPOINT": "https://oauth.bitrix.info/rest/", "APPLICATION_SCOPE": "crm,task", "member_id": "a223",
-    "status": "L", "PLACEMENT": "CRM_DEAL_DETAIL_TAB", "PLACEMENT_OPTIONS": '{"ID":"8061","URI":"/crm/deal/details/8061/"}',
+    "status": "L", "PLACEMENT": "CRM_DEAL_DETAIL_TAB",
+    "PLACEMENT_OPTIONS": '{"ID":"8061","URI":"/crm/deal/details/8061/"}',
 }  # fmt: skip
 
 

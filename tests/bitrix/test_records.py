@@ -263,8 +263,8 @@ def test_an_unreadable_calendar_is_the_usual_week(answer: Any) -> None:
     ("read", "value", "expected"),
     [
         (uf_enum, 79, "79"), (uf_enum, "79", "79"), (uf_enum, [79, 80], "79"), (uf_enum, 0, None),
-        (uf_enum, False, None), (uf_enum, "", None), (uf_enum, [], None), (uf_int, 0, 0), (uf_int, "9", 9), (uf_int, "", None),
-        (uf_int, 9.5, None),
+        (uf_enum, False, None), (uf_enum, "", None), (uf_enum, [], None), (uf_int, 0, 0), (uf_int, "9", 9),
+        (uf_int, "", None), (uf_int, 9.5, None),
         (uf_day, "2026-08-21T03:00:00+03:00", date(2026, 8, 21)), (uf_day, "2026-02-30", None), (uf_day, {}, None),
         (uf_flag, "Y", True), (uf_flag, 1, True), (uf_flag, "1", True), (uf_flag, "N", False), (uf_flag, None, False),
         (uf_text, " a ", "a"), (uf_text, None, ""), (uf_text, 2026, "2026"), (uf_text, [], ""),

@@ -47,6 +47,7 @@ def empty_postgres(postgres_server: str) -> Iterator[str]:
     engine.dispose()
 
 
+@pytest.mark.journey
 @pytest.mark.timeout(300)
 def test_a_year_ends_with_every_card_comment_and_task_in_the_portal(tmp_path: Path) -> None:
     summary = live(tmp_path, "--seed", "1", "--clients", "30")
@@ -59,6 +60,7 @@ def test_a_year_ends_with_every_card_comment_and_task_in_the_portal(tmp_path: Pa
     assert summary["announced"] == summary["respondents"]
 
 
+@pytest.mark.journey
 @pytest.mark.timeout(600)
 def test_five_sudden_deaths_change_nothing_that_counts(tmp_path: Path) -> None:
     calm = live(tmp_path, "--seed", "2", "--clients", "24")
@@ -70,6 +72,7 @@ def test_five_sudden_deaths_change_nothing_that_counts(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.journey
 @pytest.mark.timeout(300)
 def test_the_year_is_the_same_on_postgresql(tmp_path: Path, empty_postgres: str) -> None:
     small = live(tmp_path, "--seed", "3", "--clients", "24")

@@ -10,7 +10,9 @@ from integration.nps.policy import Policy
 
 TODAY = date(2026, 11, 10)
 POLICY = Policy(service_pipelines=(2,), trouble_stages=("C2:TROUBLE",))
-OPEN = DealFacts(id=1, category_id=2, stage_id="C2:WORK", begin=date(2025, 1, 10), service_on=date(2025, 1, 12))
+OPEN = DealFacts(
+    id=1, category_id=2, stage_id="C2:WORK", begin=date(2025, 1, 10), service_on=date(2025, 1, 12)
+)
 ANNA = Person(contact_id=11, name="Anna", emails=("anna@example.com",), primary=True)
 
 

@@ -17,7 +17,9 @@ NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
 WEIGHTS = Policy().role_weights
 
 
-def said(contact: int, score: int, role: Role | None = None, minute: int = 0, comment: str = "") -> PersonAnswer:
+def said(
+    contact: int, score: int, role: Role | None = None, minute: int = 0, comment: str = ""
+) -> PersonAnswer:
     at = NOON + timedelta(minutes=minute)
     return PersonAnswer(contact, score, at, at.date(), role, comment)
 
@@ -95,7 +97,10 @@ def test_disagreement_inside_a_client(scores: list[int], split: bool) -> None:
 
 ANSWERS = st.lists(
     st.builds(
-        said, st.integers(1, 5), st.integers(0, 10), st.sampled_from(["decides", "daily", "other", None]),
+        said,
+        st.integers(1, 5),
+        st.integers(0, 10),
+        st.sampled_from(["decides", "daily", "other", None]),
         st.integers(0, 100),
     ),
     min_size=1,

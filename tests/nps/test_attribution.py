@@ -84,15 +84,19 @@ def test_our_own_unknown_gives_way_to_knowledge() -> None:
     ],
 )
 def test_the_portals_own_source_and_ours_agree(one: ReferralCard, expected: list[WriteReferral]) -> None:
-    """"By recommendation" alone means unknown; a recommendation fills an empty own source, never another (R2)."""
+    """ "By recommendation" alone means unknown; a recommendation fills an empty own source, never another (R2)."""
     assert settle(one, POLICY, TODAY) == expected
 
 
 def test_the_portals_source_may_have_another_code() -> None:
     """As named in the settings; with none named, the own source is left alone."""
     policy = replace(POLICY, recommendation_id="UC_7")
-    assert settle(card(LEAD, source_id="UC_7"), policy, TODAY) == [WriteReferral(LEAD, "unknown", None, TODAY)]
-    assert settle(card(LEAD, source="client", day=BEFORE), policy, TODAY) == [WriteReferral(LEAD, source_id="UC_7")]
+    assert settle(card(LEAD, source_id="UC_7"), policy, TODAY) == [
+        WriteReferral(LEAD, "unknown", None, TODAY)
+    ]
+    assert settle(card(LEAD, source="client", day=BEFORE), policy, TODAY) == [
+        WriteReferral(LEAD, source_id="UC_7")
+    ]
     none = replace(POLICY, recommendation_id="")
     assert settle(card(LEAD, source="client", day=BEFORE), none, TODAY) == []
     assert settle(card(LEAD), none, TODAY) == []

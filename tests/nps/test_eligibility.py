@@ -81,13 +81,22 @@ def test_the_day_itself_counts(changes: dict[str, object]) -> None:
 def test_the_first_reason_wins() -> None:
     """With everything wrong at once, taking reasons away one by one walks through E4 in its order."""
     wrong: dict[str, object] = {
-        "deals": (), "last_asked_on": TODAY, "opted_out": True, "hold_until": date(2027, 1, 1),
-        "people": (), "excluded_by_hand": Exclusion("Head", "why"),
+        "deals": (),
+        "last_asked_on": TODAY,
+        "opted_out": True,
+        "hold_until": date(2027, 1, 1),
+        "people": (),
+        "excluded_by_hand": Exclusion("Head", "why"),
     }
     fixes: list[dict[str, object]] = [
-        {"deals": (replace(OPEN, service_on=TODAY),)}, {"deals": (OPEN,)}, {"last_asked_on": None},
-        {"opted_out": False}, {"hold_until": None}, {"people": (replace(ANNA, emails=()),)},
-        {"people": (ANNA,)}, {"excluded_by_hand": None},
+        {"deals": (replace(OPEN, service_on=TODAY),)},
+        {"deals": (OPEN,)},
+        {"last_asked_on": None},
+        {"opted_out": False},
+        {"hold_until": None},
+        {"people": (replace(ANNA, emails=()),)},
+        {"people": (ANNA,)},
+        {"excluded_by_hand": None},
     ]
     seen = [assess(client(**wrong), POLICY, TODAY).reason]
     for fix in fixes:
@@ -107,9 +116,9 @@ def test_thirty_november_is_old_enough_on_the_last_of_february() -> None:
     deals = (replace(OPEN, service_on=date(2026, 11, 30)),)
     assert assess(client(deals=deals), POLICY, date(2027, 2, 27)).reason == "too_new"
     assert assess(client(deals=deals), POLICY, date(2027, 2, 28)).eligible
-    assert assess(client(deals=(replace(OPEN, service_on=date(2027, 11, 30)),)), POLICY, date(2028, 2, 28)).reason == (
-        "too_new"
-    )
+    assert assess(
+        client(deals=(replace(OPEN, service_on=date(2027, 11, 30)),)), POLICY, date(2028, 2, 28)
+    ).reason == ("too_new")
 
 
 def test_chosen_stages_narrow_the_chosen_pipelines() -> None:
@@ -152,7 +161,11 @@ def test_respondents_are_the_primary_contact_and_those_with_a_role() -> None:
 
 def test_without_the_primary_the_first_reachable_contact_is_asked() -> None:
     """A primary contact who opted out or has no address does not silence the client (E6)."""
-    people = (replace(ANNA, emails=()), Person(30, emails=("x@example.com",)), Person(31, emails=("y@example.com",)))
+    people = (
+        replace(ANNA, emails=()),
+        Person(30, emails=("x@example.com",)),
+        Person(31, emails=("y@example.com",)),
+    )
     verdict = assess(client(people=people), POLICY, TODAY)
     assert [one.person.contact_id for one in verdict.respondents] == [30]
 
@@ -163,7 +176,9 @@ def test_shared_mailboxes_only_if_nobody_else_is_there() -> None:
     assert assess(client(people=(shared,)), POLICY, TODAY).respondents[0].address == "anna@example.com"
     info = replace(ANNA, emails=("Info@example.com",))
     other = Person(30, emails=("x@example.com",))
-    assert [r.person.contact_id for r in assess(client(people=(info, other)), POLICY, TODAY).respondents] == [30]
+    assert [r.person.contact_id for r in assess(client(people=(info, other)), POLICY, TODAY).respondents] == [
+        30
+    ]
     sales = Person(31, emails=("sales@example.com",), role="decides")
     only = assess(client(people=(info, sales)), POLICY, TODAY).respondents
     assert [(r.address, r.shared) for r in only] == [("Info@example.com", True)]
@@ -195,7 +210,9 @@ PEOPLE = st.lists(
     st.builds(
         Person,
         contact_id=st.integers(1, 9),
-        emails=st.lists(st.sampled_from(["a@example.com", "info@example.com", "bad", "b@example.com"])).map(tuple),
+        emails=st.lists(st.sampled_from(["a@example.com", "info@example.com", "bad", "b@example.com"])).map(
+            tuple
+        ),
         role=st.sampled_from(["decides", "daily", "other", None]),
         opted_out=st.booleans(),
         hold_until=OPTIONAL_DAYS,
@@ -211,7 +228,10 @@ DEALS = st.lists(
         category_id=st.sampled_from([0, 2]),
         stage_id=st.sampled_from(["C2:WORK", "C2:TROUBLE", "WON"]),
         semantics=st.sampled_from(["P", "S", "F"]),
-        begin=OPTIONAL_DAYS, close=OPTIONAL_DAYS, won_on=OPTIONAL_DAYS, service_on=OPTIONAL_DAYS,
+        begin=OPTIONAL_DAYS,
+        close=OPTIONAL_DAYS,
+        won_on=OPTIONAL_DAYS,
+        service_on=OPTIONAL_DAYS,
         recurring=st.booleans(),
     ),
     max_size=4,
@@ -219,8 +239,12 @@ DEALS = st.lists(
 CLIENTS = st.builds(
     ClientFacts,
     key=st.builds(ClientKey, st.sampled_from(["company", "contact"]), st.integers(1, 50)),
-    opted_out=st.booleans(), hold_until=OPTIONAL_DAYS, last_asked_on=OPTIONAL_DAYS,
-    excluded_by_hand=st.none() | st.just(Exclusion("a", "b")), deals=DEALS, people=PEOPLE,
+    opted_out=st.booleans(),
+    hold_until=OPTIONAL_DAYS,
+    last_asked_on=OPTIONAL_DAYS,
+    excluded_by_hand=st.none() | st.just(Exclusion("a", "b")),
+    deals=DEALS,
+    people=PEOPLE,
 )
 
 

@@ -29,13 +29,28 @@ from integration.nps.workdays import WorkCalendar
 HEAD, DIRECTOR, CHIEF, MANAGER, SPARE, ADMIN = 1, 2, 3, 4, 5, 6
 POLICY = Policy(head_user_id=HEAD, director_by_city={"Kyiv": DIRECTOR}, default_owner=SPARE)
 STAFF = [
-    Staff(HEAD), Staff(DIRECTOR), Staff(CHIEF, head_of=(20,)), Staff(MANAGER, department_ids=(21,)),
-    Staff(SPARE), Staff(ADMIN, admin=True),
+    Staff(HEAD),
+    Staff(DIRECTOR),
+    Staff(CHIEF, head_of=(20,)),
+    Staff(MANAGER, department_ids=(21,)),
+    Staff(SPARE),
+    Staff(ADMIN, admin=True),
 ]
 TEAM = Team.of(STAFF, {21: 20, 20: 1, 1: None})
 CASE = Case(
-    ClientKey("company", 1), "Firm", "Kyiv", MANAGER, deal_id=5, contact_id=11, person="Anna", role="decides",
-    score=3, comment="late again", channel="email", wave="2026", response_id=77,
+    ClientKey("company", 1),
+    "Firm",
+    "Kyiv",
+    MANAGER,
+    deal_id=5,
+    contact_id=11,
+    person="Anna",
+    role="decides",
+    score=3,
+    comment="late again",
+    channel="email",
+    wave="2026",
+    response_id=77,
 )
 TUESDAY = datetime(2026, 11, 10, 8, 0, tzinfo=UTC)  # 11:00 in Moscow
 OFFICE = Office(POLICY, TEAM, WorkCalendar(), ZoneInfo("Europe/Moscow"))
@@ -43,7 +58,14 @@ OFFICE = Office(POLICY, TEAM, WorkCalendar(), ZoneInfo("Europe/Moscow"))
 
 def team(**absent: bool) -> Team:
     """The same people, some of them away: ``team(director=False)`` is dismissed, ``True`` is absent."""
-    ids = {"head": HEAD, "director": DIRECTOR, "chief": CHIEF, "manager": MANAGER, "spare": SPARE, "admin": ADMIN}
+    ids = {
+        "head": HEAD,
+        "director": DIRECTOR,
+        "chief": CHIEF,
+        "manager": MANAGER,
+        "spare": SPARE,
+        "admin": ADMIN,
+    }
     away = {ids[name]: state for name, state in absent.items()}
     return Team.of(
         [
@@ -63,14 +85,14 @@ def team(**absent: bool) -> Team:
         (9, "promoter_thanks", "2026-11-24", ()),
     ],
 )
-def test_each_group_has_its_follow_up(
-    score: int, kind: str, days: str, observers: tuple[int, ...]
-) -> None:
+def test_each_group_has_its_follow_up(score: int, kind: str, days: str, observers: tuple[int, ...]) -> None:
     """Meeting in 2 working days with the head watching; call in 5; thanks in 10 (F1, F4)."""
     (intent,) = decide(replace(CASE, score=score), OFFICE, TUESDAY)
     assert (intent.kind, intent.owner, intent.observers) == (kind, DIRECTOR, observers)
     assert intent.creator == HEAD
-    assert intent.deadline == datetime.combine(date.fromisoformat(days), datetime.min.time(), UTC) + timedelta(hours=15)
+    assert intent.deadline == datetime.combine(
+        date.fromisoformat(days), datetime.min.time(), UTC
+    ) + timedelta(hours=15)
     assert intent.checklist == CHECKLISTS[intent.kind]
     assert (intent.client, intent.deal_id, intent.contact_id, intent.response_id) == (CASE.client, 5, 11, 77)
 
@@ -79,8 +101,15 @@ def test_the_task_carries_what_is_needed() -> None:
     """Client, score, the words, who said it and their role (F2)."""
     (intent,) = decide(CASE, OFFICE, TUESDAY)
     assert intent.facts == {
-        "client": "Firm", "person": "Anna", "role": "decides", "score": 3, "group": "detractor",
-        "comment": "late again", "channel": "email", "wave": "2026", "manager": MANAGER,
+        "client": "Firm",
+        "person": "Anna",
+        "role": "decides",
+        "score": 3,
+        "group": "detractor",
+        "comment": "late again",
+        "channel": "email",
+        "wave": "2026",
+        "manager": MANAGER,
     }
 
 

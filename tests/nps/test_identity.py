@@ -15,7 +15,11 @@ SHARED = ("info", "sales")
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("+7 (495) 123-45-67", "8 495 1234567"), ("0038 044 123 45 67", "+38 (044) 123-45-67"), ("1234567", "123-45-67")],
+    [
+        ("+7 (495) 123-45-67", "8 495 1234567"),
+        ("0038 044 123 45 67", "+38 (044) 123-45-67"),
+        ("1234567", "123-45-67"),
+    ],
 )
 def test_phones_are_compared_by_their_last_digits(one: str, other: str) -> None:
     """Prefixes and punctuation differ between cards."""
@@ -53,7 +57,12 @@ def test_the_strictest_facts_hold_for_all_cards_of_a_person() -> None:
 
 def test_a_shared_mailbox_makes_nobody_the_same_person() -> None:
     """Two colleagues behind info@ are two persons; so are cards without any address."""
-    people = [Person(1, emails=("info@example.com",)), Person(2, emails=("info@example.com",)), Person(3), Person(4)]
+    people = [
+        Person(1, emails=("info@example.com",)),
+        Person(2, emails=("info@example.com",)),
+        Person(3),
+        Person(4),
+    ]
     assert len(same_person(people, SHARED)) == 4
 
 

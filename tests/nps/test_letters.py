@@ -29,8 +29,11 @@ HEAD = Sender("head", 1, "Ivan", "Head of the agency", "ivan@example.com", "+7 4
 MOSCOW = Sender("msk", 2, "Olga", "Account director", "olga@example.com", "+7 495 1234567")
 KYIV = Sender("kyiv", 3, "Taras", "Head of sales", "taras@example.com", "+380 44 1234567")
 POLICY = Policy(
-    senders=(HEAD, MOSCOW, KYIV), head_sender="head", default_sender="msk",
-    sender_by_city={"Москва": "msk", "Київ": "kyiv"}, language="ru",
+    senders=(HEAD, MOSCOW, KYIV),
+    head_sender="head",
+    default_sender="msk",
+    sender_by_city={"Москва": "msk", "Київ": "kyiv"},
+    language="ru",
 )
 TEAM = Team.of([Staff(1), Staff(2), Staff(3), Staff(9)])
 
@@ -70,7 +73,11 @@ def test_a_dismissed_sender_is_passed_over() -> None:
     [
         (Policy(), None, "no_sender"),
         (replace(POLICY, senders=(MOSCOW,), head_sender="", sender_by_city={}), 2, "sender_serves_client"),
-        (replace(POLICY, senders=(replace(MOSCOW, phone=""),), head_sender="", sender_by_city={}), 9, "sender_unfit"),
+        (
+            replace(POLICY, senders=(replace(MOSCOW, phone=""),), head_sender="", sender_by_city={}),
+            9,
+            "sender_unfit",
+        ),
         (replace(POLICY, senders=(), sender_by_city={}, head_sender=""), 9, "no_such_sender"),
     ],
 )
@@ -128,7 +135,9 @@ def test_facts_fill_every_placeholder() -> None:
 def test_thanks_are_worded_for_the_group_and_by_the_head_after_a_call() -> None:
     """Three groups, three letters; by phone one for all (S3, F1)."""
     assert [thanks_for(group, by_phone=False) for group in GROUPS] == [
-        "thanks_detractor", "thanks_passive", "thanks_promoter"
+        "thanks_detractor",
+        "thanks_passive",
+        "thanks_promoter",
     ]
     assert {thanks_for(group, by_phone=True) for group in GROUPS} == {"thanks_phone"}
 
@@ -138,5 +147,7 @@ def test_letters_outside_the_plan_keep_the_gap_and_the_hours() -> None:
     zone, calendar = ZoneInfo("Europe/Moscow"), calendar_of(POLICY)
     tuesday, thursday = datetime(2026, 11, 10, 6, tzinfo=UTC), datetime(2026, 11, 12, 6, tzinfo=UTC)
     assert earliest_letter(thursday, tuesday, POLICY, zone, calendar) == datetime(2026, 11, 13, 6, tzinfo=UTC)
-    assert earliest_letter(thursday, thursday, POLICY, zone, calendar) == datetime(2026, 11, 16, 6, tzinfo=UTC)
+    assert earliest_letter(thursday, thursday, POLICY, zone, calendar) == datetime(
+        2026, 11, 16, 6, tzinfo=UTC
+    )
     assert earliest_letter(thursday, None, POLICY, zone, calendar) == thursday

@@ -40,7 +40,11 @@ def test_a_wave_with_calls_mails_after_them() -> None:
     found = plan(date(2026, 11, 10), replace(POLICY, calling=True, calling_days=10), CALENDAR)
     assert (found.calling, found.mailing) == (date(2026, 11, 10), date(2026, 11, 20))
     assert [stage for stage, _ in found.stage_days()] == [
-        "announced", "calling", "mailing", "reminders", "closing"
+        "announced",
+        "calling",
+        "mailing",
+        "reminders",
+        "closing",
     ]
 
 
@@ -103,7 +107,12 @@ def test_a_pause_moves_what_is_still_to_come() -> None:
 
 @pytest.mark.parametrize(
     ("month", "day", "year", "expected"),
-    [(10, 1, 2026, "2026-10-01"), (2, 29, 2027, "2027-02-28"), (2, 29, 2028, "2028-02-29"), (0, 1, 2026, None)],
+    [
+        (10, 1, 2026, "2026-10-01"),
+        (2, 29, 2027, "2027-02-28"),
+        (2, 29, 2028, "2028-02-29"),
+        (0, 1, 2026, None),
+    ],
 )
 def test_the_configured_day_of_a_year(month: int, day: int, year: int, expected: str | None) -> None:
     """29 February falls on the 28th of other years; month 0 plans nothing."""

@@ -69,10 +69,21 @@ def test_letters_exactly_as_far_apart_as_allowed_are_fine() -> None:
 def test_a_full_policy_survives_json() -> None:
     """Through real JSON text, senders and mappings included."""
     policy = Policy(
-        service_pipelines=(2, 3), service_stages=("C2:WORK",), senders=(OLGA,), default_sender="msk",
-        sender_by_city={"Москва": "msk"}, director_by_city={"Київ": 7}, head_user_id=1, calling=True,
-        reminder_days=(5,), deadline_days={"detractor": 1, "passive": 3, "promoter": 9}, language="uk",
-        readiness="refuse", account_rule="equal", since_field="UF_X", since_field_on="company",
+        service_pipelines=(2, 3),
+        service_stages=("C2:WORK",),
+        senders=(OLGA,),
+        default_sender="msk",
+        sender_by_city={"Москва": "msk"},
+        director_by_city={"Київ": 7},
+        head_user_id=1,
+        calling=True,
+        reminder_days=(5,),
+        deadline_days={"detractor": 1, "passive": 3, "promoter": 9},
+        language="uk",
+        readiness="refuse",
+        account_rule="equal",
+        since_field="UF_X",
+        since_field_on="company",
     )
     read, wrong = from_json(json.loads(json.dumps(to_json(policy))))
     assert wrong == []
@@ -93,11 +104,26 @@ def test_newer_and_older_rows_are_read() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("min_gap_days", "300"), ("min_gap_days", True), ("min_gap_days", None), ("min_gap_days", 1.5),
-        ("calling", 1), ("calling", "yes"), ("service_pipelines", 2), ("service_pipelines", ["2"]),
-        ("service_stages", [1]), ("service_stages", "C2:WORK"), ("senders", [1]), ("senders", [{"key": 5}]),
-        ("senders", {}), ("sender_by_city", []), ("sender_by_city", {"a": 1}), ("director_by_city", {"a": "b"}),
-        ("readiness", "maybe"), ("account_rule", ""), ("head_user_id", "1"), ("language", 5),
+        ("min_gap_days", "300"),
+        ("min_gap_days", True),
+        ("min_gap_days", None),
+        ("min_gap_days", 1.5),
+        ("calling", 1),
+        ("calling", "yes"),
+        ("service_pipelines", 2),
+        ("service_pipelines", ["2"]),
+        ("service_stages", [1]),
+        ("service_stages", "C2:WORK"),
+        ("senders", [1]),
+        ("senders", [{"key": 5}]),
+        ("senders", {}),
+        ("sender_by_city", []),
+        ("sender_by_city", {"a": 1}),
+        ("director_by_city", {"a": "b"}),
+        ("readiness", "maybe"),
+        ("account_rule", ""),
+        ("head_user_id", "1"),
+        ("language", 5),
         ("since_field_on", "lead"),
     ],
 )

@@ -29,7 +29,8 @@ def test_every_score_of_the_scale_is_read(score: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "11", "-1", "+7", "07", "7.0", "7,5", "1e1", "٧", "７", "10 0", "ten", "0x5", "None", "9" * 5000]
+    "text",
+    ["", "11", "-1", "+7", "07", "7.0", "7,5", "1e1", "٧", "７", "10 0", "ten", "0x5", "None", "9" * 5000],
 )
 def test_nothing_else_is_a_score(text: str) -> None:
     """Not even what ``int()`` would take."""
@@ -86,7 +87,9 @@ def test_any_form_gives_an_answer_or_problems(values: dict[str, str]) -> None:
     assert isinstance(found, Answers) or found.problems
 
 
-@pytest.mark.parametrize(("value", "score"), [("7", 7), ("0", 0), ("10", 10), ("11", None), ("", None), (None, None)])
+@pytest.mark.parametrize(
+    ("value", "score"), [("7", 7), ("0", 0), ("10", 10), ("11", None), ("", None), (None, None)]
+)
 def test_the_button_of_the_letter_preselects(value: str | None, score: int | None) -> None:
     """``?score=0…10``; anything else ticks nothing (S1)."""
     assert preselected(value) == score

@@ -17,7 +17,12 @@ from tests.nps.examples import OPEN, POLICY, TODAY, client, won
 @pytest.mark.parametrize(
     ("deal", "policy", "day", "source"),
     [
-        (won(since_field=date(2020, 1, 1)), replace(POLICY, since_field="UF_X"), date(2020, 1, 1), "since_field"),
+        (
+            won(since_field=date(2020, 1, 1)),
+            replace(POLICY, since_field="UF_X"),
+            date(2020, 1, 1),
+            "since_field",
+        ),
         (won(since_field=date(2020, 1, 1)), POLICY, date(2026, 1, 1), "won"),
         (won(), replace(POLICY, since_field="UF_X"), date(2026, 1, 1), "won"),
         (won(begin=date(2019, 1, 1)), POLICY, date(2026, 1, 1), "won"),
@@ -36,8 +41,11 @@ def test_the_source_of_the_date_is_kept(deal: DealFacts, policy: Policy, day: da
 def test_the_relation_begins_with_the_earliest_deal() -> None:
     """Also one that is lost by now, if it was won before; templates and unsold deals do not count (E1)."""
     deals = (
-        OPEN, won(), won(id=3, semantics="F", won_on=date(2022, 5, 5)),
-        DealFacts(id=4, begin=date(2018, 1, 1)), won(id=5, won_on=date(2017, 1, 1), recurring=True),
+        OPEN,
+        won(),
+        won(id=3, semantics="F", won_on=date(2022, 5, 5)),
+        DealFacts(id=4, begin=date(2018, 1, 1)),
+        won(id=5, won_on=date(2017, 1, 1), recurring=True),
     )
     found = client_since(client(deals=deals), POLICY)
     assert found is not None
@@ -75,6 +83,7 @@ def test_a_date_shared_by_most_is_an_import() -> None:
 
 def test_revenue_of_twelve_months_in_the_base_currency_at_the_days_rate() -> None:
     """Won deals only, by the day they were won; lifetime value is the same since the beginning (N8)."""
+
     def rate(amount: Decimal, currency: str, day: date) -> Decimal:
         return amount * (Decimal(90) if currency == "USD" and day.year == 2026 else Decimal(1))
 

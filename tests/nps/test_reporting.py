@@ -55,12 +55,14 @@ def test_the_published_funnel() -> None:
     counted = dispositions({"answered": 216, "refused": 90, "no_answer": 194, "excluded": 7})
     assert aapor(counted).rr1 == pytest.approx(0.432)
     assert aapor(counted).ref1 == pytest.approx(0.18)
-    assert dispositions({"postponed": 1, "opted_out": 2, "unreachable": 3, "closed_early": 4}) == Dispositions(
-        0, refusal=2, non_contact=3, other=1, unknown=4
-    )
+    assert dispositions(
+        {"postponed": 1, "opted_out": 2, "unreachable": 3, "closed_early": 4}
+    ) == Dispositions(0, refusal=2, non_contact=3, other=1, unknown=4)
 
 
-@pytest.mark.parametrize(("raised", "n", "systemic"), [(3, 10, True), (29, 100, False), (30, 100, True), (0, 0, False)])
+@pytest.mark.parametrize(
+    ("raised", "n", "systemic"), [(3, 10, True), (29, 100, False), (30, 100, True), (0, 0, False)]
+)
 def test_a_theme_of_many_is_a_process_problem(raised: int, n: int, systemic: bool) -> None:
     """At 30 % and over (F7)."""
     assert is_systemic(raised, n, 30) is systemic

@@ -105,7 +105,11 @@ def test_channels_standardised_to_the_earlier_mix() -> None:
 def test_revenue_weights() -> None:
     """Five clients, the largest a promoter, the second a detractor (N8)."""
     money: list[tuple[float, Group]] = [
-        (12, group(9)), (6, group(6)), (3, group(10)), (1.5, group(8)), (0.5, group(10)),
+        (12, group(9)),
+        (6, group(6)),
+        (3, group(10)),
+        (1.5, group(8)),
+        (0.5, group(10)),
     ]
     found = revenue_weighted(money)
     assert found is not None
@@ -209,7 +213,11 @@ def test_the_paired_change_is_the_difference_of_both_scores(table: list[list[int
     assert back.p == found.p
 
 
-@given(st.lists(st.tuples(st.floats(0.01, 1e6), st.sampled_from(["detractor", "passive", "promoter"])), min_size=1))
+@given(
+    st.lists(
+        st.tuples(st.floats(0.01, 1e6), st.sampled_from(["detractor", "passive", "promoter"])), min_size=1
+    )
+)
 def test_the_effective_number_lies_between_one_and_n(answers: list[tuple[float, Group]]) -> None:
     """Kish's n is n for equal revenues and never more."""
     found = revenue_weighted(answers)
@@ -224,8 +232,10 @@ def test_the_effective_number_lies_between_one_and_n(answers: list[tuple[float, 
     assert isclose(equal.nps, score, abs_tol=1e-9)
 
 
-@pytest.mark.parametrize(("score", "name"), [(0, "detractor"), (6, "detractor"), (7, "passive"),
-                                             (8, "passive"), (9, "promoter"), (10, "promoter")])
+@pytest.mark.parametrize(
+    ("score", "name"),
+    [(0, "detractor"), (6, "detractor"), (7, "passive"), (8, "passive"), (9, "promoter"), (10, "promoter")],
+)
 def test_groups(score: int, name: str) -> None:
     """Promoter 9 and 10, passive 7 and 8, detractor 0 to 6 (product.md 2)."""
     assert group(score) == name

@@ -19,7 +19,13 @@ CALENDAR = calendar_of(POLICY)
 PLAN = plan(date(2026, 11, 10), POLICY, CALENDAR)  # announce 27.10, D 10.11, 16.11, 19.11, closing 26.11
 WAVE = WaveState(1, "2026", "rehearsed", PLAN, approved_by="Head")
 ANNA = InvitationFacts(
-    7, ClientKey("company", 1), 11, address="anna@example.com", zone="Europe/Moscow", language="ru", sender="msk"
+    7,
+    ClientKey("company", 1),
+    11,
+    address="anna@example.com",
+    zone="Europe/Moscow",
+    language="ru",
+    sender="msk",
 )
 
 
@@ -130,7 +136,9 @@ def test_an_overtaken_announcement_is_skipped_and_named() -> None:
     invited = ask(ANNA, "12.11 12:00")
     assert isinstance(invited, Touch)
     assert (invited.step, invited.late, [skip.step for skip in invited.skipped]) == (
-        "invitation", True, ["announcement"]
+        "invitation",
+        True,
+        ["announcement"],
     )
 
 

@@ -86,6 +86,7 @@ def test_stages_slept_through_are_named() -> None:
 
 def test_an_unapproved_wave_never_moves() -> None:
     """It only tells its owner: when planned, at D-28 and at D-21, each once, overtaken ones never (W2)."""
+
     def tasks(now: str, *done: str) -> list[object]:
         return list(advance_wave(replace(DRAFT, owner_tasks=frozenset(done)), 5, at(now), CALENDAR))
 
@@ -117,7 +118,9 @@ def test_a_wave_closes_when_nobody_lacks_an_outcome() -> None:
     closing = replace(WAVE, stage="closing")
     assert advance_wave(closing, 1, at("26.11 09:00"), CALENDAR) == []
     assert advance_wave(closing, 0, at("26.11 09:00"), CALENDAR) == [CloseWave(1, date(2026, 12, 10))]
-    assert advance_wave(closing, 0, at("27.11 09:00"), CALENDAR) == [CloseWave(1, date(2026, 12, 10), late=True)]
+    assert advance_wave(closing, 0, at("27.11 09:00"), CALENDAR) == [
+        CloseWave(1, date(2026, 12, 10), late=True)
+    ]
 
 
 def test_the_next_moment_to_look_at_a_wave() -> None:
@@ -205,5 +208,6 @@ def test_closing_early_gives_everybody_an_outcome() -> None:
     people[1] = replace(people[1], outcome="refused")
     assert without_outcome(people) == [1, 3]
     assert [(one.invitation_id, one.outcome) for one in close_early(people, "Head", "merger")] == [
-        (1, "answered"), (3, "closed_early")
+        (1, "answered"),
+        (3, "closed_early"),
     ]

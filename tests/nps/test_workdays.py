@@ -17,8 +17,18 @@ MOMENTS = st.integers(0, 16 * 365 * 24 * 60).map(
     lambda minutes: datetime(2020, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)
 )
 ZONES = st.sampled_from(
-    ["UTC", "Europe/Moscow", "Europe/Kyiv", "America/New_York", "Asia/Vladivostok", "Asia/Kolkata",
-     "Pacific/Chatham", "Pacific/Apia", "Australia/Lord_Howe", "America/Sao_Paulo"]
+    [
+        "UTC",
+        "Europe/Moscow",
+        "Europe/Kyiv",
+        "America/New_York",
+        "Asia/Vladivostok",
+        "Asia/Kolkata",
+        "Pacific/Chatham",
+        "Pacific/Apia",
+        "Australia/Lord_Howe",
+        "America/Sao_Paulo",
+    ]
 ).map(ZoneInfo)
 CALENDARS = st.builds(
     WorkCalendar,
@@ -192,4 +202,6 @@ def test_unknown_zones_and_naive_moments_are_errors() -> None:
 
 def test_local_day_may_differ_from_utc() -> None:
     """Half past eleven in the evening in UTC is already tomorrow in Moscow."""
-    assert local_day(datetime(2026, 11, 10, 23, 30, tzinfo=UTC), ZoneInfo("Europe/Moscow")) == date(2026, 11, 11)
+    assert local_day(datetime(2026, 11, 10, 23, 30, tzinfo=UTC), ZoneInfo("Europe/Moscow")) == date(
+        2026, 11, 11
+    )

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from integration.bitrix import calls
 from integration.services import chores, portals
+from integration.services.portals import InstallRefused
 from integration.services.setup import setup
-from integration.store.base import Sessions
-from integration.store.portals import Department, Portal, Stage, Staff
-from tests.services.portal_world import World, world
+from integration.store.base import Sessions, reading
+from integration.store.clients import Company, Deal
+from integration.store.portals import Department, Portal, Staff, Stage
+from tests.services.portal_world import CLIENT_ID, SECRET, World, agency, world
 
 
 @pytest.fixture
 def place(sessions: Sessions) -> Iterator[World]:
-    with world(sessions) as made:
+    data = agency()
+    data.users = [*data.users, {"ID": "6", "NAME": "Mila", "ACTIVE": True, "ADMIN": False, "UF_DEPARTMENT": [1]}]
+    with world(sessions, data) as made:
         yield made
 
 
@@ -24,16 +32,184 @@ def test_an_administrator_installs_and_the_portal_is_set_up_and_synchronised(pla
     """From the installer's frame alone everything follows: fields, bindings, settings, people, cards."""
     place.ready()
     row = place.row()
-    assert row.status == "active"
+    assert (row.status, row.problem) == ("active", "")
     assert row.setup_at is not None
     assert row.synced_at is not None
-    assert row.problem == ""
-    assert row.time_zone == "Europe/Moscow"
-    assert row.currency == "RUB"
-    assert row.crm_mode == 1
+    assert (row.time_zone, row.currency, row.crm_mode) == ("Europe/Moscow", "RUB", 1)
     assert set(row.fields) == {"lead", "deal", "company", "contact"}
     assert set(row.fields["deal"]["UF_CRM_MOLVA_NPS_GROUP"]["items"]) == {"promoter", "passive", "detractor"}
     assert row.calendar["week_holidays"] == ["SA", "SU"]
-    assert len(place.all(Staff)) == 1
-    assert len(place.all(Department)) == 1
+    assert {person.user_id for person in place.all(Staff)} == {1, 6}
+    assert [division.head_user_id for division in place.all(Department)] == [1]
     assert {stage.stage_id for stage in place.all(Stage)} >= {"NEW", "WON", "C2:EXECUTING", "C2:WON"}
+    assert len(place.all(Deal)) == 4
+
+
+def test_the_set_up_run_again_adds_nothing(place: World) -> None:
+    """Set-up is a comparison: on a portal that has everything it makes no creating call."""
+    place.ready()
+    place.fresh_counters()
+    done = setup(place.deps, place.portal_id)
+    assert (done.added, done.problems) == (0, ())
+    made = [name for name in place.counters()["by_method"] if name.endswith((".add", ".bind", ".update"))]
+    assert made == []
+
+
+def test_a_field_that_somebody_deleted_comes_back(place: World) -> None:
+    """After a field is gone the next set-up creates it again and stores its new ids."""
+    place.ready()
+    field = place.row().fields["deal"]["UF_CRM_MOLVA_NPS_SCORE"]["id"]
+    place.act(1, "crm.deal.userfield.delete", id=field)
+    place.settle()
+    assert place.row().fields["deal"]["UF_CRM_MOLVA_NPS_SCORE"]["id"] not in (field, 0)
+
+
+def test_installing_again_keeps_the_portal_and_doubles_nothing(place: World) -> None:
+    """Re-installation is idempotent: the same row, newer tokens, the same fields and bindings."""
+    first = place.ready().portal_id
+    before, fields = place.row(), len(place.dump()["user_fields"])
+    place.clock.advance(10)
+    again = portals.install(place.deps, place.opened().grant)
+    place.settle()
+    after = place.row()
+    assert (again.portal_id, again.created) == (first, False)
+    assert after.token_version > before.token_version
+    assert after.access_token != before.access_token
+    assert len(place.dump()["user_fields"]) == fields
+    assert len(place.all(Portal)) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"member_id": "b" * 32}, "wrong_portal"),
+        ({"domain": "other.example.com"}, "wrong_portal"),
+        ({"access_token": "a" * 32}, "dead_token"),
+        ({"access_token": ""}, "dead_token"),
+    ],
+)
+def test_a_forged_claim_is_refused(place: World, change: dict[str, Any], code: str) -> None:
+    """What a frame says about itself is compared with the authorisation server's word; nothing is stored."""
+    place.box.control(f"/apps/{CLIENT_ID}/install", {"user_id": 1, "finish": False})
+    claim = replace(place.opened().grant, **change)
+    with pytest.raises(InstallRefused) as refused:
+        portals.install(place.deps, claim)
+    assert refused.value.code == code
+    assert place.all(Portal) == []
+
+
+def test_only_an_administrator_may_install(place: World) -> None:
+    """An employee's genuine token is not enough (bitrix24.md 2.9)."""
+    place.box.control(f"/apps/{CLIENT_ID}/install", {"user_id": 1, "finish": True})
+    with pytest.raises(InstallRefused, match="not_admin"):
+        portals.install(place.deps, place.opened(6).grant)
+    assert place.all(Portal) == []
+
+
+def test_a_token_of_another_application_is_refused(place: World) -> None:
+    """A genuine token of this portal that was issued for somebody else's application proves nothing."""
+    app = {"client_id": "local.other", "install_url": f"{place.address}/x", "app_url": f"{place.address}/x"}
+    place.box.control("/apps", {**app, "ui": True, "scope": ["crm"]})
+    place.box.control("/apps/local.other/install", {"user_id": 1, "finish": True})
+    post = place.box.control("/apps/local.other/open", {"user_id": 1, "dry": True})
+    place.box.control(f"/apps/{CLIENT_ID}/install", {"user_id": 1, "finish": False})
+    claim = replace(place.opened().grant, access_token=post["fields"]["AUTH_ID"])
+    with pytest.raises(InstallRefused, match="not_ours"):
+        portals.install(place.deps, claim)
+
+
+def test_the_claimed_server_is_never_asked_unless_allowed(place: World) -> None:
+    """A posted address only chooses among the operator's servers (bitrix24.md 3.2)."""
+    place.box.control(f"/apps/{CLIENT_ID}/install", {"user_id": 1, "finish": False})
+    claim = replace(place.opened().grant, server_endpoint=f"{place.address}/rest/")
+    assert portals.install(place.deps, claim).created
+    assert place.all(Portal)[0].oauth_origin == place.box.oauth_url
+
+
+def test_portals_outside_the_operators_list_are_refused(sessions: Sessions) -> None:
+    """`MOLVA_PORTALS` names who may install; the others are refused before anybody is asked."""
+    with world(sessions, allowed_portals=frozenset({"friend.example.com"})) as place:
+        place.box.control(f"/apps/{CLIENT_ID}/install", {"user_id": 1, "finish": False})
+        claim = place.opened().grant
+        place.fresh_counters()
+        with pytest.raises(InstallRefused, match="not_allowed"):
+            portals.install(place.deps, claim)
+        assert place.counters()["oauth"] == 0
+
+
+def test_a_plain_http_portal_needs_the_operators_consent(sessions: Sessions) -> None:
+    """Tokens are not sent over http unless the operator allows it (product.md T10)."""
+    with world(sessions, allow_http=False) as place:
+        place.box.control(f"/apps/{CLIENT_ID}/install", {"user_id": 1, "finish": False})
+        with pytest.raises(InstallRefused, match="insecure"):
+            portals.install(place.deps, place.opened().grant)
+
+
+def test_a_local_application_is_installed_and_renewed_with_its_own_keys(sessions: Sessions) -> None:
+    """Keys registered with `add-app` belong to that portal; the operator's own keys are not needed."""
+    with world(sessions, client_id="", client_secret="") as place:
+        registered = portals.add_app(place.deps, place.box.domain, CLIENT_ID, SECRET)
+        assert place.ready().portal_id == registered
+        assert place.row().kind == "local"
+        place.box.control("/tokens/expire", {})
+        portals.rest_for(place.deps, registered).call(calls.profile())
+        assert place.row().token_version == 2
+
+
+def test_keys_registered_for_one_portal_do_not_install_in_another(sessions: Sessions) -> None:
+    """A local application belongs to the domain it was registered for."""
+    with world(sessions, client_id="", client_secret="") as place:
+        portals.add_app(place.deps, "elsewhere.example.com", CLIENT_ID, SECRET)
+        with pytest.raises(InstallRefused, match="not_ours"):
+            place.install()
+
+
+def test_an_incoming_webhook_is_enough_to_synchronise(place: World) -> None:
+    """Without application and events the portal is read and its fields created; the secret is encrypted (T1, T6)."""
+    scope = ["crm", "task", "user", "department", "calendar"]
+    url = place.box.control("/webhooks", {"user_id": 1, "scope": scope})["url"]
+    place.portal_id = portals.add_webhook(place.deps, url)
+    place.settle()
+    assert place.row().problem == ""
+    assert place.row().synced_at is not None
+    assert [company.title for company in place.all(Company)] == ["Vega", "Own"]
+    assert url.rstrip("/").rpartition("/")[2] not in raw_row(place)
+
+
+def test_tokens_lie_encrypted_in_the_database(place: World) -> None:
+    """A copy of the database alone opens no portal (product.md T6)."""
+    place.install()
+    row, raw = place.row(), raw_row(place)
+    for secret in (row.access_token, row.refresh_token, row.application_token):
+        assert secret
+        assert secret not in raw
+
+
+def raw_row(place: World) -> str:
+    """The portal's row as bytes on the disk would show it."""
+    with reading(place.deps.sessions) as session:
+        values = session.execute(text("SELECT * FROM portals")).one()
+    return " ".join(bytes(v).decode("latin-1") if isinstance(v, bytes | memoryview) else str(v) for v in values)
+
+
+def test_an_installation_that_cannot_be_asked_about_may_be_tried_again(place: World) -> None:
+    """A silent portal is a reason to come back, not to refuse for good."""
+    place.box.control(f"/apps/{CLIENT_ID}/install", {"user_id": 1, "finish": False})
+    claim = place.opened().grant
+    place.fault("500", method="profile")
+    with pytest.raises(InstallRefused, match="unreachable"):
+        portals.install(place.deps, claim)
+    assert portals.install(place.deps, claim).created
+
+
+def test_a_set_up_that_breaks_off_goes_on_later_without_doubles(place: World) -> None:
+    """A lost connection in the middle of creating fields leaves none missing and none twice."""
+    place.install()
+    place.fault("drop_after", method="crm.deal.userfield.add")
+    assert chores.run_due(place.deps)
+    assert place.row().setup_at is None
+    place.clock.advance(timedelta(minutes=5).total_seconds())
+    place.settle()
+    assert place.row().setup_at is not None
+    names = [(row["ENTITY_ID"], row["FIELD_NAME"]) for row in place.dump()["user_fields"]]
+    assert len(names) == len(set(names)) == 38

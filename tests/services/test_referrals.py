@@ -15,7 +15,16 @@ from tests.conftest import HandClock
 from tests.services.survey_world import World, field_map, make_world
 
 SOURCE, REFERRER, DATE = "UF_CRM_MOLVA_REFERRAL_SOURCE", "UF_CRM_MOLVA_REFERRER", "UF_CRM_MOLVA_REFERRAL_DATE"
-CLAIM = {"source": "client", "referrer": "company:90", "date": "2025-12-01"}
+
+
+def raw(kind: str, source: str = "", referrer: str = "", day: str = "") -> dict[str, Any]:
+    """Referral fields as the portal gives them; empty ones are there too (bitrix24.md 4.7)."""
+    item = field_map()[kind][SOURCE]["items"].get(source)
+    return {SOURCE: int(item) if item else None, REFERRER: referrer, DATE: f"{day}T03:00:00+03:00" if day else ""}
+
+
+def claim(kind: str) -> dict[str, Any]:
+    return raw(kind, "client", "CO_90", "2025-12-01")
 
 
 @pytest.fixture
@@ -24,7 +33,7 @@ def world(sessions: Sessions, clock: HandClock) -> World:
     world = make_world(sessions, clock)
     pid = world.portal.id
     with transaction(sessions) as session:
-        session.add(Lead(portal_id=pid, id=100, title="New lead", referral=dict(CLAIM)))
+        session.add(Lead(portal_id=pid, id=100, title="New lead", referral=claim("lead")))
         session.add(Company(portal_id=pid, id=90, title="Friend"))
         session.add(Company(portal_id=pid, id=50, title="Newcomer", lead_id=100))
         session.add(Contact(portal_id=pid, id=40, name="New", company_id=50, lead_id=100))
@@ -49,18 +58,9 @@ def arrive(world: World) -> None:
             kind, _, number = row.lane.partition(":")
             fields = row.call["params"]["fields"]
             card = session.get_one(tables[kind], (world.portal.id, int(number)))
-            names = {v: k for k, v in field_map()[kind][SOURCE]["items"].items()}
-            new = dict(card.referral)
-            if SOURCE in fields:
-                new["source"] = names[fields[SOURCE]]
-            if REFERRER in fields:
-                prefix, _, other = fields[REFERRER].partition("_")
-                new["referrer"] = f"{ {'CO': 'company', 'C': 'contact'}[prefix] }:{other}"
-            if DATE in fields:
-                new["date"] = fields[DATE]
-            if "sourceId" in fields:
-                card.source_id = fields["sourceId"]
-            card.referral = new
+            ours = {code: value for code, value in fields.items() if code.startswith("UF_")}
+            card.referral = dict(card.referral) | ours
+            card.source_id = fields.get("sourceId", getattr(card, "source_id", "")) if kind in ("lead", "deal") else ""
             row.status, row.finished_at = "done", world.clock.now()
 
 
@@ -90,7 +90,7 @@ def test_events_in_any_order_and_number_write_each_card_once(world: World, order
 
 
 def test_a_day_later_the_same_claim_without_a_day_is_not_dated_again(world: World, clock: HandClock) -> None:
-    world.set(Lead, (world.portal.id, 100), referral={"source": "partner", "referrer": "", "date": ""})
+    world.set(Lead, (world.portal.id, 100), referral=raw("lead", "partner"))
     changed(world, "deal", 500)
     clock.advance(days=1)
     changed(world, "deal", 500)
@@ -98,17 +98,18 @@ def test_a_day_later_the_same_claim_without_a_day_is_not_dated_again(world: Worl
 
 
 def test_what_a_person_entered_stays(world: World) -> None:
-    person = {"source": "event", "referrer": "", "date": "2025-11-01"}
-    world.set(Company, (world.portal.id, 50), referral=dict(person))
+    world.set(Company, (world.portal.id, 50), referral=raw("company", "event", day="2025-11-01"))
     changed(world, "deal", 500)
     assert world.written("company:50", "referral") == []
     assert world.written("contact:40", "referral") != []
 
 
 def test_what_a_person_cleared_stays_clear(world: World) -> None:
+    """Also when the claim above it has changed since, so that it is not the very same entry."""
     changed(world, "deal", 500)
     arrive(world)
-    world.set(Company, (world.portal.id, 50), referral={"source": "", "referrer": "", "date": ""})
+    world.set(Company, (world.portal.id, 50), referral=raw("company"))
+    world.set(Deal, (world.portal.id, 500), referral=raw("deal", "client", "CO_90", "2025-10-10"))
     changed(world, "company", 50)
     assert len(world.written("company:50", "referral")) == 1
 
@@ -121,26 +122,25 @@ def test_the_portals_own_source_becomes_unknown_and_gives_way_to_a_real_one(worl
     arrive(world)
     changed(world, "deal", 500)
     arrive(world)
-    world.set(Lead, (pid, 100), referral=dict(CLAIM))
+    world.set(Lead, (pid, 100), referral=claim("lead"))
     changed(world, "lead", 100)
     assert world.written("deal:500", "referral")[-1][SOURCE] == field_map()["deal"][SOURCE]["items"]["client"]
 
 
 def test_an_unknown_that_a_person_chose_is_not_replaced(world: World) -> None:
-    world.set(Deal, (world.portal.id, 500), referral={"source": "unknown", "referrer": "", "date": "2026-01-01"})
+    world.set(Deal, (world.portal.id, 500), referral=raw("deal", "unknown", day="2026-01-01"))
     changed(world, "deal", 500)
     assert all(SOURCE not in fields for fields in world.written("deal:500", "referral"))
 
 
 def test_nobody_recommends_themselves(world: World) -> None:
-    world.set(Lead, (world.portal.id, 100), referral=CLAIM | {"referrer": "contact:40"})
+    world.set(Lead, (world.portal.id, 100), referral=raw("lead", "client", "C_40", "2025-12-01"))
     changed(world, "deal", 500)
     assert all(REFERRER not in row.call["params"]["fields"] for row in world.outbox("referral"))
 
 
 def test_a_circle_is_not_closed(world: World) -> None:
-    brought = {"source": "client", "referrer": "company:50", "date": "2020-01-01"}
-    world.set(Company, (world.portal.id, 90), referral=brought)
+    world.set(Company, (world.portal.id, 90), referral=raw("company", "client", "CO_50", "2020-01-01"))
     changed(world, "deal", 500)
     assert all(REFERRER not in row.call["params"]["fields"] for row in world.outbox("referral"))
 
@@ -149,7 +149,7 @@ def test_a_later_deal_of_an_old_client_says_nothing_about_how_it_came(world: Wor
     with transaction(world.deps.sessions) as session:
         session.add(
             Deal(portal_id=world.portal.id, id=600, title="Second", company_id=12, contact_id=7, contact_ids=[7],
-                 client_kind="company", client_id=12, referral=dict(CLAIM))
+                 client_kind="company", client_id=12, referral=claim("deal"))
         )  # fmt: skip
     changed(world, "deal", 600)
     assert world.written("company:12", "referral") == []
@@ -174,3 +174,11 @@ def test_a_lead_without_conversion_agrees_with_the_portals_source(world: World) 
     world.set(Contact, (world.portal.id, 40), lead_id=None)
     changed(world, "lead", 100)
     assert [row.lane for row in world.outbox("referral")] == ["lead:100"]
+
+
+def test_a_list_value_of_the_agencys_own_is_never_taken_for_nothing(world: World) -> None:
+    """Somebody added a value to the list since the set-up; its id is not known here yet."""
+    world.set(Company, (world.portal.id, 50), referral=raw("company") | {SOURCE: 77777})
+    changed(world, "deal", 500)
+    assert world.written("company:50", "referral") == []
+    assert world.written("contact:40", "referral") != []

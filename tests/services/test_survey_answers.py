@@ -10,7 +10,8 @@ import pytest
 
 from integration.services import survey
 from integration.services.survey_types import AnswerResult
-from integration.store.base import Sessions
+from integration.store import wave_queries
+from integration.store.base import Sessions, transaction
 from integration.store.portals import Portal
 from integration.store.waves import Invitation, Wave
 from tests.conftest import HandClock
@@ -219,3 +220,19 @@ def test_the_first_count_is_where_the_days_for_changes_begin(world: World, clock
     page = survey.page(world.deps, world.token)
     assert page.edit_until == clock.now() + timedelta(days=14)
     assert survey.page(world.deps, world.token).can_edit
+
+
+def test_an_answer_and_the_waves_own_machine_never_wait_for_each_other_in_a_circle(world: World) -> None:
+    """Staff pause or close a wave under its lock and touch every invitation, while a person answers."""
+    nonce = survey.page(world.deps, world.token).nonce
+    world.clock.advance(seconds=5)
+    proof = survey.prove(world.deps, world.token, nonce, TOUCH) or ""
+    results: list[AnswerResult] = []
+    answering = threading.Thread(target=lambda: results.append(world.post(9, proof=proof)))
+    with transaction(world.deps.sessions) as session:
+        wave_queries.locked(session, world.wave_id)
+        answering.start()
+        answering.join(1)  # by now it waits for the wave
+        wave_queries.look_at_all(session, world.wave_id, world.clock.now(), only_open=False)
+    answering.join(60)
+    assert [result.status for result in results] == ["counted"]

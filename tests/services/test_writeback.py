@@ -29,6 +29,18 @@ def item(kind: str, code: str, xml_id: str) -> str:
     return str(field_map()[kind][code]["items"][xml_id])
 
 
+def shown(kind: str, score: int, group: str, comment: str = "") -> dict[str, object]:
+    """Score fields as a portal gives them: numbers for list values, a moment for a day (bitrix24.md 4.7, 8.4)."""
+    return {
+        "UF_CRM_MOLVA_NPS_SCORE": score,
+        "UF_CRM_MOLVA_NPS_GROUP": int(item(kind, "UF_CRM_MOLVA_NPS_GROUP", group)),
+        "UF_CRM_MOLVA_NPS_DATE": "2026-01-12T03:00:00+03:00",
+        "UF_CRM_MOLVA_NPS_COMMENT": comment,
+        "UF_CRM_MOLVA_NPS_WAVE": "2026",
+        "UF_CRM_MOLVA_NPS_CHANNEL": int(item(kind, "UF_CRM_MOLVA_NPS_CHANNEL", "email")),
+    }
+
+
 def done_up_to_now(world: World) -> None:
     with transaction(world.deps.sessions) as session:
         for row in session.query(OutboxRow):
@@ -90,11 +102,8 @@ def test_deals_deleted_since_the_list_was_frozen_are_left_alone(world: World, cl
 def test_a_correction_writes_only_what_changed(world: World, clock: HandClock) -> None:
     world.human(9, "Fine")
     done_up_to_now(world)
-    scores = {
-        "score": 9, "group": "promoter", "date": "2026-01-12", "comment": "Fine", "wave": "2026", "channel": "email",
-    }  # fmt: skip
-    world.set(Deal, (world.portal.id, 351), scores=scores)
-    world.set(Company, (world.portal.id, 12), scores=scores | {"score": 5, "group": "detractor"})  # edited by hand
+    world.set(Deal, (world.portal.id, 351), scores=shown("deal", 9, "promoter", "Fine"))
+    world.set(Company, (world.portal.id, 12), scores=shown("company", 5, "detractor", "Fine"))  # edited by hand
     clock.advance(hours=1)
     world.human(10, "Fine")
     assert world.written("deal:351")[-1] == {"UF_CRM_MOLVA_NPS_SCORE": 10}
@@ -103,8 +112,7 @@ def test_a_correction_writes_only_what_changed(world: World, clock: HandClock) -
 
 def test_a_write_on_its_way_is_not_mistaken_for_what_the_mirror_shows(world: World) -> None:
     """9 is on the card, 3 is on its way, then 9 again: the 9 must be written, or the card ends with 3."""
-    shown = {"score": 9, "group": "promoter", "date": "2026-01-12", "comment": "", "wave": "2026", "channel": "email"}
-    world.set(Deal, (world.portal.id, 351), scores=shown)
+    world.set(Deal, (world.portal.id, 351), scores=shown("deal", 9, "promoter"))
     world.human(9)
     assert world.written("deal:351") == []
     world.human(3)

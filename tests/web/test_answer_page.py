@@ -48,11 +48,18 @@ def open_page(client: FlaskClient, world: World, query: str = "") -> str:
 
 def human(client: FlaskClient, world: World, score: int, comment: str = "") -> Any:
     body = open_page(client, world)
-    form = {"nonce": hidden(body, "nonce"), "proof": prove(client, world, body), "score": score, "comment": comment}
+    form = {
+        "nonce": hidden(body, "nonce"),
+        "proof": prove(client, world, body),
+        "score": score,
+        "comment": comment,
+    }
     return client.post(f"/s/{world.token}", data=form)
 
 
-@pytest.mark.parametrize("address", ["/s/{t}", "/s/{t}?score=3", "/s/{t}/later", "/u/{t}", "/s/{t}?score=10&lang=uk"])
+@pytest.mark.parametrize(
+    "address", ["/s/{t}", "/s/{t}?score=3", "/s/{t}/later", "/u/{t}", "/s/{t}?score=10&lang=uk"]
+)
 def test_opening_an_address_changes_no_row(client: FlaskClient, world: World, address: str) -> None:
     before = everything(world)
     for method in (client.get, client.head):
@@ -61,7 +68,9 @@ def test_opening_an_address_changes_no_row(client: FlaskClient, world: World, ad
 
 
 @pytest.mark.parametrize("score", range(11))
-def test_the_button_of_the_letter_preselects_its_score_alone(client: FlaskClient, world: World, score: int) -> None:
+def test_the_button_of_the_letter_preselects_its_score_alone(
+    client: FlaskClient, world: World, score: int
+) -> None:
     body = client.get(f"/s/{world.token}?score={score}").text
     checked = re.findall(r'value="(\d+)"[^>]* checked', body)
     assert checked == [str(score)]
@@ -85,8 +94,12 @@ def test_a_persons_answer_is_counted_and_thanked_by_group(client: FlaskClient, w
     assert (response.status, response.score, response.channel) == ("counted", 9, "email")
 
 
-@pytest.mark.parametrize(("score", "words"), [(10, "recommend us"), (7, "missing for a ten"), (2, "We are sorry")])
-def test_each_group_is_thanked_in_its_own_words(client: FlaskClient, world: World, score: int, words: str) -> None:
+@pytest.mark.parametrize(
+    ("score", "words"), [(10, "recommend us"), (7, "missing for a ten"), (2, "We are sorry")]
+)
+def test_each_group_is_thanked_in_its_own_words(
+    client: FlaskClient, world: World, score: int, words: str
+) -> None:
     human(client, world, score)
     assert words in unescape(client.get(f"/s/{world.token}").text)
 
@@ -131,7 +144,9 @@ def test_a_form_without_a_score_comes_back_with_a_message_at_the_field(
     assert world.response() is None
 
 
-def test_a_comment_that_is_too_long_is_refused_and_kept_in_the_form(client: FlaskClient, world: World) -> None:
+def test_a_comment_that_is_too_long_is_refused_and_kept_in_the_form(
+    client: FlaskClient, world: World
+) -> None:
     answer = client.post(f"/s/{world.token}", data={"score": "9", "comment": "ы" * 4001})
     assert answer.status_code == 422
     assert "too long" in answer.text
@@ -139,7 +154,9 @@ def test_a_comment_that_is_too_long_is_refused_and_kept_in_the_form(client: Flas
     assert world.response() is None
 
 
-def test_changing_the_language_sends_nothing_and_keeps_what_was_written(client: FlaskClient, world: World) -> None:
+def test_changing_the_language_sends_nothing_and_keeps_what_was_written(
+    client: FlaskClient, world: World
+) -> None:
     before = everything(world)
     form = {"score": "4", "comment": "half a thought", "lang": "uk", "switch": "1"}
     answer = client.post(f"/s/{world.token}", data=form)
@@ -184,7 +201,9 @@ def test_a_revoked_and_an_expired_link_say_so_and_take_no_answer(client: FlaskCl
     assert world.response() is None
 
 
-def test_the_script_gets_no_value_for_a_forged_nonce_or_an_untrusted_event(client: FlaskClient, world: World) -> None:
+def test_the_script_gets_no_value_for_a_forged_nonce_or_an_untrusted_event(
+    client: FlaskClient, world: World
+) -> None:
     nonce = hidden(open_page(client, world), "nonce")
     good = {"nonce": nonce, "type": "pointerdown", "trusted": "true"}
     for bad in ({"nonce": nonce[:-2] + "xx"}, {"trusted": "false"}, {"type": "load"}):
@@ -206,7 +225,9 @@ def test_later_without_a_script_needs_a_ticked_box(client: FlaskClient, world: W
     first = client.post(f"/s/{world.token}/later", data={})
     assert world.invitation().snoozed_until is None
     world.clock.advance(seconds=5)
-    client.post(f"/s/{world.token}/later", data={"sure": hidden(first.text.replace("checkbox", "hidden"), "sure")})
+    client.post(
+        f"/s/{world.token}/later", data={"sure": hidden(first.text.replace("checkbox", "hidden"), "sure")}
+    )
     assert world.invitation().snoozed_until is not None
 
 
@@ -223,7 +244,9 @@ def test_one_click_unsubscribes_and_any_other_post_does_not(client: FlaskClient,
     assert client.post("/u/nobody", data={"List-Unsubscribe": "One-Click"}).status_code == 404
 
 
-def test_the_unsubscribe_page_acts_for_a_person_and_says_that_it_is_done(client: FlaskClient, world: World) -> None:
+def test_the_unsubscribe_page_acts_for_a_person_and_says_that_it_is_done(
+    client: FlaskClient, world: World
+) -> None:
     body = client.get(f"/u/{world.token}").text
     world.clock.advance(seconds=5)
     value = prove(client, world, body, "unsubscribe")
@@ -265,7 +288,7 @@ def test_a_link_that_a_person_passed_on_is_recorded_as_link(client: FlaskClient,
 
 
 def test_names_with_markup_are_shown_as_text(client: FlaskClient, world: World) -> None:
-    world.set(Invitation, world.invitation().id, name='<img/src=x/onerror=alert(1)> X')
+    world.set(Invitation, world.invitation().id, name="<img/src=x/onerror=alert(1)> X")
     body = client.get(f"/s/{world.token}").text
     assert "<img/src" not in body
     assert "&lt;img/src" in body

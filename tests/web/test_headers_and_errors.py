@@ -11,7 +11,16 @@ from flask.testing import FlaskClient
 from tests.services.survey_world import World
 from tests.web.conftest import make_app
 
-PUBLIC = ["/s/{t}", "/s/nobody", "/s/{t}/later", "/u/{t}", "/u/nobody", "/bitrix/install", "/bitrix/app", "/nowhere"]
+PUBLIC = [
+    "/s/{t}",
+    "/s/nobody",
+    "/s/{t}/later",
+    "/u/{t}",
+    "/u/nobody",
+    "/bitrix/install",
+    "/bitrix/app",
+    "/nowhere",
+]
 
 
 @pytest.mark.parametrize("address", PUBLIC)
@@ -21,7 +30,13 @@ def test_public_pages_cannot_be_framed_cached_indexed_or_leak_their_address(
     headers = client.get(address.format(t=world.token)).headers
     policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
     assert policy["default-src"] == "'none'"
-    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == policy["form-action"] == "'self'"
+    assert (
+        policy["script-src"]
+        == policy["style-src"]
+        == policy["connect-src"]
+        == policy["form-action"]
+        == "'self'"
+    )
     assert policy["frame-ancestors"] == policy["base-uri"] == "'none'"
     assert headers["X-Frame-Options"] == "DENY"
     assert headers["Cache-Control"] == "no-store"
@@ -32,7 +47,9 @@ def test_public_pages_cannot_be_framed_cached_indexed_or_leak_their_address(
 
 
 @pytest.mark.parametrize("address", PUBLIC)
-def test_pages_carry_no_inline_script_style_or_foreign_address(client: FlaskClient, world: World, address: str) -> None:
+def test_pages_carry_no_inline_script_style_or_foreign_address(
+    client: FlaskClient, world: World, address: str
+) -> None:
     body = client.get(address.format(t=world.token)).text
     assert "<style" not in body
     assert " style=" not in body
@@ -59,21 +76,29 @@ def test_assets_are_cached_for_good_under_their_version_only(client: FlaskClient
 @pytest.mark.parametrize(("address", "size"), [("/s/{t}", 200_000), ("/s/{t}/proof", 5_000), ("/s/{t}/later", 5_000),
                                                ("/u/{t}", 5_000), ("/u/{t}/page", 5_000), ("/bitrix/install", 70_000),
                                                ("/bitrix/app", 70_000)])  # fmt: skip
-def test_a_body_over_the_limit_is_refused_with_413(client: FlaskClient, world: World, address: str, size: int) -> None:
+def test_a_body_over_the_limit_is_refused_with_413(
+    client: FlaskClient, world: World, address: str, size: int
+) -> None:
     answer = client.post(address.format(t=world.token), data={"comment": "x" * size})
     assert answer.status_code == 413
     assert world.response() is None
 
 
 @pytest.mark.parametrize("method", ["put", "delete", "patch"])
-def test_other_methods_are_refused_with_what_is_allowed(client: FlaskClient, world: World, method: str) -> None:
+def test_other_methods_are_refused_with_what_is_allowed(
+    client: FlaskClient, world: World, method: str
+) -> None:
     answer = getattr(client, method)(f"/s/{world.token}")
     assert answer.status_code == 405
     assert "GET" in answer.headers["Allow"]
 
 
-@pytest.mark.parametrize("form", [{"nonce": "x" * 2001}, {"lang": "xx"}, {"proof": "y" * 201}, {"switch": "perhaps"}])
-def test_a_form_of_a_wrong_shape_is_a_400_page(client: FlaskClient, world: World, form: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "form", [{"nonce": "x" * 2001}, {"lang": "xx"}, {"proof": "y" * 201}, {"switch": "perhaps"}]
+)
+def test_a_form_of_a_wrong_shape_is_a_400_page(
+    client: FlaskClient, world: World, form: dict[str, str]
+) -> None:
     answer = client.post(f"/s/{world.token}", data=form | {"score": "9"})
     assert answer.status_code == 400
     assert "cannot be read" in answer.text
@@ -118,3 +143,11 @@ def test_programs_get_problem_details(broken: Flask) -> None:
         assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
         assert answer.get_json()["status"] == status
         assert "secret words" not in answer.text
+
+
+def test_every_answer_has_a_request_id_and_a_usable_one_is_kept(client: FlaskClient) -> None:
+    made = {client.get("/healthz").headers["X-Request-Id"] for _ in range(3)}
+    assert len(made) == 3
+    for given, kept in (("proxy-12345", True), ("x", False), ("a b c d e f g h", False), ("y" * 65, False)):
+        answer = client.get("/nowhere", headers={"X-Request-Id": given})
+        assert (answer.headers["X-Request-Id"] == given) is kept

@@ -94,16 +94,10 @@ def default_statuses() -> list[Json]:
     leads: list[tuple[str, str, str | None]] = [("NEW", "Unsorted", None), ("IN_PROCESS", "In work", None)]
     leads += [("CONVERTED", "Good lead", "S"), ("JUNK", "Junk lead", "F")]
     rows = stage_rows(0)
-    rows += [
-        _row("STATUS", code, name, 10 * n, mark, "Y")
-        for n, (code, name, mark) in enumerate(leads, 1)
-    ]
+    rows += [_row("STATUS", code, name, 10 * n, mark, "Y") for n, (code, name, mark) in enumerate(leads, 1)]
     sources = [("CALL", "Call"), ("EMAIL", "E-mail"), ("WEB", "Website"), ("ADVERTISING", "Advertising")]
     sources += [("PARTNER", "Existing client"), ("RECOMMENDATION", "By recommendation"), ("OTHER", "Other")]
-    rows += [
-        _row("SOURCE", code, name, 10 * n, None, "N")
-        for n, (code, name) in enumerate(sources, 1)
-    ]
+    rows += [_row("SOURCE", code, name, 10 * n, None, "N") for n, (code, name) in enumerate(sources, 1)]
     return rows
 
 
@@ -188,7 +182,9 @@ class Agency:
 
     def items(self, entity_type_id: int) -> list[Json]:
         """The list that holds the kind; raises ``KeyError`` for kinds the sandbox does not know."""
-        return {LEAD: self.leads, DEAL: self.deals, CONTACT: self.contacts, COMPANY: self.companies}[entity_type_id]
+        return {LEAD: self.leads, DEAL: self.deals, CONTACT: self.contacts, COMPANY: self.companies}[
+            entity_type_id
+        ]
 
     def to_json(self) -> str:
         """One JSON document, UTF-8, stable order of keys."""
@@ -239,4 +235,10 @@ def bulk_deals(count: int, companies: int, won_share: float = 0.5, start_id: int
 
 def _bulk_contact(number: int) -> Json:
     mail = {"typeId": "EMAIL", "valueType": "WORK", "value": f"client{number}@example.com"}
-    return {"id": number, "name": f"Name {number}", "lastName": "Example", "companyIds": [number], "fm": [mail]}
+    return {
+        "id": number,
+        "name": f"Name {number}",
+        "lastName": "Example",
+        "companyIds": [number],
+        "fm": [mail],
+    }

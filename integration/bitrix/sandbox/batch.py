@@ -34,6 +34,7 @@ def run_batch(ctx: Context, commands: dict[str, str], halt: bool, call: Call, ha
             answer, seconds = call(name, params)
         except RestError as error:
             errors[key] = error.body()
+            ctx.portal.journal.refused(error.code)
             if halt:
                 break
             continue

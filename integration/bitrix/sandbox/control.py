@@ -42,6 +42,7 @@ def control_blueprint(portal: Portal, token: str, ready: Callable[[], Json]) -> 
     views.get("/ready")(lambda: jsonify(ready()))
     _data(views, portal)
     _apps(views, portal)
+    _app_life(views, portal)
     _switches(views, portal)
     _watch(views, portal)
     _events(views, portal)
@@ -58,7 +59,9 @@ def _data(views: Blueprint, portal: Portal) -> None:
     def load() -> Response:
         agency = Agency.from_plain(request.get_json())
         portal.load(agency)
-        return jsonify(deals=len(agency.deals), companies=len(agency.companies), contacts=len(agency.contacts))
+        return jsonify(
+            deals=len(agency.deals), companies=len(agency.companies), contacts=len(agency.contacts)
+        )
 
     @views.post("/as/<int:user_id>/<path:method>")
     def employee(user_id: int, method: str) -> Response:
@@ -67,7 +70,9 @@ def _data(views: Blueprint, portal: Portal) -> None:
     @views.post("/acts")
     def acts() -> Response:
         rows = request.get_json()
-        return jsonify([as_employee(portal, to_int(r["user_id"]), r["method"], r.get("params") or {}) for r in rows])
+        return jsonify(
+            [as_employee(portal, to_int(r["user_id"]), r["method"], r.get("params") or {}) for r in rows]
+        )
 
     @views.get("/dump")
     def everything() -> Response:
@@ -91,7 +96,9 @@ def _apps(views: Blueprint, portal: Portal) -> None:
     @views.get("/apps/<client_id>")
     def look(client_id: str) -> Response:
         app = _app(portal, client_id)
-        return jsonify(id=app.id, state=app.state, version=app.version, application_token=app.application_token)
+        return jsonify(
+            id=app.id, state=app.state, version=app.version, application_token=app.application_token
+        )
 
     @views.post("/apps/<client_id>/install")
     def put_in(client_id: str) -> Response:
@@ -114,6 +121,8 @@ def _apps(views: Blueprint, portal: Portal) -> None:
         answer: Json = {"url": shown.url, "fields": shown.fields}
         return jsonify(answer if data.get("dry") else answer | post_frame(shown))
 
+
+def _app_life(views: Blueprint, portal: Portal) -> None:
     @views.post("/apps/<client_id>/uninstall")
     def put_out(client_id: str) -> Response:
         return jsonify(delivered=uninstall(portal, _app(portal, client_id), to_int(_body().get("clean"))))
@@ -214,9 +223,15 @@ def _events(views: Blueprint, portal: Portal) -> None:
         auth = queue.auth_block(app, event, to_int(data.get("user_id")))
         if "application_token" in data:
             auth["application_token"] = data["application_token"]
-        urls = [data["url"]] if data.get("url") else [
-            r["handler"] for r in portal.state.bindings if r["client_id"] == app.client_id and r["event"] == event
-        ]
+        urls = (
+            [data["url"]]
+            if data.get("url")
+            else [
+                r["handler"]
+                for r in portal.state.bindings
+                if r["client_id"] == app.client_id and r["event"] == event
+            ]
+        )
         for url in urls:
             queue.put(app, event, url, data.get("data") or {}, 0, 0, auth)
         return jsonify(sent=len(urls))

@@ -24,13 +24,22 @@ log = logging.getLogger(__name__)
 
 #: Codes that applications may bind (``events``); names are compared without regard to case.
 CODES = frozenset(
-    [f"ONCRM{kind}{verb}" for kind in ("LEAD", "DEAL", "CONTACT", "COMPANY") for verb in ("ADD", "UPDATE", "DELETE")]
+    [
+        f"ONCRM{kind}{verb}"
+        for kind in ("LEAD", "DEAL", "CONTACT", "COMPANY")
+        for verb in ("ADD", "UPDATE", "DELETE")
+    ]
     + [
         f"ONCRM{kind}USERFIELD{verb}"
         for kind in ("LEAD", "DEAL", "CONTACT", "COMPANY")
         for verb in ("ADD", "UPDATE", "DELETE", "SETENUMVALUES")
     ]
-    + ["ONCRMDEALMOVETOCATEGORY", "ONCRMDEALRECURRINGADD", "ONCRMDEALRECURRINGUPDATE", "ONCRMDEALRECURRINGDELETE"]
+    + [
+        "ONCRMDEALMOVETOCATEGORY",
+        "ONCRMDEALRECURRINGADD",
+        "ONCRMDEALRECURRINGUPDATE",
+        "ONCRMDEALRECURRINGDELETE",
+    ]
     + ["ONCRMDEALRECURRINGEXPOSE", "ONCRMACTIVITYADD", "ONCRMACTIVITYUPDATE", "ONCRMACTIVITYDELETE"]
     + ["ONCRMTIMELINECOMMENTADD", "ONCRMTIMELINECOMMENTUPDATE", "ONCRMTIMELINECOMMENTDELETE"]
     + ["ONTASKADD", "ONTASKUPDATE", "ONTASKDELETE", "ONTASKCOMMENTADD", "ONUSERADD", "ONOFFLINEEVENT"]
@@ -94,14 +103,23 @@ class Queue:
         return sent
 
     def put(
-        self, app: App, event: str, url: str, data: Json, actor: int, handler_id: int, auth: Json | None = None
+        self,
+        app: App,
+        event: str,
+        url: str,
+        data: Json,
+        actor: int,
+        handler_id: int,
+        auth: Json | None = None,
     ) -> None:
         """Queues one call, with the faults of delivery that are switched on."""
         faults = self.state.settings.events
         self.counted += 1
         if faults.lose_every and self.counted % faults.lose_every == 0:
             return
-        parcel = Parcel(app, event, url, data, actor, handler_id, self.state.clock.time() + faults.delay, auth)
+        parcel = Parcel(
+            app, event, url, data, actor, handler_id, self.state.clock.time() + faults.delay, auth
+        )
         if faults.reorder and self.waiting and self.state.random.random() < 0.5:
             self.waiting.insert(len(self.waiting) - 1, parcel)
         else:
@@ -173,7 +191,10 @@ class Queue:
             answer = self._session.post(
                 parcel.url,
                 data=encode(self.message(parcel)),
-                headers={"Content-Type": "application/x-www-form-urlencoded", "User-Agent": "Bitrix24 Webhook Engine"},
+                headers={
+                    "Content-Type": "application/x-www-form-urlencoded",
+                    "User-Agent": "Bitrix24 Webhook Engine",
+                },
                 timeout=self.state.settings.events.timeout,
                 allow_redirects=False,
             )

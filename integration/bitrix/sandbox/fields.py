@@ -17,7 +17,7 @@ TYPES = frozenset(
         "string", "integer", "double", "boolean", "date", "datetime", "money", "url", "address", "enumeration",
         "file", "employee", "crm_status", "iblock_section", "iblock_element", "crm",
     }
-)
+)  # fmt: skip
 LABELS = ("EDIT_FORM_LABEL", "LIST_COLUMN_LABEL", "LIST_FILTER_LABEL", "ERROR_MESSAGE", "HELP_MESSAGE")
 _NAME = re.compile(r"[A-Z0-9_]+")
 _REGULAR = re.compile(r"(?:\d+_)?[A-Z_]+|\d+_[\d_]+")
@@ -34,7 +34,8 @@ def add_field(state: State, entity: str, fields: Json) -> Json:
         raise RestError("ERROR_CORE", "Field name is too long (more than 50 characters).<br>")
     if not _NAME.fullmatch(name):
         raise RestError(
-            "ERROR_CORE", "Field name contains invalid characters. Allowed characters are: A-Z, 0-9 and _.<br>"
+            "ERROR_CORE",
+            "Field name contains invalid characters. Allowed characters are: A-Z, 0-9 and _.<br>",
         )
     type_ = str(fields.get("USER_TYPE_ID") or "")
     if not type_:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from operator import ge, gt, le, lt
 from typing import Any
 
 from .forms import as_list, as_map
@@ -12,8 +13,20 @@ from .forms import as_list, as_map
 #: Longest first, so that ``>=`` is not read as ``>``.
 _OPERATORS = ("!=%", "!%=", "!@", "!=", "!%", ">=", "<=", "=%", "%=", "!", "@", ">", "<", "%", "=")
 _SPLIT = re.compile("|".join(re.escape(op) for op in _OPERATORS))
-_SAME = {"=%": "like", "%=": "like", "!=%": "!like", "!%=": "!like", "": "=", "!": "!=", "@": "in", "!@": "!in",
-         "%": "has", "!%": "!has"}
+_SAME = {
+    "=%": "like",
+    "%=": "like",
+    "!=%": "!like",
+    "!%=": "!like",
+    "": "=",
+    "!": "!=",
+    "@": "in",
+    "!@": "!in",
+    "%": "has",
+    "!%": "!has",
+}
+
+_COMPARE: dict[str, Callable[[Any, Any], Any]] = {">": gt, ">=": ge, "<": lt, "<=": le}
 
 Row = dict[str, Any]
 Test = Callable[[Row], bool]
@@ -45,7 +58,7 @@ def split_operator(key: str) -> tuple[str, str]:
     """``">=closedate"`` → ``(">=", "closedate")``."""
     match = _SPLIT.match(key)
     op = match.group(0) if match else ""
-    return _SAME.get(op, op), key[len(op):]
+    return _SAME.get(op, op), key[len(op) :]
 
 
 def parse(data: Any, normal: Callable[[str, Any], tuple[str, Any]]) -> Group:
@@ -60,6 +73,18 @@ def parse(data: Any, normal: Callable[[str, Any], tuple[str, Any]]) -> Group:
         else:
             parts.append(_condition(key, value, normal))
     return Group(logic, tuple(parts))
+
+
+def only_known(data: Any, known: Callable[[str], bool]) -> Row:
+    """A filter without the conditions on unknown fields, at every depth: the old methods ignore them."""
+    kept: Row = {}
+    for key, value in as_map(data).items():
+        if key.isdigit():
+            if isinstance(value, (dict, list)):
+                kept[key] = only_known(value, known)
+        elif key.upper() == "LOGIC" or known(split_operator(key)[1]):
+            kept[key] = value
+    return kept
 
 
 def _condition(key: str, value: Any, normal: Callable[[str, Any], tuple[str, Any]]) -> Condition:
@@ -127,7 +152,9 @@ def _positive(op: str, value: Any) -> Callable[[Any], bool]:
 
 
 def _blank(value: Any) -> Any:
-    """Null, "" and 0 stand for "no value" alike (bitrix24.md 4.7)."""
+    """Null, "" and 0 stand for "no value" alike (bitrix24.md 4.7); an array stands for its text."""
+    if isinstance(value, (list, dict)):
+        return str(value)
     return None if value in ("", 0) and value is not False else value
 
 
@@ -136,11 +163,10 @@ def _ordered(op: str, found: Any, value: Any) -> bool:
         if value is None or value == "":
             return bool(found) if op in (">", ">=") else op == "<=" and not found
         return False
-    if op == ">":
-        return bool(found > value)
-    if op == ">=":
-        return bool(found >= value)
-    return bool(found < value) if op == "<" else bool(found <= value)
+    try:
+        return bool(_COMPARE[op](found, value))
+    except TypeError:  # an array where a scalar belongs
+        return False
 
 
 @dataclass(frozen=True)

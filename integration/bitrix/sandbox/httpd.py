@@ -104,7 +104,11 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 256
 
     def __init__(
-        self, host: str, port: int, application: Callable[..., Iterable[bytes]], tls: ssl.SSLContext | None = None
+        self,
+        host: str,
+        port: int,
+        application: Callable[..., Iterable[bytes]],
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.application = application
         self._tls = tls

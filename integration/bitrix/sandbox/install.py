@@ -15,7 +15,17 @@ from .portal import Portal
 from .state import App, Webhook
 
 _TIMEOUT = 60.0
-DEFAULT_SCOPE = ("crm", "task", "user_basic", "user_brief", "department", "placement", "im", "calendar", "bizproc")
+DEFAULT_SCOPE = (
+    "crm",
+    "task",
+    "user_basic",
+    "user_brief",
+    "department",
+    "placement",
+    "im",
+    "calendar",
+    "bizproc",
+)
 
 
 @dataclass(frozen=True)
@@ -114,6 +124,8 @@ def install(portal: Portal, app: App, user_id: int, finish: Any, lang: str | Non
     and, when ``finish`` says so, ``installFinish`` done; without one: ``ONAPPINSTALL`` goes to the install
     address at once."""
     with portal.state.lock:
+        if app.state == "removed":
+            app.application_token = secrets.token_hex(16)
         app.state, app.installed_by = "added", user_id
         if not app.ui or not app.install_url:
             app.state = "installed"
@@ -183,7 +195,9 @@ def uninstall(portal: Portal, app: App, clean: int) -> int:
 
 
 def _handlers(portal: Portal, app: App, event: str) -> list[str]:
-    return [r["handler"] for r in portal.state.bindings if r["client_id"] == app.client_id and r["event"] == event]
+    return [
+        r["handler"] for r in portal.state.bindings if r["client_id"] == app.client_id and r["event"] == event
+    ]
 
 
 def _drop_bindings(portal: Portal, app: App) -> None:

@@ -1,5 +1,6 @@
-"""Leads, deals, contacts, companies: what creating, changing, moving, merging and deleting them does
-(bitrix24.md 7). Every change may fire events in the name of ``actor`` (0 = a robot)."""
+"""Leads, deals, contacts, companies: what creating, changing and moving them does (bitrix24.md 7).
+
+Every change may fire events in the name of ``actor`` (0 = a robot)."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from .agency import COMPANY, CONTACT, DEAL, LEAD, Json
 from .errors import RestError, access_denied, not_found
 from .events import Queue, id_data
 from .fields import read_uf
-from .forms import as_list, as_map
+from .forms import as_list
 from .multifields import write_fm
 from .schema import KINDS, Kind
 from .state import State
@@ -72,8 +73,15 @@ def create(state: State, queue: Queue, kind: Kind, fields: Json, actor: int) -> 
     given = collect(state, kind, fields)
     row_id = state.items[kind.id].next_id()
     now = state.now()
-    row: Json = {"id": row_id, "createdTime": now, "updatedTime": now, "createdBy": actor, "updatedBy": actor,
-                 "lastActivityTime": now, "lastActivityBy": actor}
+    row: Json = {
+        "id": row_id,
+        "createdTime": now,
+        "updatedTime": now,
+        "createdBy": actor,
+        "updatedBy": actor,
+        "lastActivityTime": now,
+        "lastActivityBy": actor,
+    }
     row |= {name: value for name, value in given.items() if name not in _LINKS and value is not None}
     row["assignedById"] = row.get("assignedById") or actor or 1
     _title(kind, row, given)
@@ -86,7 +94,10 @@ def create(state: State, queue: Queue, kind: Kind, fields: Json, actor: int) -> 
         add_history(state, kind, row, 1)
     queue.fire(f"ONCRM{kind.name}ADD", id_data(row_id), actor)
     if kind.id == LEAD and state.info.crm_mode == 2:
-        _simple_mode(state, queue, row, actor)
+        from .fates import convert
+
+        convert(state, queue, row, actor)
+        state.items[LEAD].remove(row_id)  # in simple mode nobody finds the lead any more (7.10)
     return row
 
 
@@ -156,7 +167,9 @@ def _back_links(state: State, kind: Kind, row_id: int, given: Json) -> None:
         contacts.change(contact_id, {"companyIds": kept})
     for contact_id in wanted - contacts.equal("companyIds", row_id):
         if contact_id in contacts:
-            contacts.change(contact_id, {"companyIds": [*(contacts.rows[contact_id].get("companyIds") or []), row_id]})
+            contacts.change(
+                contact_id, {"companyIds": [*(contacts.rows[contact_id].get("companyIds") or []), row_id]}
+            )
 
 
 def update(state: State, queue: Queue, kind: Kind, row: Json, fields: Json, actor: int) -> bool:
@@ -164,7 +177,7 @@ def update(state: State, queue: Queue, kind: Kind, row: Json, fields: Json, acto
     if state.rights(actor) == "none":
         raise access_denied()
     given = collect(state, kind, fields)
-    changes = {n: v for n, v in given.items() if n not in _LINKS and _differs(row.get(n), v)}
+    changes = {n: v for n, v in given.items() if n not in _LINKS and _differs(row.get(n), v, n)}
     linked: Json = {name: row.get(name) for name in _LINKS if name in row}
     _write_links(state, kind, linked, given)
     changes |= {n: v for n, v in linked.items() if _differs(row.get(n), v)}
@@ -180,14 +193,23 @@ def update(state: State, queue: Queue, kind: Kind, row: Json, fields: Json, acto
     if moved:
         add_history(state, kind, row, _history_type(row, moved))
     if moved == "category":
-        data = {"FIELDS": {"ID": str(row["id"]), "CATEGORY_ID": str(row["categoryId"]), "STAGE_ID": row["stageId"]}}
+        data = {
+            "FIELDS": {
+                "ID": str(row["id"]),
+                "CATEGORY_ID": str(row["categoryId"]),
+                "STAGE_ID": row["stageId"],
+            }
+        }
         queue.fire("ONCRMDEALMOVETOCATEGORY", data, actor)
     else:
         queue.fire(f"ONCRM{kind.name}UPDATE", id_data(row["id"]), actor)
     return True
 
 
-def _differs(old: Any, new: Any) -> bool:
+def _differs(old: Any, new: Any, name: str = "") -> bool:
+    """Nothing, "" and 0 are the same in the portal's own fields; a user field that holds 0 is not empty."""
+    if name.startswith("UF_") and 0 in (old, new) and None in (old, new):
+        return True
     return not (is_empty(old) and is_empty(new)) and old != new
 
 
@@ -234,7 +256,12 @@ def _check_required(state: State, kind: Kind, row: Json) -> None:
 def add_history(state: State, kind: Kind, row: Json, type_id: int) -> None:
     """One row of the stage history (7.8)."""
     table = state.history[kind.id]
-    entry: Json = {"ID": table.next_id(), "TYPE_ID": type_id, "OWNER_ID": row["id"], "CREATED_TIME": state.now()}
+    entry: Json = {
+        "ID": table.next_id(),
+        "TYPE_ID": type_id,
+        "OWNER_ID": row["id"],
+        "CREATED_TIME": state.now(),
+    }
     if kind.id == LEAD:
         entry |= {"STATUS_SEMANTIC_ID": row["stageSemanticId"], "STATUS_ID": row["stageId"]}
     else:
@@ -244,78 +271,3 @@ def add_history(state: State, kind: Kind, row: Json, type_id: int) -> None:
             "STAGE_ID": row["stageId"],
         }
     table.insert(entry["ID"], entry)
-
-
-def delete(state: State, queue: Queue, kind: Kind, row: Json, actor: int) -> None:
-    """Removes the card; deals of a deleted client lose the link without an event of their own."""
-    _relink(state, kind, row["id"], 0)
-    state.items[kind.id].remove(row["id"])
-    queue.fire(f"ONCRM{kind.name}DELETE", id_data(row["id"]), actor)
-
-
-def _relink(state: State, kind: Kind, old: int, new: int) -> None:
-    """Points links at ``new`` (0: nowhere). User fields that name ``old`` are left dangling."""
-    owners = {COMPANY: ((DEAL, "companyId"), (LEAD, "companyId"), (CONTACT, "companyIds")),
-              CONTACT: ((DEAL, "contactIds"), (LEAD, "contactIds"))}
-    for owner, name in owners.get(kind.id, ()):
-        table = state.items[owner]
-        for row_id in list(table.equal(name, old)):
-            present = table.rows[row_id][name]
-            if isinstance(present, list):
-                replaced = [new if one == old else one for one in present]
-                table.change(row_id, {name: [one for one in dict.fromkeys(replaced) if one]})
-            else:
-                table.change(row_id, {name: new or None})
-
-
-def merge(state: State, queue: Queue, kind: Kind, ids: list[int], actor: int) -> list[int]:
-    """The first card stays, takes empty fields and contacts over; the others go with DELETE events (7.12)."""
-    table = state.items[kind.id]
-    winner, losers = table.rows[ids[0]], [table.rows[i] for i in ids[1:]]
-    changes: Json = {}
-    for loser in losers:
-        for name, value in loser.items():
-            if is_empty(winner.get(name)) and name not in changes and not is_empty(value):
-                changes[name] = value
-        if loser.get("fm"):
-            known = {(e["typeId"], e["value"]) for e in winner.get("fm") or []}
-            extra = [e for e in loser["fm"] if (e["typeId"], e["value"]) not in known]
-            changes["fm"] = [*(changes.get("fm") or winner.get("fm") or []), *extra]
-    table.change(winner["id"], changes | {"updatedTime": state.now(), "updatedBy": actor})
-    queue.fire(f"ONCRM{kind.name}UPDATE", id_data(winner["id"]), actor)
-    for loser in losers:
-        _relink(state, kind, loser["id"], winner["id"])
-        delete(state, queue, kind, loser, actor)
-    return [row["id"] for row in losers]
-
-
-def _simple_mode(state: State, queue: Queue, lead: Json, actor: int) -> None:
-    """Without leads a new one turns into a deal at once and cannot be found any more (7.10)."""
-    convert(state, queue, lead, actor)
-    state.items[LEAD].remove(lead["id"])
-
-
-def convert(state: State, queue: Queue, lead: Json, actor: int) -> Json:
-    """What the user interface makes of a lead: contact, company (when it is named) and deal with ``leadId``.
-    User fields are not carried over. Gives the ids."""
-    made: Json = {}
-    source = {k: lead[k] for k in ("assignedById", "sourceId", "sourceDescription") if lead.get(k)}
-    company = lead.get("companyId")
-    if not company and lead.get("companyTitle"):
-        company = create(state, queue, KINDS[COMPANY], {"title": lead["companyTitle"], **source}, actor)["id"]
-        state.items[COMPANY].change(company, {"leadId": lead["id"]})
-    contacts = list(lead.get("contactIds") or [])
-    if not contacts and (lead.get("name") or lead.get("lastName")):
-        person = {k: lead[k] for k in ("name", "lastName", "secondName", "post") if lead.get(k)}
-        entries = [{k: e[k] for k in ("typeId", "valueType", "value")} for e in lead.get("fm") or []]
-        links = {"companyId": company} if company else {}
-        contact = create(state, queue, KINDS[CONTACT], person | source | links | {"fm": entries}, actor)
-        state.items[CONTACT].change(contact["id"], {"leadId": lead["id"]})
-        contacts = [contact["id"]]
-    money = {k: lead[k] for k in ("opportunity", "currencyId") if lead.get(k)}
-    fields = {"title": lead.get("title"), "contactIds": contacts, "companyId": company, "leadId": lead["id"]}
-    deal = create(state, queue, KINDS[DEAL], as_map(fields) | money | source, actor)
-    if lead["id"] in state.items[LEAD] and state.info.crm_mode == 1:
-        update(state, queue, KINDS[LEAD], lead, {"stageId": "CONVERTED"}, actor)
-    made |= {"dealId": deal["id"], "contactIds": contacts, "companyId": company or 0}
-    return made

@@ -26,13 +26,18 @@ class Journal:
         self.calls += 1
         self.by_method[method] += 1
 
+    def refused(self, code: str | int) -> None:
+        """One refusal, of a request or of a command inside a batch."""
+        if code != "":
+            self.by_error[str(code)] += 1
+
     def request(self, row: Json) -> None:
         """One HTTP request with its outcome; ``status`` 0 is a cut connection."""
         self.http += 1
         self.number += 1
         self.by_status[str(row["status"])] += 1
-        if row.get("error") not in (None, ""):
-            self.by_error[str(row["error"])] += 1
+        if row.get("error") is not None:
+            self.refused(row["error"])
         self.rows.append({"n": self.number, **row})
 
     def counters(self) -> Json:

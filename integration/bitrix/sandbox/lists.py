@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from .filters import Getter, Group, Hints, Test, compiled, hints
+from .filters import Getter, Group, Hints, Test, UnknownField, compiled, hints
 from .forms import as_map
 from .tables import Row, Table
 from .values import to_int
@@ -46,6 +46,17 @@ def parse_order(data: Any, known: Callable[[str], str]) -> tuple[tuple[str, bool
             raise ValueError(direction, name)
         order.append((field, text == "DESC"))
     return tuple(order)
+
+
+def lenient_order(data: Any, known: Callable[[str], str]) -> tuple[tuple[str, bool], ...]:
+    """The same for the old methods: what is wrong in an order is ignored."""
+    kept: list[tuple[str, bool]] = []
+    for name, direction in as_map(data).items():
+        try:
+            kept += parse_order({name: direction}, known)
+        except (UnknownField, ValueError):
+            continue
+    return tuple(kept)
 
 
 def start_of(params: dict[str, Any], name: str = "start") -> int:
@@ -103,7 +114,9 @@ def _candidates(table: Table, found: Hints, down: bool) -> Iterator[int]:
         return table.walk(found.low, found.high, down)
     smallest = min(sets, key=lambda ids: len(ids))  # type: ignore[arg-type]
     low = -1 if found.low is None else found.low
-    return iter(sorted((i for i in smallest if i > low and (found.high is None or i < found.high)), reverse=down))
+    return iter(
+        sorted((i for i in smallest if i > low and (found.high is None or i < found.high)), reverse=down)
+    )
 
 
 def _test_of(where: Group, found: Hints, getter: Callable[[str], Getter], id_field: str) -> Test | None:

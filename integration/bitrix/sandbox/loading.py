@@ -65,13 +65,19 @@ def insert_item(state: State, kind: Kind, item: Json) -> Json:
 
 
 def _typed(state: State, kind: Kind, item: Json) -> Json:
-    types = {name: field.type for name, field in kind.fields.items()}
-    user = {row["FIELD_NAME"]: row["USER_TYPE_ID"] for row in state.fields_of(kind.uf_entity)} if _has_uf(item) else {}
+    fields = kind.fields
+    user: dict[str, str] | None = None
     row: Json = {}
     for name, value in item.items():
-        type_ = types.get(name) or user.get(name)
-        if type_ is None:
-            raise ValueError(f"{kind.name} has no field {name}")
+        if name in fields:
+            type_ = fields[name].type
+        else:
+            user = user or {
+                field["FIELD_NAME"]: field["USER_TYPE_ID"] for field in state.fields_of(kind.uf_entity)
+            }
+            if name not in user:
+                raise ValueError(f"{kind.name} has no field {name}")
+            type_ = user[name]
         if name == "fm":
             row["fm"] = [_multifield(state, entry) for entry in value]
         elif isinstance(value, list):
@@ -79,10 +85,6 @@ def _typed(state: State, kind: Kind, item: Json) -> Json:
         else:
             row[name] = read(type_, value, state.zone, name)
     return row
-
-
-def _has_uf(item: Json) -> bool:
-    return any(name.startswith("UF_") for name in item)
 
 
 def _multifield(state: State, entry: Json) -> Json:
@@ -101,16 +103,19 @@ def _derive(state: State, kind: Kind, row: Json) -> None:
     row.setdefault("assignedById", 1)
     if kind.id in (LEAD, DEAL):
         category = row.get("categoryId") or 0
-        stages = state.stage_list("STATUS") if kind.id == LEAD else state.category_stages(category)
-        row.setdefault("stageId", stages[0]["STATUS_ID"] if stages else "NEW")
+        if "stageId" not in row:
+            stages = state.stage_list("STATUS") if kind.id == LEAD else state.category_stages(category)
+            row["stageId"] = stages[0]["STATUS_ID"] if stages else "NEW"
         row["stageSemanticId"] = state.semantic(kind.id, category, row["stageId"])
         row.setdefault("movedTime", created)
         row.setdefault("currencyId", state.info.base_currency)
         _contacts_in_order(row)
     if kind.id == DEAL:
         row["closed"] = "N" if row["stageSemanticId"] == "P" else "Y"
-        row.setdefault("begindate", state.zone.day_of(created))
-        row.setdefault("closedate", state.zone.day_of(created + 7 * 86400))
+        if "begindate" not in row:
+            row["begindate"] = state.zone.day_of(created)
+        if "closedate" not in row:
+            row["closedate"] = state.zone.day_of(created + 7 * 86400)
     if kind.id == CONTACT and row.get("companyId") and not row.get("companyIds"):
         row["companyIds"] = [row["companyId"]]
     row.pop("companyId", None) if kind.id == CONTACT else None
@@ -143,7 +148,9 @@ def _insert_history(state: State, row: Json) -> None:
 def _load_addresses(state: State, agency: Agency) -> None:
     for row in agency.requisites:
         row_id = int(row["ID"])
-        plain = dict(row, ID=row_id, ENTITY_ID=int(row["ENTITY_ID"]), ENTITY_TYPE_ID=int(row["ENTITY_TYPE_ID"]))
+        plain = dict(
+            row, ID=row_id, ENTITY_ID=int(row["ENTITY_ID"]), ENTITY_TYPE_ID=int(row["ENTITY_TYPE_ID"])
+        )
         state.requisites.insert(row_id, plain)
     for row in agency.addresses:
         add_address(state, row)
@@ -165,6 +172,6 @@ def _load_tasks(state: State, tasks: list[Json]) -> None:
     from .tasks import create_task
 
     for task in tasks:
-        create_task(state, dict(task), int(task.get("CREATED_BY") or 1), int(task["ID"]) if "ID" in task else None)
-
-
+        create_task(
+            state, dict(task), int(task.get("CREATED_BY") or 1), int(task["ID"]) if "ID" in task else None
+        )

@@ -131,5 +131,10 @@ def _page(shown: Frame, title: str, who: str) -> str:
     )
     auth = json.dumps({"AUTH_ID": shown.fields["AUTH_ID"]})
     return _PAGE.format(
-        lang="en", title=html.escape(title), who=html.escape(who), url=html.escape(shown.url), inputs=inputs, auth=auth
+        lang="en",
+        title=html.escape(title),
+        who=html.escape(who),
+        url=html.escape(shown.url),
+        inputs=inputs,
+        auth=auth,
     )

@@ -46,7 +46,14 @@ def handle(portal: Portal, request: Request) -> tuple[int, Json]:
     :class:`RawAnswer` where the caller gets no JSON."""
     name = method_name(request.method)
     work = Work(portal, portal.clock.time(), time.perf_counter())
-    row: Json = {"at": work.started, "method": name, "status": 0, "error": None, "user_id": None, "client_id": None}
+    row: Json = {
+        "at": work.started,
+        "method": name,
+        "status": 0,
+        "error": None,
+        "user_id": None,
+        "client_id": None,
+    }
     with portal.state.lock:
         try:
             status, body = _serve(portal, request, name, work, row)
@@ -103,7 +110,11 @@ def _serve(portal: Portal, request: Request, name: str, work: Work, row: Json) -
 
 def batch_commands(params: Json) -> dict[str, str]:
     """The commands of a batch by key; what is no text is skipped."""
-    return {key: value for key, value in as_map(params.get("cmd", params.get("CMD"))).items() if isinstance(value, str)}
+    return {
+        key: value
+        for key, value in as_map(params.get("cmd", params.get("CMD"))).items()
+        if isinstance(value, str)
+    }
 
 
 def _halts(params: Json) -> bool:
@@ -219,5 +230,3 @@ def as_employee(portal: Portal, user_id: int, name: str, params: Json) -> Json:
     if answer.total is not None:
         body["total"] = answer.total
     return body
-
-

@@ -191,5 +191,6 @@ KIND_BY_NAME: dict[str, Kind] = {kind.name: kind for kind in KINDS.values()}
 KIND_BY_ABBR: dict[str, Kind] = {kind.abbr: kind for kind in KINDS.values()}
 
 #: Types whose values are whole numbers.
-NUMBER_TYPES = frozenset({"integer", "user", "crm_company", "crm_contact", "crm_lead", "crm_category", "employee",
-                          "enumeration"})
+NUMBER_TYPES = frozenset(
+    {"integer", "user", "crm_company", "crm_contact", "crm_lead", "crm_category", "employee", "enumeration"}
+)

@@ -102,7 +102,9 @@ def start(
     token = control_token or secrets.token_hex(16)
     running: list[Sandbox] = []
     apps = (create_sandbox(portal, token, lambda: running[0].ready()), create_oauth_server(portal))
-    servers = tuple(Server(host, number, app, tls) for app, number in zip(apps, (port, oauth_port), strict=True))
+    servers = tuple(
+        Server(host, number, app, tls) for app, number in zip(apps, (port, oauth_port), strict=True)
+    )
     urls = [f"{'https' if tls else 'http'}://{host}:{server.port}" for server in servers]
     portal.state.origin = origin or Origin(*urls)
     running.append(Sandbox(portal, urls[0], urls[1], token, servers))

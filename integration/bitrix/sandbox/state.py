@@ -165,7 +165,9 @@ class State:
 
     def semantic(self, kind: int, category_id: int, stage_id: str) -> str:
         """``S``, ``F`` or ``P`` of a stage; unknown stages are in work."""
-        entity = "STATUS" if kind == LEAD else ("DEAL_STAGE" if not category_id else f"DEAL_STAGE_{category_id}")
+        entity = (
+            "STATUS" if kind == LEAD else ("DEAL_STAGE" if not category_id else f"DEAL_STAGE_{category_id}")
+        )
         row = self.stages.get((entity, stage_id))
         return str(row["SEMANTICS"]) if row and row.get("SEMANTICS") else "P"
 

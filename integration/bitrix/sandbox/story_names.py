@@ -52,7 +52,7 @@ LAST = {
 FIRMS = (
     ("Северный ветер", "veter"), ("Мастерская Лиса", "lisa"), ("Теплица № 7", "teplitsa"), ("Пряник и Ко", "pryanik"),
     ("Дом у моря", "more"), ("Ясный день", "yasny"), ("Кофейня Журавль", "zhuravl"), ("Луговая ферма", "lug"),
-    ("Садочок", "sadochok"), ("Київські ткани", "tkani"), ("Затишна оселя", "oselya"), ("Вишиванка плюс", "vyshyvka"),
+    ("Садочок", "sadochok"), ("Київські тканини", "tkani"), ("Затишна оселя", "oselya"), ("Вишиванка плюс", "vyshyvka"),
     ("Копперфилд и сыновья", "copper"), ("Maple Bakery", "maple"), ("Harbour Lights Ltd", "harbour"),
     ("Blue Kettle", "kettle"), ("Quiet Printing House", "printing"), ("Orchard & Vine", "orchard"),
     ("Стекло и свет", "steklo"), ("Рыбный двор", "ryba"), ("Школа танца Па", "tanets"), ("Паровоз", "parovoz"),

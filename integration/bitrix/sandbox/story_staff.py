@@ -60,8 +60,12 @@ def email(user_id: int) -> str:
 
 def departments() -> list[Json]:
     """The structure: the agency, two branches, sales."""
-    rows: tuple[tuple[int, str, int | None, int], ...] = ((1, "Агентство", None, HEAD), (2, f"Филиал {CITY_A}", 1, DIRECTOR_A))
-    rows += ((3, f"Филиал {CITY_B}", 1, DIRECTOR_B), (4, "Продажи", 1, SALES_HEAD))
+    rows: list[tuple[int, str, int | None, int]] = [
+        (1, "Агентство", None, HEAD),
+        (2, f"Филиал {CITY_A}", 1, DIRECTOR_A),
+        (3, f"Филиал {CITY_B}", 1, DIRECTOR_B),
+        (4, "Продажи", 1, SALES_HEAD),
+    ]
     return [
         {"ID": str(number), "NAME": name, "SORT": 100 * number, "PARENT": str(parent) if parent else None,
          "UF_HEAD": str(head)}

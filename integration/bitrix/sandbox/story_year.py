@@ -86,6 +86,17 @@ def _people_of(year: Year, company: int) -> list[int]:
     return [card["id"] for card in contacts if company in card.get("companyIds", ())]
 
 
+def _firm(year: Year, company: int) -> str:
+    """The company's title, short enough for a line."""
+    title = str(year.cast.cards.agency.companies[company - 1]["title"])
+    return title if len(title) <= 40 else f"{title[:39]}…"
+
+
+def _person(year: Year, contact: int) -> str:
+    card = year.cast.cards.agency.contacts[contact - 1]
+    return f"{card['name']} {card['lastName']}"
+
+
 def _roles(year: Year) -> None:
     """Managers say who decides and who works with us daily; the last of each crowd stays without a role."""
     moment = _day(2026, 2, 3, 10)
@@ -100,7 +111,7 @@ def _roles(year: Year) -> None:
                 CONTACT,
                 contact,
                 fields,
-                f"contact {contact} gets the role {role}",
+                f"{_person(year, contact)} of {_firm(year, company)} gets the role «{role}»",
             )
             moment += timedelta(minutes=7)
 
@@ -110,21 +121,36 @@ def _wishes(year: Year) -> None:
     hold, out = "UF_CRM_MOLVA_HOLD_UNTIL", "UF_CRM_MOLVA_OPT_OUT"
     for company in _of_kind(year, "hold_over"):
         year.update(
-            _day(2026, 3, 2), 6, COMPANY, company, {hold: "2026-05-01"}, f"company {company} held until May"
+            _day(2026, 3, 2),
+            6,
+            COMPANY,
+            company,
+            {hold: "2026-05-01"},
+            f"{_firm(year, company)} is not to be asked before May",
         )
     for company in _of_kind(year, "held"):
         until = (year.freeze + timedelta(days=150)).isoformat()
         year.update(
-            _day(2026, 7, 6), 7, COMPANY, company, {hold: until}, f"company {company} held over the wave"
+            _day(2026, 7, 6),
+            7,
+            COMPANY,
+            company,
+            {hold: until},
+            f"{_firm(year, company)} is not to be asked before next year",
         )
     for company in _of_kind(year, "opted_out"):
         contact = _people_of(year, company)[0]
         year.update(
-            _day(2026, 5, 18), 9, CONTACT, contact, {out: "Y"}, f"contact {contact} never to be asked"
+            _day(2026, 5, 18),
+            9,
+            CONTACT,
+            contact,
+            {out: "Y"},
+            f"{_person(year, contact)} of {_firm(year, company)} is never to be asked",
         )
     for company in _of_kind(year, "company_opted_out"):
         year.update(
-            _day(2026, 5, 19), 9, COMPANY, company, {out: "Y"}, f"company {company} never to be asked"
+            _day(2026, 5, 19), 9, COMPANY, company, {out: "Y"}, f"{_firm(year, company)} is never to be asked"
         )
 
 
@@ -150,7 +176,7 @@ def _referrals(year: Year) -> None:
         }
         fields |= spec.fields()
         created = at(converted - timedelta(days=9))
-        year.add(created, seller, LEAD, fields, name, f"lead {fields['companyTitle']}")
+        year.add(created, seller, LEAD, fields, name, f"a lead: {fields['companyTitle']}")
         referral = {"UF_CRM_MOLVA_REFERRAL_SOURCE": f"#lead:UF_CRM_MOLVA_REFERRAL_SOURCE:{source}"}
         referral["UF_CRM_MOLVA_REFERRER"] = f"CO_{companies[number % len(companies)]}"
         year.update(
@@ -159,14 +185,19 @@ def _referrals(year: Year) -> None:
             LEAD,
             f"@{name}",
             referral,
-            f"@{name} was recommended ({source})",
+            f"«{number}» & Co was recommended ({source})",
         )
         keep = {f"{name}_deal": "dealId", f"{name}_company": "companyId", f"{name}_contact": "contactIds.0"}
         year.act(
-            at(converted), seller, "ui.lead.convert", {"id": f"@{name}"}, f"@{name} becomes a client", **keep
+            at(converted),
+            seller,
+            "ui.lead.convert",
+            {"id": f"@{name}"},
+            f"«{number}» & Co becomes a client",
+            **keep,
         )
         fields = {"stageId": "WON", "closedate": won.isoformat()}
-        year.update(at(won), seller, DEAL, f"@{name}_deal", fields, f"the deal of @{name} is won")
+        year.update(at(won), seller, DEAL, f"@{name}_deal", fields, f"the deal of «{number}» & Co is won")
         year.kinds[f"company:@{name}_company"] = "eligible" if number == 1 else "too_new"
     spec = cards.person("hint.example.com", "ru")
     fields = {"title": "По рекомендации", "sourceId": "RECOMMENDATION"} | spec.fields()
@@ -214,21 +245,30 @@ def _old_clients(year: Year) -> None:
         people, manager = _people_of(year, company), _serving(year, company)
         fields = {"title": "Снова вместе", "companyId": company, "contactIds": people, "categoryId": SALES,
                   "opportunity": 250000, "assignedById": manager, "begindate": "2026-03-04"}  # fmt: skip
-        year.add(_day(2026, 3, 4), manager, DEAL, fields, f"again{company}", f"company {company} is back")
+        year.add(
+            _day(2026, 3, 4), manager, DEAL, fields, f"again{company}", f"{_firm(year, company)} is back"
+        )
         fields = {"stageId": "WON", "closedate": "2026-03-24"}
         year.update(
-            _day(2026, 3, 24), manager, DEAL, f"@again{company}", fields, f"company {company} buys again"
+            _day(2026, 3, 24), manager, DEAL, f"@again{company}", fields, f"{_firm(year, company)} buys again"
         )
     for company in _of_kind(year, "leaving"):
         deal = _last_deal(year, company)
         fields = {"stageId": stage(SERVICE, "LOSE"), "closedate": "2026-04-15"}
-        year.update(_day(2026, 4, 15), DIRECTOR_A, DEAL, deal, fields, f"company {company} leaves")
+        year.update(_day(2026, 4, 15), DIRECTOR_A, DEAL, deal, fields, f"{_firm(year, company)} leaves")
     for company in _of_kind(year, "growing"):
         deal = _last_deal(year, company)
         won = {"stageId": "WON", "closedate": "2026-02-10"}
-        year.update(_day(2026, 2, 10), SELLERS[0], DEAL, deal, won, f"company {company} buys")
+        year.update(_day(2026, 2, 10), SELLERS[0], DEAL, deal, won, f"{_firm(year, company)} buys")
         served = {"categoryId": SERVICE, "stageId": stage(SERVICE, "WORK")}
-        year.update(_day(2026, 2, 12), SELLERS[0], DEAL, deal, served, f"deal {deal} moves over to service")
+        year.update(
+            _day(2026, 2, 12),
+            SELLERS[0],
+            DEAL,
+            deal,
+            served,
+            f"the deal of {_firm(year, company)} moves over to service",
+        )
     for company in _of_kind(year, "vanishing"):
         deal = _last_deal(year, company)
         year.act(
@@ -236,7 +276,7 @@ def _old_clients(year: Year) -> None:
             1,
             "crm.item.delete",
             {"entityTypeId": DEAL, "id": deal},
-            f"deal {deal} is deleted",
+            f"the only deal of {_firm(year, company)} is deleted",
         )
 
 

@@ -22,13 +22,13 @@ FIELDS: dict[str, str] = {
     "ALLOW_CHANGE_DEADLINE": "boolean", "ALLOW_TIME_TRACKING": "boolean", "TASK_CONTROL": "boolean",
     "MATCH_WORK_TIME": "boolean", "XML_ID": "string", "UF_CRM_TASK": "list", "START_DATE_PLAN": "datetime",
     "END_DATE_PLAN": "datetime", "MARK": "string", "SE_PARAMETER": "list", "TIME_ESTIMATE": "integer",
-}
+}  # fmt: skip
 #: Fields the portal writes itself.
 SYSTEM: dict[str, str] = {
     "ID": "integer", "CREATED_DATE": "datetime", "CHANGED_BY": "integer", "CHANGED_DATE": "datetime",
     "STATUS_CHANGED_BY": "integer", "STATUS_CHANGED_DATE": "datetime", "CLOSED_BY": "integer",
     "CLOSED_DATE": "datetime", "ACTIVITY_DATE": "datetime", "DATE_START": "datetime", "GUID": "string",
-}
+}  # fmt: skip
 TYPES = FIELDS | SYSTEM
 _UF = ("UF_CRM_TASK", "UF_TASK_WEBDAV_FILES", "UF_MAIL_MESSAGE")
 #: Bare scalars of a fresh task in the answer (the platform gives many more).
@@ -39,7 +39,7 @@ _DEFAULTS: Json = {
     "START_DATE_PLAN": None, "END_DATE_PLAN": None, "CLOSED_BY": None, "CLOSED_DATE": None, "DATE_START": None,
     "STATUS_CHANGED_BY": None, "TIME_ESTIMATE": 0, "SITE_ID": "s1", "SUBORDINATE": "N", "FAVORITE": "N",
     "DURATION_TYPE": "days", "DESCRIPTION_IN_BBCODE": "Y",
-}
+}  # fmt: skip
 
 
 def core_error(text: str) -> RestError:
@@ -101,11 +101,26 @@ def create_task(state: State, given: Json, actor: int, task_id: int | None = Non
     fields = read_fields(state, given)
     now = state.now()
     number = task_id or state.tasks.next_id()
-    row: Json = _DEFAULTS | {
-        "ID": number, "STATUS": WAITING, "ACCOMPLICES": [], "AUDITORS": [], "TAGS": [], "UF_CRM_TASK": [],
-        "SE_PARAMETER": [], "CREATED_BY": actor, "CREATED_DATE": now, "CHANGED_BY": actor, "CHANGED_DATE": now,
-        "STATUS_CHANGED_DATE": now, "ACTIVITY_DATE": now, "GUID": f"{{{number:08x}-0000-4000-8000-000000000000}}",
-    } | fields
+    row: Json = (
+        _DEFAULTS
+        | {
+            "ID": number,
+            "STATUS": WAITING,
+            "ACCOMPLICES": [],
+            "AUDITORS": [],
+            "TAGS": [],
+            "UF_CRM_TASK": [],
+            "SE_PARAMETER": [],
+            "CREATED_BY": actor,
+            "CREATED_DATE": now,
+            "CHANGED_BY": actor,
+            "CHANGED_DATE": now,
+            "STATUS_CHANGED_DATE": now,
+            "ACTIVITY_DATE": now,
+            "GUID": f"{{{number:08x}-0000-4000-8000-000000000000}}",
+        }
+        | fields
+    )
     return state.tasks.insert(number, row)
 
 
@@ -156,7 +171,11 @@ def show(state: State, row: Json, select: list[Any]) -> Json:
         shown[camel_name(name)] = _shown(name, value, zone)
     shown["id"] = str(row["ID"])
     if wanted & set(_UF) or "UF_*" in wanted:
-        shown |= {"ufCrmTask": list(row["UF_CRM_TASK"]) or False, "ufTaskWebdavFiles": False, "ufMailMessage": None}
+        shown |= {
+            "ufCrmTask": list(row["UF_CRM_TASK"]) or False,
+            "ufTaskWebdavFiles": False,
+            "ufMailMessage": None,
+        }
     if "SE_PARAMETER" in wanted:
         shown["seParameter"] = list(row["SE_PARAMETER"])
     if not wanted or "RESPONSIBLE_ID" in wanted:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from .clock import VirtualClock
 from .errors import RestError
@@ -46,7 +47,11 @@ class Tokens:
     def event_pair(self, app: App, user_id: int) -> Pair:
         """A pair for event messages; the same one serves half an hour."""
         pair = self._events.get((app.client_id, user_id))
-        if pair is None or pair.expires - self.clock.time() < ACCESS_LIFE / 2 or pair.access not in self.by_access:
+        if (
+            pair is None
+            or pair.expires - self.clock.time() < ACCESS_LIFE / 2
+            or pair.access not in self.by_access
+        ):
             pair = self._events[(app.client_id, user_id)] = self.issue(app, user_id)
         return pair
 
@@ -72,17 +77,21 @@ class Tokens:
         return self.issue(app, found[0].user_id)
 
     def revoke_app(self, app: App) -> None:
-        """All tokens of the application die (uninstallation); access tokens stay known as such."""
+        """All tokens of the application die (uninstallation); access tokens stay known as expired ones, so
+        that they do not come back to life with a reinstallation."""
+        self._expire_access(lambda pair: pair.app is app)
         self.by_refresh = {k: v for k, v in self.by_refresh.items() if v[0].app is not app}
         self._events = {k: v for k, v in self._events.items() if k[0] != app.client_id}
 
     def expire(self, refresh: bool = False) -> None:
         """Every access token is over now; with ``refresh`` the refresh tokens too."""
-        now = self.clock.time()
-        self.by_access = {
-            key: Pair(pair.access, pair.refresh, now - 1, pair.app, pair.user_id)
-            for key, pair in self.by_access.items()
-        }
+        self._expire_access(lambda pair: True)
         self._events.clear()
         if refresh:
             self.by_refresh.clear()
+
+    def _expire_access(self, meant: Callable[[Pair], bool]) -> None:
+        over = self.clock.time() - 1
+        for key, pair in self.by_access.items():
+            if meant(pair):
+                self.by_access[key] = replace(pair, expires=over)

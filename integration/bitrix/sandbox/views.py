@@ -78,8 +78,10 @@ class ItemView:
         return getter(self.state, self.kind, name)
 
     def known(self, name: str) -> str:
-        """For orders: the row's name, or :class:`UnknownField`."""
+        """For orders: the row's name, or :class:`UnknownField`. ``ID`` passes for ``id``: both SDKs order by it."""
         own = self.rows_name(name)
+        if name == "ID" and self.type_of(own) is None:
+            own = "id"
         if self.type_of(own) is None or own in _UNFILTERABLE:
             raise UnknownField(name)
         return own
@@ -131,7 +133,9 @@ class ItemView:
         shown: Json = {}
         for field in self._classic_fields(select):
             value = self.getter(field.name)(row)
-            shown[field.classic] = show_classic(field.type, None if _no_ref(field, value) else value, self.zone)
+            shown[field.classic] = show_classic(
+                field.type, None if _no_ref(field, value) else value, self.zone
+            )
         for name in self.user:
             if select is None or name in select or "UF_*" in select:
                 shown[name] = show_classic(self.type_of(name) or "string", row.get(name), self.zone)
@@ -199,4 +203,3 @@ def plain_rows(state: State, kind_id: int) -> list[Json]:
     """All cards of a kind with original user-field names, for dumps."""
     view = ItemView(state, KINDS[kind_id])
     return [view.item(state.items[kind_id].rows[i]) for i in state.items[kind_id].ids]
-

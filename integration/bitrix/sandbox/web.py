@@ -91,7 +91,9 @@ def _answer(portal: Portal, method: str, webhook: tuple[int, str] | None) -> Res
     params = parameters()
     moved = portal.state.settings.moved_to
     if moved and request.host != moved:
-        return Response(status=302, headers={"Location": f"{request.scheme}://{moved}{request.full_path.rstrip('?')}"})
+        return Response(
+            status=302, headers={"Location": f"{request.scheme}://{moved}{request.full_path.rstrip('?')}"}
+        )
     try:
         status, body = handle(portal, Request(method, params, request.remote_addr or "", webhook))
     except RawAnswer as raw:

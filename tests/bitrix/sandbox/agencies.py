@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from integration.bitrix.sandbox.agency import Agency, Json, PortalInfo, default_categories, default_statuses, stage_rows
+from integration.bitrix.sandbox.agency import (
+    Agency,
+    Json,
+    PortalInfo,
+    default_categories,
+    default_statuses,
+    stage_rows,
+)
 
 MOBILE = {"typeId": "PHONE", "valueType": "MOBILE", "value": "+7 999 000-00-01"}
 MAIL = {"typeId": "EMAIL", "valueType": "WORK", "value": "ivan@example.com"}
@@ -32,35 +39,74 @@ def small_agency(**portal: object) -> Agency:
     agency.categories = [*default_categories(), service]
     agency.statuses = [*default_statuses(), *stage_rows(1, [("NEW", "New"), ("ACTIVE", "Active")])]
     agency.user_fields = [_field(entity, *row) for entity in ("CRM_DEAL", "CRM_COMPANY") for row in _FIELDS]
+    _fill_cards(agency)
+    agency.stage_history = [
+        {
+            "ID": 35,
+            "TYPE_ID": 3,
+            "OWNER_ID": 11,
+            "CREATED_TIME": "2025-02-03T14:59:11+01:00",
+            "CATEGORY_ID": 0,
+            "STAGE_SEMANTIC_ID": "S",
+            "STAGE_ID": "WON",
+        },
+    ]
+    agency.requisites = [{"ID": 40, "ENTITY_TYPE_ID": 4, "ENTITY_ID": 3, "NAME": "Organization"}]
+    agency.addresses = [
+        {"TYPE_ID": 1, "ENTITY_TYPE_ID": 8, "ENTITY_ID": 40, "CITY": "Kazan", "COUNTRY": "Russia"}
+    ]
+    agency.absences = [
+        {
+            "USER_ID": 6,
+            "FROM": "2026-08-20T00:00:00+02:00",
+            "TO": "2026-08-25T00:00:00+02:00",
+            "NAME": "Leave",
+        }
+    ]
+    return agency
+
+
+def _fill_cards(agency: Agency) -> None:
     agency.companies = [
         {"id": 3, "title": "ACME", "assignedById": 6, "fm": [dict(MAIL, value="info@example.com")]},
         {"id": 4, "title": "We ourselves", "isMyCompany": "Y"},
     ]
-    agency.contacts = [{"id": 7, "name": "Ivan", "lastName": "Example", "companyIds": [3], "fm": [MOBILE, MAIL]}]
+    agency.contacts = [
+        {"id": 7, "name": "Ivan", "lastName": "Example", "companyIds": [3], "fm": [MOBILE, MAIL]}
+    ]
     agency.deals = [
-        {"id": 10, "title": "Site", "companyId": 3, "contactIds": [7], "stageId": "NEW", "assignedById": 6,
-         "opportunity": 19999.5, "createdTime": "2025-01-31T10:00:00+01:00"},
-        {"id": 11, "title": "Logo", "companyId": 3, "stageId": "WON", "createdTime": "2025-02-01T10:00:00+01:00",
-         "begindate": "2025-02-01", "closedate": "2025-03-30"},
+        {
+            "id": 10,
+            "title": "Site",
+            "companyId": 3,
+            "contactIds": [7],
+            "stageId": "NEW",
+            "assignedById": 6,
+            "opportunity": 19999.5,
+            "createdTime": "2025-01-31T10:00:00+01:00",
+        },
+        {
+            "id": 11,
+            "title": "Logo",
+            "companyId": 3,
+            "stageId": "WON",
+            "createdTime": "2025-02-01T10:00:00+01:00",
+            "begindate": "2025-02-01",
+            "closedate": "2025-03-30",
+        },
         {"id": 12, "title": "Support", "companyId": 3, "categoryId": 1, "stageId": "C1:ACTIVE"},
     ]
     agency.leads = [{"id": 20, "title": "Lead", "name": "Olga", "companyTitle": "New client"}]
-    agency.stage_history = [
-        {"ID": 35, "TYPE_ID": 3, "OWNER_ID": 11, "CREATED_TIME": "2025-02-03T14:59:11+01:00", "CATEGORY_ID": 0,
-         "STAGE_SEMANTIC_ID": "S", "STAGE_ID": "WON"},
-    ]
-    agency.requisites = [{"ID": 40, "ENTITY_TYPE_ID": 4, "ENTITY_ID": 3, "NAME": "Organization"}]
-    agency.addresses = [{"TYPE_ID": 1, "ENTITY_TYPE_ID": 8, "ENTITY_ID": 40, "CITY": "Kazan", "COUNTRY": "Russia"}]
-    agency.absences = [
-        {"USER_ID": 6, "FROM": "2026-08-20T00:00:00+02:00", "TO": "2026-08-25T00:00:00+02:00", "NAME": "Leave"}
-    ]
-    return agency
 
 
 _FIELDS = (
     ("UF_CRM_SCORE", "integer", {}),
     ("UF_CRM_SINCE", "date", {}),
-    ("UF_CRM_SOURCE", "enumeration", {"LIST": [{"VALUE": "Partner", "XML_ID": "P"}, {"VALUE": "Other", "XML_ID": "O"}]}),
+    (
+        "UF_CRM_SOURCE",
+        "enumeration",
+        {"LIST": [{"VALUE": "Partner", "XML_ID": "P"}, {"VALUE": "Other", "XML_ID": "O"}]},
+    ),
     ("UF_CRM_REFERRER", "crm", {"SETTINGS": {"COMPANY": "Y", "CONTACT": "Y"}}),
     ("UF_CRM_FLAG", "boolean", {}),
     ("UF_CRM_TAGS", "string", {"MULTIPLE": "Y"}),

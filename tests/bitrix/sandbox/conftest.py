@@ -26,6 +26,8 @@ from integration.bitrix.sandbox.state import Origin
 from tests.bitrix.sandbox.agencies import small_agency
 
 PORTAL_HOST, OAUTH_HOST = "agency.sandbox.test", "oauth.bitrix24.tech"
+#: The name the portal had before it was renamed.
+OLD_HOST = f"old.{PORTAL_HOST}"
 CLIENT_ID, SECRET = "local.sandbox", "not-a-secret"
 
 
@@ -126,7 +128,9 @@ def receiver() -> Iterator[Receiver]:
         return [holder[0].page.encode()]
 
     holder.append(Receiver(Server("127.0.0.1", 0, application)))
-    threading.Thread(target=holder[0].server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    threading.Thread(
+        target=holder[0].server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+    ).start()
     yield holder[0]
     holder[0].server.shutdown()
     holder[0].server.server_close()
@@ -181,11 +185,14 @@ def tls_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     loopback."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(PORTAL_HOST, OAUTH_HOST).configure_cert(context)
+    authority.issue_cert(PORTAL_HOST, OLD_HOST, OAUTH_HOST).configure_cert(context)
     bundle = tmp_path_factory.mktemp("ca") / "ca.pem"
     authority.cert_pem.write_to_path(str(bundle))
     origin = Origin(f"https://{PORTAL_HOST}", f"https://{OAUTH_HOST}")
-    with running(small_agency(), tls=context, origin=origin) as sandbox, pytest.MonkeyPatch.context() as patch:
+    with (
+        running(small_agency(), tls=context, origin=origin) as sandbox,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         _lead_names_home(patch, sandbox)
         _trust(patch, bundle)
         yield sandbox
@@ -199,10 +206,15 @@ def _trust(patch: pytest.MonkeyPatch, bundle: Path) -> None:
 def _lead_names_home(patch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:
     real = socket.getaddrinfo
     ports = {PORTAL_HOST: sandbox.servers[0].port, OAUTH_HOST: sandbox.servers[1].port}
+    ports[OLD_HOST] = ports[PORTAL_HOST]
 
     def resolve(host: Any, port: Any, *rest: Any, **more: Any) -> Any:
         name = host.decode() if isinstance(host, bytes) else host
-        return real("127.0.0.1", ports[name], *rest, **more) if name in ports else real(host, port, *rest, **more)
+        return (
+            real("127.0.0.1", ports[name], *rest, **more)
+            if name in ports
+            else real(host, port, *rest, **more)
+        )
 
     patch.setattr(socket, "getaddrinfo", resolve)
 

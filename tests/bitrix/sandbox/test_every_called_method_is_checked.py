@@ -36,7 +36,9 @@ def _names(argument: ast.expr) -> list[str]:
     if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
         return [argument.value]
     if isinstance(argument, ast.JoinedStr):
-        parts = [[str(p.value)] if isinstance(p, ast.Constant) else list(ENTITY_TYPES) for p in argument.values]
+        parts = [
+            [str(p.value)] if isinstance(p, ast.Constant) else list(ENTITY_TYPES) for p in argument.values
+        ]
         return ["".join(chosen) for chosen in product(*parts)]
     if isinstance(argument, ast.Attribute) and argument.attr == "method":
         return []  # a changed copy of a call that was built, and found, elsewhere

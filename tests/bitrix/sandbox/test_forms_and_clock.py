@@ -25,7 +25,9 @@ _TREES = st.dictionaries(
     _KEYS,
     st.recursive(
         _TEXTS,
-        lambda inner: st.lists(inner, min_size=1, max_size=4) | st.dictionaries(_KEYS, inner, min_size=1, max_size=4),
+        lambda inner: (
+            st.lists(inner, min_size=1, max_size=4) | st.dictionaries(_KEYS, inner, min_size=1, max_size=4)
+        ),
         max_leaves=12,
     ),
     min_size=1,
@@ -34,14 +36,14 @@ _TREES = st.dictionaries(
 
 
 @given(_TREES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_what_is_encoded_is_decoded(tree: dict[str, Any]) -> None:
     """Encoding nested data as a PHP form and reading it back gives the same data."""
     assert forms.decode(forms.encode(tree)) == tree
 
 
 @given(_TREES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_the_product_and_the_sandbox_read_alike(tree: dict[str, Any]) -> None:
     """Two independently written readings of one body agree."""
     pairs = parse_qsl(forms.encode(tree), keep_blank_values=True)
@@ -49,7 +51,7 @@ def test_the_product_and_the_sandbox_read_alike(tree: dict[str, Any]) -> None:
 
 
 @given(_TREES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_the_product_and_the_sandbox_write_alike(tree: dict[str, Any]) -> None:
     """What the product flattens the sandbox understands."""
     assert forms.decode_pairs(protocol.flatten(tree)) == tree

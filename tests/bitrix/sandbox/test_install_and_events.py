@@ -13,7 +13,9 @@ from tests.bitrix.sandbox.conftest import CLIENT_ID, Caller, Receiver, register
 
 def _install(box: Sandbox, receiver: Receiver, **more: Any) -> dict[str, Any]:
     register(box, install_url=receiver.url("/install"), app_url=receiver.url("/app"))
-    answer: dict[str, Any] = box.control(f"/apps/{CLIENT_ID}/install", {"user_id": 1, "finish": False, **more})
+    answer: dict[str, Any] = box.control(
+        f"/apps/{CLIENT_ID}/install", {"user_id": 1, "finish": False, **more}
+    )
     return answer
 
 
@@ -29,7 +31,9 @@ def test_the_installer_frame_carries_the_documented_fields(box: Sandbox, receive
     assert set(post["_query"]) == {"DOMAIN", "PROTOCOL", "LANG", "APP_SID"}
     assert post["_query"]["DOMAIN"] == box.domain
     assert post["_query"]["PROTOCOL"] == "0"
-    assert {"AUTH_ID", "REFRESH_ID", "member_id", "status", "APPLICATION_TOKEN", "SERVER_ENDPOINT"} <= set(post)
+    assert {"AUTH_ID", "REFRESH_ID", "member_id", "status", "APPLICATION_TOKEN", "SERVER_ENDPOINT"} <= set(
+        post
+    )
     assert post["PLACEMENT"] == "DEFAULT"
     assert post["SERVER_ENDPOINT"] == f"{box.oauth_url}/rest/"
     caller = _app_caller(box, receiver)
@@ -66,9 +70,21 @@ def events(box: Sandbox, receiver: Receiver) -> Caller:
     """An installed application whose handler is bound to everything about deals, companies and tasks."""
     _install(box, receiver, finish=True)
     caller = _app_caller(box, receiver)
-    for event in ("ONCRMDEALADD", "ONCRMDEALUPDATE", "ONCRMDEALDELETE", "ONCRMDEALMOVETOCATEGORY", "ONCRMCOMPANYUPDATE",
-                  "ONCRMCOMPANYDELETE", "ONTASKADD", "ONTASKUPDATE", "ONTASKDELETE", "ONAPPUNINSTALL", "ONAPPUPDATE",
-                  "ONCRMCOMPANYUSERFIELDDELETE", "ONCRMTIMELINECOMMENTADD"):
+    for event in (
+        "ONCRMDEALADD",
+        "ONCRMDEALUPDATE",
+        "ONCRMDEALDELETE",
+        "ONCRMDEALMOVETOCATEGORY",
+        "ONCRMCOMPANYUPDATE",
+        "ONCRMCOMPANYDELETE",
+        "ONTASKADD",
+        "ONTASKUPDATE",
+        "ONTASKDELETE",
+        "ONAPPUNINSTALL",
+        "ONAPPUPDATE",
+        "ONCRMCOMPANYUSERFIELDDELETE",
+        "ONCRMTIMELINECOMMENTADD",
+    ):
         caller("event.bind", {"event": event, "handler": receiver.url("/events")})
     return caller
 
@@ -104,10 +120,14 @@ def test_moving_to_another_pipeline_fires_no_update(box: Sandbox, receiver: Rece
     box.control("/as/6/crm.item.update", {"entityTypeId": 2, "id": 10, "fields": {"categoryId": 1}})
     box.control("/as/6/crm.item.update", {"entityTypeId": 2, "id": 10, "fields": {"stageId": "C1:WON"}})
     assert _names(box, receiver) == ["ONCRMDEALMOVETOCATEGORY", "ONCRMDEALUPDATE"]
-    assert receiver.on("/events")[0]["data"] == {"FIELDS": {"ID": "10", "CATEGORY_ID": "1", "STAGE_ID": "C1:NEW"}}
+    assert receiver.on("/events")[0]["data"] == {
+        "FIELDS": {"ID": "10", "CATEGORY_ID": "1", "STAGE_ID": "C1:NEW"}
+    }
 
 
-def test_equal_values_are_not_saved_and_fire_nothing(box: Sandbox, receiver: Receiver, events: Caller) -> None:
+def test_equal_values_are_not_saved_and_fire_nothing(
+    box: Sandbox, receiver: Receiver, events: Caller
+) -> None:
     """Writing what is there already changes neither the card nor its time, and no event comes."""
     before = events("crm.item.get", {"entityTypeId": 2, "id": 10})["item"]["updatedTime"]
     fields = {"title": "Site", "opportunity": "19999.5", "contactIds": [7]}
@@ -170,7 +190,9 @@ def test_a_delayed_event_waits_for_virtual_time(box: Sandbox, receiver: Receiver
     assert int(receiver.on("/events")[0]["ts"]) >= int(then) + 3600
 
 
-def test_uninstalling_leaves_only_the_application_token(box: Sandbox, receiver: Receiver, events: Caller) -> None:
+def test_uninstalling_leaves_only_the_application_token(
+    box: Sandbox, receiver: Receiver, events: Caller
+) -> None:
     """ONAPPUNINSTALL has no tokens; afterwards tokens are refused and bindings are gone."""
     assert box.control(f"/apps/{CLIENT_ID}/uninstall", {"clean": 1}) == {"delivered": 1}
     assert _names(box, receiver) == ["ONAPPUNINSTALL"]
@@ -215,9 +237,14 @@ def test_the_installer_is_shown_until_it_is_finished(box: Sandbox, receiver: Rec
     assert opened["_query"]["LANG"] == "ru"
 
 
-def test_a_placement_posts_its_options_as_a_json_string(box: Sandbox, receiver: Receiver, events: Caller) -> None:
+def test_a_placement_posts_its_options_as_a_json_string(
+    box: Sandbox, receiver: Receiver, events: Caller
+) -> None:
     """The tab of a card gets the code and ``{"ID": …}`` as text."""
-    events("placement.bind", {"PLACEMENT": "CRM_DEAL_DETAIL_TAB", "HANDLER": receiver.url("/tab"), "TITLE": "NPS"})
+    events(
+        "placement.bind",
+        {"PLACEMENT": "CRM_DEAL_DETAIL_TAB", "HANDLER": receiver.url("/tab"), "TITLE": "NPS"},
+    )
     data = {"user_id": 6, "placement": "CRM_DEAL_DETAIL_TAB", "options": {"ID": "10"}}
     box.control(f"/apps/{CLIENT_ID}/open", data)
     (post,) = receiver.on("/tab")
@@ -228,3 +255,14 @@ def test_control_needs_its_token(box: Sandbox) -> None:
     """Without the control token nothing can be steered."""
     answer = requests.post(f"{box.portal_url}/_sandbox/load", json={}, timeout=10)
     assert answer.status_code == 403
+
+
+def test_a_reinstallation_starts_afresh(box: Sandbox, receiver: Receiver, events: Caller) -> None:
+    """Tokens from before the uninstallation stay dead, the application token is another one."""
+    old = receiver.on("/install")[0]
+    box.control(f"/apps/{CLIENT_ID}/uninstall")
+    box.control(f"/apps/{CLIENT_ID}/install", {"user_id": 1, "finish": True})
+    new = receiver.on("/install")[-1]
+    assert new["APPLICATION_TOKEN"] != old["APPLICATION_TOKEN"]
+    assert events.error("profile") == (401, "expired_token")
+    assert box.portal.state.apps[CLIENT_ID].state == "installed"

@@ -37,7 +37,10 @@ def _ids(hook: Caller, filter_: Any, kind: int = 2, **more: Any) -> list[int]:
         ({">opportunity": "100.5"}, [10]),
         ({"closedate": "2025-03-30"}, [11]),
         ({"categoryId": 0, "0": {"logic": "OR", "0": {"stageId": "WON"}, "1": {"id": 10}}}, [10, 11]),
-        ({"0": {"logic": "OR", "0": {"id": 12}, "1": {"logic": "AND", "stageId": "WON", "companyId": 3}}}, [11, 12]),
+        (
+            {"0": {"logic": "OR", "0": {"id": 12}, "1": {"logic": "AND", "stageId": "WON", "companyId": 3}}},
+            [11, 12],
+        ),
     ],
 )
 def test_filters(hook: Caller, filter_: Any, want: list[int]) -> None:
@@ -47,9 +50,18 @@ def test_filters(hook: Caller, filter_: Any, want: list[int]) -> None:
 
 def test_unknown_names_are_refused_in_filters_and_ignored_in_fields(hook: Caller) -> None:
     """A typo in a filter is told, a typo in fields is silent."""
-    assert hook.error("crm.item.list", {"entityTypeId": 2, "filter": {"tytle": 1}}) == (400, "INVALID_ARG_VALUE")
-    assert hook.error("crm.item.list", {"entityTypeId": 2, "order": {"id": "UP"}}) == (400, "INVALID_ARG_VALUE")
-    assert hook("crm.item.update", {"entityTypeId": 2, "id": 10, "fields": {"tytle": "x"}})["item"]["title"] == "Site"
+    assert hook.error("crm.item.list", {"entityTypeId": 2, "filter": {"tytle": 1}}) == (
+        400,
+        "INVALID_ARG_VALUE",
+    )
+    assert hook.error("crm.item.list", {"entityTypeId": 2, "order": {"id": "UP"}}) == (
+        400,
+        "INVALID_ARG_VALUE",
+    )
+    assert (
+        hook("crm.item.update", {"entityTypeId": 2, "id": 10, "fields": {"tytle": "x"}})["item"]["title"]
+        == "Site"
+    )
 
 
 def test_select_gives_only_what_was_asked_and_no_phones(hook: Caller) -> None:
@@ -75,29 +87,51 @@ def test_values_of_user_fields(hook: Caller) -> None:
     listed = hook("crm.company.userfield.list", {"filter": {"FIELD_NAME": "UF_CRM_SOURCE"}})[0]["LIST"]
     partner = next(int(row["ID"]) for row in listed if row["XML_ID"] == "P")
     base: dict[str, Any] = {"entityTypeId": 4, "id": 3, "useOriginalUfNames": "Y"}
-    fields = {"UF_CRM_SINCE": "2026-02-28", "UF_CRM_SOURCE": partner, "UF_CRM_REFERRER": "C_7", "UF_CRM_FLAG": "Y",
-              "UF_CRM_TAGS": ["a", "b"]}
+    fields = {
+        "UF_CRM_SINCE": "2026-02-28",
+        "UF_CRM_SOURCE": partner,
+        "UF_CRM_REFERRER": "C_7",
+        "UF_CRM_FLAG": "Y",
+        "UF_CRM_TAGS": ["a", "b"],
+    }
     item = hook("crm.item.update", base | {"fields": fields})["item"]
     assert item["UF_CRM_SINCE"] == "2026-02-28T01:00:00+01:00"
-    assert (item["UF_CRM_SOURCE"], item["UF_CRM_REFERRER"], item["UF_CRM_TAGS"]) == (partner, "C_7", ["a", "b"])
+    assert (item["UF_CRM_SOURCE"], item["UF_CRM_REFERRER"], item["UF_CRM_TAGS"]) == (
+        partner,
+        "C_7",
+        ["a", "b"],
+    )
     assert _ids(hook, {"UF_CRM_FLAG": 1}, kind=4) == [3]
     assert _ids(hook, {"UF_CRM_FLAG": "Y"}, kind=4) == []
-    for name, value, code in (("UF_CRM_SOURCE", 999999, "CRM_FIELD_ERROR_VALUE_NOT_VALID"),
-                              ("UF_CRM_REFERRER", "D_10", "CRM_FIELD_ERROR_VALUE_NOT_VALID"),
-                              ("UF_CRM_TAGS", "a", "100")):
+    for name, value, code in (
+        ("UF_CRM_SOURCE", 999999, "CRM_FIELD_ERROR_VALUE_NOT_VALID"),
+        ("UF_CRM_REFERRER", "D_10", "CRM_FIELD_ERROR_VALUE_NOT_VALID"),
+        ("UF_CRM_TAGS", "a", "100"),
+    ):
         assert hook.error("crm.item.update", base | {"fields": {name: value}}) == (400, code)
 
 
 def test_days_can_come_at_midnight(box: Sandbox, hook: Caller) -> None:
     """With date_style "midnight" a conversion to UTC moves the day."""
     box.control("/settings", {"date_style": "midnight"}, "PUT")
-    assert hook("crm.item.get", {"entityTypeId": 2, "id": 11})["item"]["closedate"] == "2025-03-30T00:00:00+01:00"
+    assert (
+        hook("crm.item.get", {"entityTypeId": 2, "id": 11})["item"]["closedate"]
+        == "2025-03-30T00:00:00+01:00"
+    )
 
 
 def test_a_crm_binding_with_one_target_may_be_bare(box: Sandbox, hook: Caller) -> None:
     """Both stored forms exist (bitrix24.md 8.4)."""
-    hook("crm.deal.userfield.add", {"fields": {"FIELD_NAME": "ONE", "USER_TYPE_ID": "crm", "SETTINGS": {"COMPANY": "Y"}}})
-    base: dict[str, Any] = {"entityTypeId": 2, "id": 10, "useOriginalUfNames": "Y", "fields": {"UF_CRM_ONE": "CO_3"}}
+    hook(
+        "crm.deal.userfield.add",
+        {"fields": {"FIELD_NAME": "ONE", "USER_TYPE_ID": "crm", "SETTINGS": {"COMPANY": "Y"}}},
+    )
+    base: dict[str, Any] = {
+        "entityTypeId": 2,
+        "id": 10,
+        "useOriginalUfNames": "Y",
+        "fields": {"UF_CRM_ONE": "CO_3"},
+    }
     assert hook("crm.item.update", base)["item"]["UF_CRM_ONE"] == "CO_3"
     box.control("/settings", {"crm_bare_ids": True}, "PUT")
     assert hook("crm.item.update", base)["item"]["UF_CRM_ONE"] == "3"
@@ -129,16 +163,28 @@ def test_a_new_deal_closes_in_a_week(hook: Caller) -> None:
 def test_a_stage_of_another_pipeline(hook: Caller) -> None:
     """crm.item.update refuses it, the old method ignores it and the category in silence."""
     base = {"entityTypeId": 2, "id": 10}
-    assert hook.error("crm.item.update", base | {"fields": {"stageId": "C1:WON"}})[1] == "CRM_FIELD_ERROR_VALUE_NOT_VALID"
-    assert hook("crm.deal.update", {"id": 10, "fields": {"STAGE_ID": "C1:WON", "CATEGORY_ID": 1, "NO": 1}}) is True
+    assert (
+        hook.error("crm.item.update", base | {"fields": {"stageId": "C1:WON"}})[1]
+        == "CRM_FIELD_ERROR_VALUE_NOT_VALID"
+    )
+    assert (
+        hook("crm.deal.update", {"id": 10, "fields": {"STAGE_ID": "C1:WON", "CATEGORY_ID": 1, "NO": 1}})
+        is True
+    )
     item = hook("crm.item.get", base)["item"]
     assert (item["stageId"], item["categoryId"]) == ("NEW", 0)
 
 
 def test_mandatory_fields_are_checked_when_the_stage_changes(hook: Caller) -> None:
     """An ordinary update passes, a stage change does not."""
-    hook("crm.deal.userfield.add", {"fields": {"FIELD_NAME": "MUST", "USER_TYPE_ID": "string", "MANDATORY": "Y"}})
-    assert hook("crm.item.update", {"entityTypeId": 2, "id": 10, "fields": {"title": "x"}})["item"]["title"] == "x"
+    hook(
+        "crm.deal.userfield.add",
+        {"fields": {"FIELD_NAME": "MUST", "USER_TYPE_ID": "string", "MANDATORY": "Y"}},
+    )
+    assert (
+        hook("crm.item.update", {"entityTypeId": 2, "id": 10, "fields": {"title": "x"}})["item"]["title"]
+        == "x"
+    )
     refused = hook.error("crm.item.update", {"entityTypeId": 2, "id": 10, "fields": {"stageId": "WON"}})
     assert refused == (400, "CRM_FIELD_ERROR_REQUIRED")
 
@@ -147,10 +193,18 @@ def test_multi_fields_are_keyed_by_record(hook: Caller) -> None:
     """fm of an update changes, deletes and adds by record id."""
     fm = hook("crm.item.get", {"entityTypeId": 3, "id": 7})["item"]["fm"]
     phone, mail = fm[0]["id"], fm[1]["id"]
-    fields = {"fm": {str(phone): {"value": "+1"}, str(mail): {"typeId": "EMAIL", "value": ""},
-                     "n0": {"typeId": "EMAIL", "valueType": "HOME", "value": "new@example.com"}}}
+    fields = {
+        "fm": {
+            str(phone): {"value": "+1"},
+            str(mail): {"typeId": "EMAIL", "value": ""},
+            "n0": {"typeId": "EMAIL", "valueType": "HOME", "value": "new@example.com"},
+        }
+    }
     shown = hook("crm.item.update", {"entityTypeId": 3, "id": 7, "fields": fields})["item"]
-    assert [(entry["typeId"], entry["value"]) for entry in shown["fm"]] == [("PHONE", "+1"), ("EMAIL", "new@example.com")]
+    assert [(entry["typeId"], entry["value"]) for entry in shown["fm"]] == [
+        ("PHONE", "+1"),
+        ("EMAIL", "new@example.com"),
+    ]
 
 
 def test_links_seen_from_both_sides(hook: Caller) -> None:
@@ -164,7 +218,12 @@ def test_links_seen_from_both_sides(hook: Caller) -> None:
 def test_classic_values_are_strings(hook: Caller) -> None:
     """Numbers are strings, money has two places, absent links are null."""
     deal = hook("crm.deal.get", {"id": 10})
-    assert (deal["ID"], deal["OPPORTUNITY"], deal["COMPANY_ID"], deal["LEAD_ID"]) == ("10", "19999.50", "3", None)
+    assert (deal["ID"], deal["OPPORTUNITY"], deal["COMPANY_ID"], deal["LEAD_ID"]) == (
+        "10",
+        "19999.50",
+        "3",
+        None,
+    )
     assert deal["STAGE_SEMANTIC_ID"] == "P"
     assert hook("crm.lead.get", {"id": 20})["STATUS_ID"] == "NEW"
     contact = hook("crm.contact.get", {"id": 7})
@@ -175,7 +234,9 @@ def test_rights_shrink_lists_and_refuse_cards(box: Sandbox, as_user: AsUser) -> 
     """A user with own rights sees his cards only; the list says nothing about the rest."""
     box.control("/settings", {"rights": {"6": "own"}}, "PUT")
     caller = as_user(6)
-    assert [row["id"] for row in caller("crm.item.list", {"entityTypeId": 2, "select": ["id"]})["items"]] == [10]
+    assert [row["id"] for row in caller("crm.item.list", {"entityTypeId": 2, "select": ["id"]})["items"]] == [
+        10
+    ]
     assert caller.error("crm.item.get", {"entityTypeId": 2, "id": 11}) == (400, "ACCESS_DENIED")
 
 
@@ -190,7 +251,11 @@ def test_conversion_carries_no_user_fields(box: Sandbox, hook: Caller) -> None:
     """The user converts in the interface: deal, company and contact know the lead."""
     made = box.control("/as/6/ui.lead.convert", {"id": 20})["result"]
     deal = hook("crm.item.get", {"entityTypeId": 2, "id": made["dealId"]})["item"]
-    assert (deal["leadId"], deal["companyId"], deal["contactIds"]) == (20, made["companyId"], made["contactIds"])
+    assert (deal["leadId"], deal["companyId"], deal["contactIds"]) == (
+        20,
+        made["companyId"],
+        made["contactIds"],
+    )
     assert hook("crm.item.get", {"entityTypeId": 1, "id": 20})["item"]["stageId"] == "CONVERTED"
 
 
@@ -198,9 +263,13 @@ def test_simple_mode_has_no_leads() -> None:
     """A new lead turns into a deal at once and cannot be found."""
     with running(small_agency(crm_mode=2)) as box:
         caller = Caller(box.control("/webhooks", {"user_id": 1})["url"])
-        lead = caller("crm.item.add", {"entityTypeId": 1, "fields": {"title": "Referral", "name": "Ivan"}})["item"]
+        lead = caller("crm.item.add", {"entityTypeId": 1, "fields": {"title": "Referral", "name": "Ivan"}})[
+            "item"
+        ]
         assert caller.error("crm.lead.get", {"id": lead["id"]}) == (400, "")
-        rows = caller("crm.item.list", {"entityTypeId": 2, "filter": {"leadId": lead["id"]}, "select": ["title"]})
+        rows = caller(
+            "crm.item.list", {"entityTypeId": 2, "filter": {"leadId": lead["id"]}, "select": ["title"]}
+        )
         assert rows["items"] == [{"title": "Referral"}]
         caller.session.close()
 
@@ -224,7 +293,11 @@ def test_a_user_field_keeps_list_items_by_id(hook: Caller) -> None:
     """Known ids change or go, items without id are new, the others stay."""
     row = hook("crm.deal.userfield.list", {"filter": {"FIELD_NAME": "UF_CRM_SOURCE"}})[0]
     first, second = row["LIST"]
-    change = [{"ID": first["ID"], "VALUE": "Friend"}, {"ID": second["ID"], "DEL": "Y"}, {"VALUE": "New", "XML_ID": "N"}]
+    change = [
+        {"ID": first["ID"], "VALUE": "Friend"},
+        {"ID": second["ID"], "DEL": "Y"},
+        {"VALUE": "New", "XML_ID": "N"},
+    ]
     hook("crm.deal.userfield.update", {"id": row["ID"], "fields": {"LIST": change}})
     after = hook("crm.deal.userfield.get", {"id": row["ID"]})["LIST"]
     assert [(item["VALUE"], item["XML_ID"]) for item in after] == [("Friend", "P"), ("New", "N")]

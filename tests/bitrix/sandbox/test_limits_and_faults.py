@@ -186,7 +186,9 @@ def test_half_of_a_batch(box: Sandbox, hook: Caller) -> None:
     """The first half takes effect, then the connection closes."""
     _order(box, kind="half_batch")
     with pytest.raises(requests.ConnectionError):
-        hook.raw("batch", {"cmd": [f"crm.item.update?entityTypeId=2&id=10&fields[title]=t{n}" for n in range(4)]})
+        hook.raw(
+            "batch", {"cmd": [f"crm.item.update?entityTypeId=2&id=10&fields[title]=t{n}" for n in range(4)]}
+        )
     assert _title(hook) == "t1"
 
 
@@ -201,7 +203,11 @@ def test_a_portal_that_is_down(box: Sandbox, hook: Caller) -> None:
 
 def test_wrong_orders_are_refused(box: Sandbox) -> None:
     """Unknown settings and faults get 400 with the name in it."""
-    for path, data in (("/settings", {"nonsense": 1}), ("/settings", {"slow": 5}), ("/faults", {"kind": "nonsense"})):
+    for path, data in (
+        ("/settings", {"nonsense": 1}),
+        ("/settings", {"slow": 5}),
+        ("/faults", {"kind": "nonsense"}),
+    ):
         with pytest.raises(requests.HTTPError, match="400"):
             box.control(path, data)
 

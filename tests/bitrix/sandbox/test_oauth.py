@@ -22,7 +22,11 @@ def _grant(box: Sandbox) -> dict[str, Any]:
 def _token(box: Sandbox, verb: str = "POST", **params: Any) -> tuple[int, dict[str, Any]]:
     data = {"grant_type": "refresh_token", "client_id": CLIENT_ID, "client_secret": SECRET} | params
     url = f"{box.oauth_url}/oauth/token/"
-    answer = requests.post(url, data=data, timeout=10) if verb == "POST" else requests.get(url, params=data, timeout=10)
+    answer = (
+        requests.post(url, data=data, timeout=10)
+        if verb == "POST"
+        else requests.get(url, params=data, timeout=10)
+    )
     return answer.status_code, answer.json()
 
 
@@ -86,7 +90,12 @@ def test_codes_are_single_use_and_short(box: Sandbox) -> None:
     data = {"grant_type": "authorization_code", "code": code}
     assert _token(box, **data)[0] == 200
     assert _token(box, **data)[1]["error"] == "invalid_grant"
-    later = requests.get(url, allow_redirects=False, timeout=10).headers["Location"].split("code=")[1].split("&")[0]
+    later = (
+        requests.get(url, allow_redirects=False, timeout=10)
+        .headers["Location"]
+        .split("code=")[1]
+        .split("&")[0]
+    )
     box.control("/clock/advance", {"seconds": 31})
     assert _token(box, grant_type="authorization_code", code=later)[1]["error"] == "invalid_grant"
 

@@ -105,8 +105,10 @@ def test_a_suspended_portal(box: Sandbox, hook: Caller) -> None:
 
 
 def _many(box: Sandbox, count: int) -> None:
-    rows = [{"user_id": 6, "method": "crm.item.add", "params": {"entityTypeId": 4, "fields": {"title": f"C{n}"}}}
-            for n in range(count)]
+    rows = [
+        {"user_id": 6, "method": "crm.item.add", "params": {"entityTypeId": 4, "fields": {"title": f"C{n}"}}}
+        for n in range(count)
+    ]
     assert all("result" in answer for answer in box.control("/acts", rows))
 
 
@@ -143,8 +145,10 @@ def test_a_batch_answers_per_command(hook: Caller) -> None:
 
 def test_halt_stops_at_the_first_error(hook: Caller) -> None:
     """What stands after a failing command is not run."""
-    cmd = {"bad": "crm.item.get?entityTypeId=2&id=999",
-           "write": "crm.item.update?entityTypeId=2&id=10&fields[title]=changed"}
+    cmd = {
+        "bad": "crm.item.get?entityTypeId=2&id=999",
+        "write": "crm.item.update?entityTypeId=2&id=10&fields[title]=changed",
+    }
     assert hook("batch", {"halt": 1, "cmd": cmd})["result"] == []
     assert hook("crm.item.get", {"entityTypeId": 2, "id": 10})["item"]["title"] == "Site"
 
@@ -170,10 +174,11 @@ def test_a_short_page_empties_the_references_after_it(hook: Caller) -> None:
 def test_a_batch_counts_once_for_http_and_per_command_for_methods(box: Sandbox, hook: Caller) -> None:
     """The journal tells requests and calls apart."""
     box.control("/counters/reset")
-    hook("batch", {"cmd": ["profile", "profile", "scope"]})
+    hook("batch", {"cmd": ["profile", "profile", "crm.item.get?entityTypeId=2&id=999"]})
     counters = box.control("/counters", verb="GET")
     assert (counters["http"], counters["calls"]) == (1, 3)
-    assert counters["by_method"] == {"profile": 2, "scope": 1}
+    assert counters["by_method"] == {"profile": 2, "crm.item.get": 1}
+    assert counters["by_error"] == {"NOT_FOUND": 1}
 
 
 def test_the_log_of_requests_holds_no_secrets(box: Sandbox, as_user: AsUser) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 
 from integration.bitrix.sandbox.portal import METHODS
+from tests.bitrix.sandbox import sdk_success_work  # noqa: F401  (adds its half of the table)
 from tests.bitrix.sandbox.conftest import Sdk
 from tests.bitrix.sandbox.sdk_errors import REFUSALS, Refusal
 from tests.bitrix.sandbox.sdk_success import SUCCESSES, Success
 
 #: Methods that the official SDK performs successfully and is refused by, in this directory.
-CONFORMANCE_COVERED: set[str] = {one.method for one in SUCCESSES} & {one.method for one in REFUSALS} | {"batch"}
+CONFORMANCE_COVERED: set[str] = {one.method for one in SUCCESSES} & {one.method for one in REFUSALS} | {
+    "batch"
+}
 
 
 @pytest.mark.parametrize("case", SUCCESSES, ids=lambda case: case.method)

@@ -16,7 +16,7 @@ from .rows import rows_page, selected
 _TYPES = {"ID": "integer", "OWNER_ID": "integer", "OWNER_TYPE_ID": "integer", "TYPE_ID": "integer",
           "PROVIDER_ID": "string", "PROVIDER_TYPE_ID": "string", "SUBJECT": "string", "COMPLETED": "string",
           "STATUS": "integer", "RESPONSIBLE_ID": "integer", "DEADLINE": "datetime", "CREATED": "datetime",
-          "LAST_UPDATED": "datetime", "AUTHOR_ID": "integer", "ASSOCIATED_ENTITY_ID": "integer"}
+          "LAST_UPDATED": "datetime", "AUTHOR_ID": "integer", "ASSOCIATED_ENTITY_ID": "integer"}  # fmt: skip
 _MOMENTS = ("CREATED", "LAST_UPDATED", "START_TIME", "END_TIME", "DEADLINE")
 
 

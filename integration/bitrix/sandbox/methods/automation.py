@@ -63,7 +63,9 @@ def trigger_execute(ctx: Context, params: Json) -> bool:
         raise empty_code("Incorrect parameter OWNER_TYPE_ID.")
     if owner <= 0:
         raise empty_code("Incorrect parameter OWNER_ID.")
-    ctx.state.trigger_log.append({"CODE": code, "OWNER_TYPE_ID": kind_id, "OWNER_ID": owner, "at": ctx.state.now()})
+    ctx.state.trigger_log.append(
+        {"CODE": code, "OWNER_TYPE_ID": kind_id, "OWNER_ID": owner, "at": ctx.state.now()}
+    )
     stage = ctx.state.settings.trigger_moves.get(code)
     row = ctx.state.items[kind_id].get(owner)
     if stage and row:

@@ -7,10 +7,11 @@ from typing import Any
 
 from ..agency import DEAL, Json
 from ..errors import RestError, empty_code
-from ..filters import UnknownField, parse
+from ..fates import delete
+from ..filters import Group, UnknownField, only_known, parse
 from ..forms import as_list, as_map
-from ..items import create, delete, find, update
-from ..lists import Query, page, parse_order, start_of
+from ..items import create, find, update
+from ..lists import Query, lenient_order, page, start_of
 from ..portal import Answer, Context, method
 from ..schema import KINDS, Kind
 from ..values import to_int
@@ -42,24 +43,19 @@ def _array(params: Json, name: str) -> Json:
     return as_map(value)
 
 
-def _known_only(view: _ClassicView, data: Json) -> Json:
-    """Unknown filter fields are ignored by the old methods."""
-    from ..filters import split_operator
-
-    kept: Json = {}
-    for key, value in data.items():
-        if key.isdigit() or key.upper() == "LOGIC" or view.type_of(view.rows_name(split_operator(key)[1])):
-            kept[key] = value
-    return kept
+def _filter(view: _ClassicView, data: Json) -> Group:
+    try:
+        return parse(
+            only_known(data, lambda name: view.type_of(view.rows_name(name)) is not None), view.normal
+        )
+    except (UnknownField, ValueError) as error:
+        raise empty_code("Failed to get list. General error.") from error
 
 
 def _list(ctx: Context, kind: Kind, params: Json) -> Answer:
     view = _ClassicView(ctx.state, kind)
-    where = parse(_known_only(view, _array(params, "filter")), view.normal)
-    try:
-        order = parse_order(_array(params, "order"), view.known)
-    except (UnknownField, ValueError):
-        order = ()
+    where = _filter(view, _array(params, "filter"))
+    order = lenient_order(_array(params, "order"), view.known)
     found = page(ctx.state.items[kind.id], Query(where, order, start_of(params), reader(ctx)), view.getter)
     select = {str(name) for name in as_list(params.get("select", params.get("SELECT")))} or {"*"}
     rows = [view.classic(row, select | {"ID"}) for row in found.rows]

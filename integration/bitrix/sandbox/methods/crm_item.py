@@ -6,9 +6,10 @@ from typing import Any
 
 from ..agency import Json
 from ..errors import RestError, invalid_arg, missing_parameter, not_found
+from ..fates import delete
 from ..filters import Test, UnknownField, parse
 from ..forms import as_list, as_map
-from ..items import create, delete, find, kind_of, may_read, update
+from ..items import create, find, kind_of, may_read, update
 from ..lists import Page, Query, page, parse_order, start_of
 from ..portal import Answer, Context, method
 from ..values import to_bool

@@ -17,17 +17,17 @@ _HISTORY_OWN = {
     LEAD: {"STATUS_SEMANTIC_ID": "string", "STATUS_ID": "string"},
 }
 _STATUS = {"ID": "integer", "ENTITY_ID": "string", "STATUS_ID": "string", "NAME": "string", "SORT": "integer",
-           "SYSTEM": "string", "SEMANTICS": "string", "CATEGORY_ID": "string", "COLOR": "string"}
+           "SYSTEM": "string", "SEMANTICS": "string", "CATEGORY_ID": "string", "COLOR": "string"}  # fmt: skip
 _REQUISITE = {"ID": "integer", "ENTITY_TYPE_ID": "integer", "ENTITY_ID": "integer", "NAME": "string",
-              "PRESET_ID": "integer", "ACTIVE": "string"}
+              "PRESET_ID": "integer", "ACTIVE": "string"}  # fmt: skip
 _ADDRESS = {"TYPE_ID": "integer", "ENTITY_TYPE_ID": "integer", "ENTITY_ID": "integer", "CITY": "string",
             "PROVINCE": "string", "REGION": "string", "COUNTRY": "string", "POSTAL_CODE": "string",
             "ADDRESS_1": "string", "ADDRESS_2": "string", "COUNTRY_CODE": "string", "LOC_ADDR_ID": "integer",
-            "ANCHOR_TYPE_ID": "integer", "ANCHOR_ID": "integer"}
+            "ANCHOR_TYPE_ID": "integer", "ANCHOR_ID": "integer"}  # fmt: skip
 _PLAIN_STATUSES = frozenset(
     ["STATUS", "SOURCE", "DEAL_TYPE", "CONTACT_TYPE", "COMPANY_TYPE", "INDUSTRY",
      "EMPLOYEES", "HONORIFIC", "CALL_LIST", "EVENT_TYPE"]
-)
+)  # fmt: skip
 
 
 @method("crm.stagehistory.list", "crm")
@@ -39,9 +39,7 @@ def stage_history(ctx: Context, params: Json) -> Answer:
         raise RestError("ENTITY_TYPE_NOT_SUPPORTED", f"Entity type {name} is not supported")
     zone = ctx.state.zone_now()
     found = rows_page(ctx.state.history[kind], _HISTORY | _HISTORY_OWN[kind], params, zone)
-    items = [
-        selected(row | {"CREATED_TIME": zone.moment(row["CREATED_TIME"])}, params) for row in found.rows
-    ]
+    items = [selected(row | {"CREATED_TIME": zone.moment(row["CREATED_TIME"])}, params) for row in found.rows]
     return Answer({"items": items}, found.total, found.next)
 
 
@@ -51,7 +49,9 @@ def status_list(ctx: Context, params: Json) -> Answer:
     for name in ("filter", "order"):
         if params.get(name) is not None and not isinstance(params[name], (dict, list)):
             raise RestError("Invalid parameters.", "Incorrect parameters passed.")
-    found = rows_page(ctx.state.statuses, _STATUS, params | {"start": -1}, ctx.state.zone, strict=False, size=100_000)
+    found = rows_page(
+        ctx.state.statuses, _STATUS, params | {"start": -1}, ctx.state.zone, strict=False, size=100_000
+    )
     rows = [row | {"ID": str(row["ID"]), "SORT": str(row["SORT"])} for row in found.rows]
     return Answer(rows, len(rows))
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ..agency import COMPANY, CONTACT, LEAD, Json
 from ..errors import RestError
+from ..fates import merge
 from ..forms import as_list
-from ..items import merge
 from ..multifields import normal_phone
 from ..portal import Context, method
 from ..schema import KIND_BY_NAME, KINDS

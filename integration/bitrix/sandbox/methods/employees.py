@@ -6,7 +6,7 @@ from typing import Any
 
 from ..agency import Json
 from ..errors import RestError
-from ..filters import compiled, parse, split_operator
+from ..filters import compiled, only_known, parse
 from ..forms import as_list, as_map
 from ..lists import PAGE, start_of
 from ..portal import Answer, Context, method
@@ -15,9 +15,9 @@ from ..values import to_int
 _USER = ("user", "user_basic", "user_brief")
 _BRIEF = ("ID", "ACTIVE", "NAME", "LAST_NAME", "SECOND_NAME", "TIME_ZONE", "PERSONAL_GENDER", "PERSONAL_CITY",
           "WORK_POSITION", "UF_DEPARTMENT", "USER_TYPE", "IS_ONLINE", "TIMESTAMP_X", "LAST_ACTIVITY_DATE",
-          "PERSONAL_PHOTO", "DATE_REGISTER")
+          "PERSONAL_PHOTO", "DATE_REGISTER")  # fmt: skip
 _BASIC = (*_BRIEF, "EMAIL", "PERSONAL_MOBILE", "PERSONAL_PHONE", "WORK_PHONE", "UF_PHONE_INNER",
-          "PERSONAL_BIRTHDAY")
+          "PERSONAL_BIRTHDAY")  # fmt: skip
 _NEVER = frozenset({"bot", "email", "imconnector", "replica", "integrator", "system"})
 
 
@@ -54,7 +54,9 @@ def user_get(ctx: Context, params: Json) -> Answer:
     cards = [card for card in cards if test is None or test(card | {"ID": card["_ID"]})]
     sort = str(params.get("sort", params.get("SORT")) or "ID").upper()
     down = str(params.get("order", params.get("ORDER")) or "ASC").upper() == "DESC"
-    cards.sort(key=lambda card: (card["_ID"],) if sort == "ID" else (str(card.get(sort, "")).lower(),), reverse=down)
+    cards.sort(
+        key=lambda card: (card["_ID"],) if sort == "ID" else (str(card.get(sort, "")).lower(),), reverse=down
+    )
     return _page(cards, params)
 
 
@@ -63,8 +65,8 @@ _NOT_FILTERS = frozenset({"FILTER", "SORT", "ORDER", "START", "SELECT", "ADMIN_M
 
 def _kept(data: Json) -> Json:
     """Names a user may be found by; others are ignored."""
-    known = {*_BASIC, "XML_ID", "PERSONAL_WWW", "NAME_SEARCH", "UF_EMPLOYMENT_DATE"}
-    return {k: v for k, v in data.items() if split_operator(k)[1].upper() in known}
+    known = {*_BASIC, "XML_ID", "PERSONAL_WWW", "UF_EMPLOYMENT_DATE"}
+    return only_known(data, lambda name: name.upper() in known)
 
 
 def _normal(name: str, value: Any) -> tuple[str, Any]:
@@ -93,10 +95,15 @@ def user_search(ctx: Context, params: Json) -> Answer:
     """Users by a piece of their name, position or department."""
     where = as_map(params.get("FILTER", params.get("filter"))) or params
     text = str(where.get("FIND") or where.get("NAME") or where.get("LAST_NAME") or "").lower()
-    cards = [_card(ctx, user) | {"_ID": to_int(user["ID"])} for user in ctx.state.users.values()
-             if user.get("ACTIVE", True)]
+    cards = [
+        _card(ctx, user) | {"_ID": to_int(user["ID"])}
+        for user in ctx.state.users.values()
+        if user.get("ACTIVE", True)
+    ]
     fields = ("NAME", "LAST_NAME", "WORK_POSITION")
-    return _page([card for card in cards if any(text in str(card.get(f, "")).lower() for f in fields)], params)
+    return _page(
+        [card for card in cards if any(text in str(card.get(f, "")).lower() for f in fields)], params
+    )
 
 
 @method("user.current", *_USER)
@@ -139,7 +146,9 @@ def user_access(ctx: Context, params: Json) -> bool:
 @method("department.get", "department")
 def department_get(ctx: Context, params: Json) -> Answer:
     """Departments; filters and ``sort``/``order`` stand at the top."""
-    wanted = {k.upper(): v for k, v in params.items() if k.upper() in ("ID", "NAME", "SORT", "PARENT", "UF_HEAD")}
+    wanted = {
+        k.upper(): v for k, v in params.items() if k.upper() in ("ID", "NAME", "SORT", "PARENT", "UF_HEAD")
+    }
     if str(wanted.get("SORT", "")).upper() in ("ID", "NAME", "SORT", "PARENT", "UF_HEAD"):
         del wanted["SORT"]
     rows = [
@@ -175,7 +184,15 @@ def _notify(ctx: Context, params: Json, kind: str) -> int:
     notices = ctx.state.notifications
     if tag:
         notices[:] = [n for n in notices if (n["TAG"], n["USER_ID"], n["caller"]) != (tag, user, ctx.caller)]
-    row: Json = {"ID": ctx.state.serial(), "USER_ID": user, "MESSAGE": text, "TAG": tag, "TYPE": kind,
-           "AUTHOR_ID": ctx.user_id if kind == "personal" else 0, "caller": ctx.caller, "at": ctx.state.now()}
+    row: Json = {
+        "ID": ctx.state.serial(),
+        "USER_ID": user,
+        "MESSAGE": text,
+        "TAG": tag,
+        "TYPE": kind,
+        "AUTHOR_ID": ctx.user_id if kind == "personal" else 0,
+        "caller": ctx.caller,
+        "at": ctx.state.now(),
+    }
     notices.append(row)
     return int(row["ID"])

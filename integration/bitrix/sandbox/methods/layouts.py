@@ -61,7 +61,9 @@ def configuration_set(ctx: Context, params: Json) -> bool:
 
 def _section(place: int, section: Json) -> Json:
     if section.get("type") != "section":
-        raise empty_code(f"Section at index {place} have type {section.get('type')}. The expected type is 'section'.")
+        raise empty_code(
+            f"Section at index {place} have type {section.get('type')}. The expected type is 'section'."
+        )
     for name in ("name", "title"):
         if not section.get(name):
             raise empty_code(f"Section at index {place} does not have {name}.")

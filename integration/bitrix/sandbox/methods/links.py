@@ -27,7 +27,9 @@ def _owner(ctx: Context, kind_id: int, params: Json) -> Json:
     try:
         return find(ctx.state, KINDS[kind_id], number, ctx.user_id)
     except RestError as error:
-        raise empty_code("Not found.") if error.code == "NOT_FOUND" else access_denied("Access denied!") from error
+        raise (
+            empty_code("Not found.") if error.code == "NOT_FOUND" else access_denied("Access denied!")
+        ) from error
 
 
 def _register(name: str, kind_id: int, key: str, ids: Callable[[Context, Json], list[int]]) -> None:
@@ -39,7 +41,9 @@ def _register(name: str, kind_id: int, key: str, ids: Callable[[Context, Json], 
 
 _register("crm.deal.contact.items.get", DEAL, "CONTACT_ID", lambda ctx, row: row.get("contactIds") or [])
 _register("crm.lead.contact.items.get", LEAD, "CONTACT_ID", lambda ctx, row: row.get("contactIds") or [])
-_register("crm.contact.company.items.get", CONTACT, "COMPANY_ID", lambda ctx, row: row.get("companyIds") or [])
+_register(
+    "crm.contact.company.items.get", CONTACT, "COMPANY_ID", lambda ctx, row: row.get("companyIds") or []
+)
 _register(
     "crm.company.contact.items.get",
     COMPANY,

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..agency import Json
 from ..errors import invalid_arg
-from ..filters import UnknownField, parse
+from ..filters import UnknownField, only_known, parse
 from ..forms import as_list
 from ..lists import PAGE, Page, Query, page, parse_order, start_of
 from ..tables import Table
@@ -40,20 +40,13 @@ def rows_page(
 
     data = params.get("filter", params.get("FILTER"))
     try:
-        where = parse(data if strict else _kept(data, types), normal)
+        where = parse(data if strict else only_known(data, types.__contains__), normal)
         order = parse_order(params.get("order", params.get("ORDER")), known)
     except UnknownField as error:
         raise invalid_arg(f"Invalid filter: field '{error.args[0]}' is not allowed in filter") from error
     except (TypeError, ValueError) as error:
         raise invalid_arg("Invalid filter: field has invalid value") from error
     return page(table, Query(where, order, start_of(params), size=size), getter, id_field)
-
-
-def _kept(data: Any, types: Types) -> Any:
-    from ..filters import split_operator
-    from ..forms import as_map
-
-    return {k: v for k, v in as_map(data).items() if k.isdigit() or split_operator(k)[1] in types}
 
 
 def getter(name: str) -> Callable[[Json], Any]:

@@ -6,8 +6,10 @@ from typing import Any
 
 from ..agency import CONTACT, DEAL, LEAD, Json
 from ..errors import RestError, not_found
+from ..events import task_data
+from ..fates import convert
 from ..forms import as_list, as_map
-from ..items import convert, create
+from ..items import create
 from ..loading import add_address
 from ..portal import METHODS, Context, method
 from ..schema import KINDS
@@ -98,7 +100,9 @@ def option_set(ctx: Context, params: Json) -> bool:
 def ui_user_update(ctx: Context, params: Json) -> bool:
     """Changes, dismisses (``ACTIVE`` false) or adds an employee."""
     number = to_int(params.get("ID"))
-    ctx.state.users.setdefault(number, {"ID": str(number), "ACTIVE": True}).update(params | {"ID": str(number)})
+    ctx.state.users.setdefault(number, {"ID": str(number), "ACTIVE": True}).update(
+        params | {"ID": str(number)}
+    )
     return True
 
 
@@ -120,11 +124,19 @@ def ui_task_result(ctx: Context, params: Json) -> int:
     table, moment = ctx.state.task_results, ctx.state.zone_now().moment(ctx.state.now())
     text = str(params.get("text") or "")
     row: Json = {
-        "id": table.next_id(), "taskId": task["ID"], "commentId": 0, "createdBy": ctx.user_id, "createdAt": moment,
-        "updatedAt": moment, "status": 0, "text": text, "formattedText": text, "files": [],
+        "id": table.next_id(),
+        "taskId": task["ID"],
+        "commentId": 0,
+        "createdBy": ctx.user_id,
+        "createdAt": moment,
+        "updatedAt": moment,
+        "status": 0,
+        "text": text,
+        "formattedText": text,
+        "files": [],
     }
     table.insert(row["id"], row)
-    ctx.fire("ONTASKUPDATE", {"FIELDS_BEFORE": {"ID": task["ID"]}, "FIELDS_AFTER": {"ID": task["ID"]}})
+    ctx.fire("ONTASKUPDATE", task_data(task["ID"], task["ID"]))
     return int(row["id"])
 
 
@@ -155,7 +167,9 @@ def ui_deal_expose(ctx: Context, params: Json) -> int:
         raise not_found()
     names = ("title", "companyId", "contactIds", "categoryId", "opportunity", "currencyId", "assignedById")
     deal = create(ctx.state, ctx.queue, KINDS[DEAL], {n: template[n] for n in names if n in template}, 0)
-    known = next((row for row in ctx.state.recurring if to_int(row.get("DEAL_ID")) == template["id"]), {"ID": 1})
+    known = next(
+        (row for row in ctx.state.recurring if to_int(row.get("DEAL_ID")) == template["id"]), {"ID": 1}
+    )
     data = {"ID": str(known["ID"]), "RECURRING_DEAL_ID": str(template["id"]), "DEAL_ID": str(deal["id"])}
     ctx.queue.fire("ONCRMDEALRECURRINGEXPOSE", {"FIELDS": data}, 0)
     return int(deal["id"])
@@ -165,6 +179,8 @@ def ui_deal_expose(ctx: Context, params: Json) -> int:
 def ui_contact_companies(ctx: Context, params: Json) -> bool:
     """Puts a contact into companies (``id``, ``companyIds``), the first one primary."""
     ids = [to_int(one) for one in as_list(params.get("companyIds"))]
-    ctx.state.items[CONTACT].change(to_int(params.get("id")), {"companyIds": ids, "updatedTime": ctx.state.now()})
+    ctx.state.items[CONTACT].change(
+        to_int(params.get("id")), {"companyIds": ids, "updatedTime": ctx.state.now()}
+    )
     ctx.fire("ONCRMCONTACTUPDATE", {"FIELDS": {"ID": str(to_int(params.get("id")))}})
     return True

@@ -7,7 +7,7 @@ from typing import Any
 from ..agency import Json
 from ..errors import RestError
 from ..events import task_data
-from ..filters import UnknownField, parse
+from ..filters import UnknownField, only_known, parse
 from ..forms import as_list, as_map
 from ..lists import Query, page, parse_order, start_of
 from ..portal import Answer, Context, method
@@ -90,7 +90,9 @@ def task_get(ctx: Context, params: Json) -> Any:
     """One task; an unknown or hidden one gives an empty list."""
     select = params.get("select", [])
     if not isinstance(select, (list, dict)):
-        raise RestError("100", "Invalid value {} to match with parameter {select}. Should be value of type array.")
+        raise RestError(
+            "100", "Invalid value {} to match with parameter {select}. Should be value of type array."
+        )
     hidden = RestError("hidden", "")
     try:
         row = _task(ctx, params, hidden)
@@ -118,7 +120,7 @@ def task_list(ctx: Context, params: Json) -> Answer:
         return upper, filter_value(type_, value, ctx.state.zone)
 
     try:
-        where = parse(_filterable(params.get("filter"), names), normal)
+        where = parse(only_known(params.get("filter"), lambda name: name.upper() in names), normal)
         order = parse_order(params.get("order"), known) or (("ID", True),)
     except (UnknownField, ValueError) as error:
         raise RestError("0", "Invalid sorting key (internal error)") from error
@@ -126,12 +128,6 @@ def task_list(ctx: Context, params: Json) -> Answer:
     found = page(ctx.state.tasks, query, lambda name: _get(ctx, name), "ID")
     select = as_list(params.get("select"))
     return Answer({"tasks": [show(ctx.state, row, select) for row in found.rows]}, found.total, found.next)
-
-
-def _filterable(data: Any, names: dict[str, str]) -> Json:
-    from ..filters import split_operator
-
-    return {k: v for k, v in as_map(data).items() if k.isdigit() or split_operator(k)[1].upper() in names}
 
 
 def _get(ctx: Context, name: str) -> Any:
@@ -159,26 +155,35 @@ def task_update(ctx: Context, params: Json) -> Json:
     return {"task": show(ctx.state, row, [])}
 
 
-def _move(ctx: Context, params: Json, status: int) -> Json:
+def _completed(ctx: Context, row: Json) -> int:
+    """The status that "complete" leads to; raises what stands in its way."""
+    if row["STATUS"] in (DONE, CONTROL):
+        raise _not_allowed()
+    if needs_result(row) and not ctx.state.task_results.equal("taskId", row["ID"]):
+        raise core_error("The task cannot be completed without a result")
+    return CONTROL if row["TASK_CONTROL"] == "Y" and ctx.user_id != row["CREATED_BY"] else DONE
+
+
+def _move(ctx: Context, params: Json, verb: str, status: int) -> Json:
     row = _task(ctx, params, _not_allowed())
-    if status == DONE:
-        if row["STATUS"] in (DONE, CONTROL):
-            raise _not_allowed()
-        if needs_result(row) and not ctx.state.task_results.equal("taskId", row["ID"]):
-            raise core_error("The task cannot be completed without a result")
-        if row["TASK_CONTROL"] == "Y" and ctx.user_id != row["CREATED_BY"]:
-            status = CONTROL
-    set_status(ctx.state, row, status, ctx.user_id)
+    set_status(ctx.state, row, _completed(ctx, row) if verb == "complete" else status, ctx.user_id)
     ctx.fire("ONTASKUPDATE", task_data(row["ID"], row["ID"]))
     return {"task": show(ctx.state, row, [])}
 
 
 def _register(verb: str, status: int) -> None:
-    method(f"tasks.task.{verb}", "task")(lambda ctx, params: _move(ctx, params, status))
+    method(f"tasks.task.{verb}", "task")(lambda ctx, params: _move(ctx, params, verb, status))
 
 
-for _verb, _status in (("complete", DONE), ("renew", WAITING), ("defer", DEFERRED), ("start", RUNNING),
-                       ("pause", WAITING), ("approve", DONE), ("disapprove", WAITING)):
+for _verb, _status in (
+    ("complete", DONE),
+    ("renew", WAITING),
+    ("defer", DEFERRED),
+    ("start", RUNNING),
+    ("pause", WAITING),
+    ("approve", DONE),
+    ("disapprove", WAITING),
+):
     _register(_verb, _status)
 
 
@@ -207,7 +212,7 @@ def task_fields(ctx: Context, params: Json) -> Json:
 def _check_task(ctx: Context, params: Json, verb: str, text: str) -> Json:
     raw = params.get("TASKID", params.get("taskId", params.get("0")))
     if to_int(raw) <= 0:
-        about = f"Param #0 (taskId) for method ctaskchecklistitem::{verb}() expected to be of type \"integer\""
+        about = f'Param #0 (taskId) for method ctaskchecklistitem::{verb}() expected to be of type "integer"'
         raise core_error(f"{_CHECK_PREFIX}256; {about}, but given something else.; 256/TE/WRONG_ARGUMENTS")
     row = ctx.state.tasks.get(to_int(raw))
     if row is None or not may_see(ctx.state, row, ctx.user_id):
@@ -249,7 +254,8 @@ def checklist_list(ctx: Context, params: Json) -> list[Json]:
     table = ctx.state.checklists
     rows = [table.rows[i] for i in sorted(table.equal("TASK_ID", row["ID"]))]
     return [
-        {k: str(v) if isinstance(v, int) and v else v for k, v in item.items()} | {"MEMBERS": [], "ATTACHMENTS": []}
+        {k: str(v) if isinstance(v, int) and v else v for k, v in item.items()}
+        | {"MEMBERS": [], "ATTACHMENTS": []}
         for item in rows
     ]
 

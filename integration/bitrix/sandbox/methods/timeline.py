@@ -14,7 +14,7 @@ from ..values import to_int
 from .rows import rows_page, selected
 
 _TYPES = {"ID": "integer", "ENTITY_ID": "integer", "ENTITY_TYPE": "string", "CREATED": "datetime",
-          "COMMENT": "string", "AUTHOR_ID": "integer"}
+          "COMMENT": "string", "AUTHOR_ID": "integer"}  # fmt: skip
 
 
 def _fields(params: Json) -> Json:

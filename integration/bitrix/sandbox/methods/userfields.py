@@ -9,7 +9,7 @@ from ..errors import RestError, empty_code
 from ..fields import LABELS, add_field, drop_values, update_field
 from ..filters import compiled, parse
 from ..forms import as_map
-from ..lists import parse_order
+from ..lists import lenient_order
 from ..portal import Answer, Context, method
 from ..schema import KINDS, Kind
 from ..values import to_int
@@ -69,9 +69,11 @@ def _list(ctx: Context, kind: Kind, params: Json) -> Answer:
     where = {key: value for key, value in where.items() if not key.endswith("_LABEL")}
     test = compiled(parse(where, _normal), lambda name: lambda row: row.get(name))
     rows = [row for row in ctx.state.fields_of(kind.uf_entity) if test is None or test(row)]
-    for name, down in reversed(parse_order(order, lambda name: name)):
-        rows.sort(key=lambda row: (str(row.get(name)) if name not in _NUMBERS else "", to_int(row.get(name))),
-                  reverse=down)
+    for name, down in reversed(lenient_order(order, lambda name: name)):
+        rows.sort(
+            key=lambda row: (str(row.get(name)) if name not in _NUMBERS else "", to_int(row.get(name))),
+            reverse=down,
+        )
     return Answer([_show(row, str(lang) if lang else None) for row in rows], len(rows))
 
 

@@ -13,12 +13,33 @@ from ..values import to_int
 
 _CARDS = ("LEAD", "DEAL", "CONTACT", "COMPANY", "QUOTE", "SMART_INVOICE")
 CODES = frozenset(
-    [f"CRM_{kind}_{place}" for kind in _CARDS
-     for place in ("DETAIL_TAB", "DETAIL_TOOLBAR", "DETAIL_ACTIVITY", "LIST_MENU", "LIST_TOOLBAR",
-                   "ACTIVITY_TIMELINE_MENU")]
-    + ["CRM_ANALYTICS_MENU", "CRM_ANALYTICS_TOOLBAR", "LEFT_MENU", "CALL_CARD", "REST_APP_URI",
-       "PAGE_BACKGROUND_WORKER"]
-    + ["TASK_VIEW_TAB", "TASK_VIEW_SIDEBAR", "TASK_VIEW_TOP_PANEL", "USER_PROFILE_MENU", "USER_PROFILE_TOOLBAR"]
+    [
+        f"CRM_{kind}_{place}"
+        for kind in _CARDS
+        for place in (
+            "DETAIL_TAB",
+            "DETAIL_TOOLBAR",
+            "DETAIL_ACTIVITY",
+            "LIST_MENU",
+            "LIST_TOOLBAR",
+            "ACTIVITY_TIMELINE_MENU",
+        )
+    ]
+    + [
+        "CRM_ANALYTICS_MENU",
+        "CRM_ANALYTICS_TOOLBAR",
+        "LEFT_MENU",
+        "CALL_CARD",
+        "REST_APP_URI",
+        "PAGE_BACKGROUND_WORKER",
+    ]
+    + [
+        "TASK_VIEW_TAB",
+        "TASK_VIEW_SIDEBAR",
+        "TASK_VIEW_TOP_PANEL",
+        "USER_PROFILE_MENU",
+        "USER_PROFILE_TOOLBAR",
+    ]
 )
 _SINGLE = frozenset({"REST_APP_URI", "PAGE_BACKGROUND_WORKER"})
 
@@ -32,7 +53,9 @@ def _app(ctx: Context) -> App:
 def _code(params: Json, status: int) -> str:
     code = params.get("PLACEMENT")
     if not code:
-        raise RestError("ERROR_ARGUMENT", "Argument 'PLACEMENT' is null or empty", status, argument="PLACEMENT")
+        raise RestError(
+            "ERROR_ARGUMENT", "Argument 'PLACEMENT' is null or empty", status, argument="PLACEMENT"
+        )
     return str(code).upper()
 
 
@@ -51,20 +74,24 @@ def placement_bind(ctx: Context, params: Json) -> bool:
         raise RestError("EMPTY_ERROR_HANDLER_URL", "Error handler URL is empty", 200)
     if code not in ("PAGE_BACKGROUND_WORKER",) and to_int(params.get("USER_ID")):
         raise RestError("ERROR_PLACEMENT_USER_MODE", "User mode is not available", 200)
-    mine = [row for row in ctx.state.placements if row["client_id"] == app.client_id and row["placement"] == code]
+    mine = [
+        row for row in ctx.state.placements if row["client_id"] == app.client_id and row["placement"] == code
+    ]
     if code in _SINGLE and mine:
         raise RestError("ERROR_PLACEMENT_MAX_COUNT", "Placement max count", 200)
     title = str(params.get("TITLE") or "")
-    ctx.state.placements.append({
-        "client_id": app.client_id,
-        "placement": code,
-        "userId": 0,
-        "handler": handler,
-        "options": options or [],
-        "title": title,
-        "description": str(params.get("DESCRIPTION") or ""),
-        "langAll": as_map(params.get("LANG_ALL")) or [],
-    })
+    ctx.state.placements.append(
+        {
+            "client_id": app.client_id,
+            "placement": code,
+            "userId": 0,
+            "handler": handler,
+            "options": options or [],
+            "title": title,
+            "description": str(params.get("DESCRIPTION") or ""),
+            "langAll": as_map(params.get("LANG_ALL")) or [],
+        }
+    )
     return True
 
 

@@ -1,0 +1,34 @@
+"""A name for each request, in every log line it causes and in its answer (product.md T8)."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+import structlog
+from flask import Flask, Response, request
+
+HEADER = "X-Request-Id"
+USABLE = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+def register(app: Flask) -> None:
+    """Bind a request id to the logs; one given by a proxy is kept."""
+    app.before_request(_begin)
+    app.after_request(_end)
+    app.teardown_request(_forget)
+
+
+def _begin() -> None:
+    given = request.headers.get(HEADER, "")
+    name = given if USABLE.fullmatch(given) else uuid.uuid4().hex
+    structlog.contextvars.bind_contextvars(request=name)
+
+
+def _end(response: Response) -> Response:
+    response.headers[HEADER] = str(structlog.contextvars.get_contextvars().get("request", ""))
+    return response
+
+
+def _forget(_error: BaseException | None) -> None:
+    structlog.contextvars.unbind_contextvars("request")
