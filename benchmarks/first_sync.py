@@ -135,7 +135,14 @@ def _fast_table(fast: list[dict[str, Run]]) -> Table:
         seconds = median(run[name].seconds for run in fast)
         refused = max(run[name].refused_503 for run in fast)
         rows.append(
-            (name, number(one.rows), str(one.http), number(seconds, 2), number(seconds / base, 2), str(refused))
+            (
+                name,
+                number(one.rows),
+                str(one.http),
+                number(seconds, 2),
+                number(seconds / base, 2),
+                str(refused),
+            )
         )
     head = ("client", "deals", "requests", "seconds", "ratio to Molva", "503")
     return Table(f"Fast portal, medians of {len(fast)} runs by turns:", head, rows)
@@ -151,5 +158,13 @@ def _slow_table(slow: dict[str, Run]) -> Table:
                 str(run.cut), ended,
             )
         )  # fmt: skip
-    head = ("client", "deals", "requests", "virtual minutes", "lists refused by 429", "requests cut at 60 s", "end")
+    head = (
+        "client",
+        "deals",
+        "requests",
+        "virtual minutes",
+        "lists refused by 429",
+        "requests cut at 60 s",
+        "end",
+    )
     return Table("Slow portal:", head, rows)

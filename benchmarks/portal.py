@@ -116,6 +116,7 @@ def molva(database: Database, there: PortalProcess) -> tuple[Deps, int]:
     with transaction(sessions) as session:
         row = Portal(**_row(there, clock.now()))
         session.add(row)
+    there.ask("reset")  # others may have filled the bucket
     setup.setup(deps, row.id)
     return deps, row.id
 

@@ -22,6 +22,7 @@ from integration.bitrix.sandbox.server import Sandbox, start
 from integration.bitrix.sandbox.settings import Operating
 from integration.bitrix.sandbox.web import create_sandbox
 
+
 class WatchedBudget(Budget):
     """Counts refusals, also those inside batches, and remembers every charge as (moment, method, seconds)."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
 from sqlalchemy import func, select
@@ -28,6 +28,7 @@ SLOW = {"on": True, "min": 2.0, "max": 3.0, "advance_clock": True}
 WINDOW, LIMIT = 600.0, 480.0
 TICK = 1.0  # seconds between the worker's looks at the outbox
 FAST_ROUNDS = 3
+SHORTEST = 5.0  # virtual seconds under the limit that are worth a figure
 WAVE = "UF_CRM_MOLVA_NPS_WAVE"
 
 
@@ -47,15 +48,16 @@ class Run:
 
 
 def main(quick: bool) -> Section:
-    """Run it; ``quick``: a fifth of the updates, one round."""
-    updates, rounds = (2_500, 1) if quick else (5_000, FAST_ROUNDS)
+    """Run it; ``quick``: a fifth of the updates on the slow portal, one round on the fast one."""
+    updates, rounds = 5_000, 1 if quick else FAST_ROUNDS
     with portal(updates, 200) as there, databases.sqlite() as database:
         there.settings(events={"paused": True})
         bench = Bench(there, database, updates)
         fast = [bench.fast() for _ in range(rounds)]
         there.settings(slow=SLOW)
+        bench.updates = updates // 5 if quick else updates
         slow = bench.slow()
-    return _section(updates, fast, slow)
+    return _section(updates, bench.updates, fast, slow)
 
 
 @dataclass
@@ -104,7 +106,8 @@ class Bench:
         """Another client with the same fields on the same cards."""
         wave = self._wave()
         updates = [
-            {**rivals.DEALS, "id": n, "fields": {**_fields(n), WAVE: wave}} for n in range(1, self.updates + 1)
+            {**rivals.DEALS, "id": n, "fields": {**_fields(n), WAVE: wave}}
+            for n in range(1, self.updates + 1)
         ]
         self.there.ask("reset")
         began = self.there.clock.time()
@@ -116,7 +119,12 @@ class Bench:
         return f"wave {self.waves}"
 
     def _run(
-        self, wave: str, began: float, share: Callable[[dict[str, Any], float], float], burst: float, stopped: str = ""
+        self,
+        wave: str,
+        began: float,
+        share: Callable[[dict[str, Any], float], float],
+        burst: float,
+        stopped: str = "",
     ) -> Run:
         virtual = self.there.clock.time() - began
         seen = self.there.ask("seen")
@@ -188,12 +196,15 @@ def _until_next(deps: Deps, portal_id: int) -> float | None:
 
 
 def _rate_share(seen: dict[str, Any], burst: float) -> float:
-    """Of the requests that the rate allows behind the first ``burst``, how many were made and answered."""
-    moments = sorted(at for at, status, _ in seen["requests"] if status == 200)
-    if len(moments) <= burst + 1:
-        return 0.0
-    behind = moments[int(burst) :]
-    return (len(behind) - 1) / (STANDARD.per_second * (behind[-1] - behind[0]))
+    """From when the bucket first held ``burst`` requests: how many were answered of those the rate allowed."""
+    moments: list[float] = sorted(at for at, status, _ in seen["requests"] if status == 200)
+    level, then = 0.0, moments[0] if moments else 0.0
+    for made, moment in enumerate(moments):
+        level = max(0.0, level - STANDARD.per_second * (moment - then)) + 1
+        then = moment
+        if level > burst - 1 and moments[-1] - moment > SHORTEST:
+            return (len(moments) - 1 - made) / (STANDARD.per_second * (moments[-1] - moment) + burst - level)
+    return 0.0
 
 
 def _budget_share(seen: dict[str, Any], burst: float) -> float:
@@ -205,37 +216,40 @@ def _budget_share(seen: dict[str, Any], burst: float) -> float:
     windows = int((last - first) / WINDOW)
     if not windows:
         return 0.0
-    used = sum(seconds for at, seconds in charges if at < first + windows * WINDOW)
+    used: float = sum(seconds for at, seconds in charges if at < first + windows * WINDOW)
     return used / (windows * LIMIT)
 
 
 # --- the page
 
 
-def _section(updates: int, fast: list[dict[str, Run]], slow: dict[str, Run]) -> Section:
+def _section(updates: int, slowly: int, fast: list[dict[str, Run]], slow: dict[str, Run]) -> Section:
     section = Section(
         NAME,
         f"Writing: {number(updates)} score updates",
         "Every answer is queued through the product's own write-back and leaves by its outbox, which is looked "
         "at once a second as the worker does; SQLite. Each client updates the same deals with fields of the "
         "same kind; what a client sleeps passes on the portal's clock, real work passes as it takes. Share of "
-        "the rate: requests answered behind the first burst (50; 40 for Molva, which leaves ten to people's "
-        "clicks), of two a second. Share of the budget: execution seconds in whole windows of ten minutes, of "
-        "480. On the slow portal each update takes 2–3 s, and a request dies at 60 s.",
+        "the rate: requests answered from the moment the bucket is full (50; 40 for Molva, which leaves ten to "
+        "people's clicks), of two a second. Share of the budget: execution seconds in whole windows of ten "
+        "minutes, of 480. On the slow portal each update takes 2–3 s, and a request dies at 60 s. “In effect” "
+        "counts the cards that hold the new value at the end, whatever the client was told.",
         machine=machine.describe(),
     )
     middle = {name: _middle([run[name] for run in fast]) for name in fast[0]}
     section.tables = [
         _table(f"Fast portal, medians of {len(fast)} runs by turns:", middle, "rate"),
-        _table("Slow portal:", slow, "budget"),
+        _table(f"Slow portal, {number(slowly)} updates:", slow, "budget"),
     ]
     ours, worst = slow["Molva"], [run["Molva"] for run in fast]
-    complete = all(run.written == updates for run in [*worst, ours])
+    complete = all(run.written == updates for run in worst) and ours.written == slowly
     refused = max(run.refused_503 for run in [*worst, ours])
     late = max(run.refused_429 for run in [*worst, ours])
     rate, budget = middle["Molva"].share, ours.share
     section.targets = [
-        Target("updates in effect, on both portals", number(updates), "all" if complete else "not all", complete),
+        Target(
+            "updates in effect, on both portals", number(updates), "all" if complete else "not all", complete
+        ),
         Target("share of the rate, fast portal", "≥ 95 %", percent(rate), rate >= 0.95),
         Target("share of the budget, slow portal", "≥ 95 %", percent(budget), budget >= 0.95),
         Target("503", "0", str(refused), refused == 0),
@@ -262,7 +276,7 @@ def _table(caption: str, runs: dict[str, Run], limit: str) -> Table:
     )  # fmt: skip
     rows = []
     for name, run in runs.items():
-        size = f"{median(run.batches):.0f} (at most {max(run.batches)})" if run.batches else "–"
+        size = f"{mean(run.batches):.0f} (at most {max(run.batches)})" if run.batches else "–"
         rows.append(
             (
                 name, number(run.written), number(run.http), size, number(run.virtual / 60, 1),

@@ -22,11 +22,6 @@ class Auth(Schema):
 
     member_id = fields.String(required=True, validate=validate.Length(1, 64))
     application_token = fields.String(validate=validate.Length(0, 200))
-    access_token = fields.String(validate=validate.Length(0, 500))
-    refresh_token = fields.String(validate=validate.Length(0, 500))
-    domain = fields.String(validate=validate.Length(0, 255))
-    server_endpoint = fields.String(validate=validate.Length(0, 500))
-    client_endpoint = fields.String(validate=validate.Length(0, 500))
 
 
 class Envelope(Schema):
@@ -37,7 +32,6 @@ class Envelope(Schema):
 
     event = fields.String(required=True, validate=validate.Length(3, 82))
     auth = fields.Nested(Auth, required=True)
-    ts = fields.String(validate=validate.Length(0, 20))
 
 
 _ENVELOPE = Envelope()

@@ -65,8 +65,9 @@ def read(reader: Reader, commented: set[Card]) -> Actual:
         _referrals(actual, reader, kind, items)
         if kind == "contact":
             actual.opted_out = {n for n, item in items.items() if yes(item.get(f"{P}OPT_OUT"))}
-    for card in sorted(commented | {card for card in actual.scores if card[0] != "contact"}):
-        actual.comments[card] = [str(row["COMMENT"]) for row in reader.comments(*card)]
+    cards = sorted(commented | {card for card in actual.scores if card[0] != "contact"})
+    for card, rows in reader.comments(cards).items():
+        actual.comments[card] = [str(row["COMMENT"]) for row in rows]
     actual.tasks = [_task(row) for row in reader.tasks()]
     return actual
 

@@ -7,21 +7,23 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from .actual import Actual, CardScore, Task
 from .days import local_day
-from .expect import Duty, Expected, Note, Score
+from .expect import Duty, Expected, Note, Score, net
 from .ground import Card
 from .letters import Letter
 
 
 @dataclass(frozen=True)
 class Carried:
-    """A referral that should stand on a card."""
+    """A referral that should stand on a card; ``source_id``: the portal's own source, "" where it is not looked at."""
 
     card: Card
     source: str
     referrer: str
+    source_id: str = ""
 
 
 def differences(
@@ -141,7 +143,30 @@ def _referrals(actual: Actual, carried: Iterable[Carried]) -> Iterator[str]:
         got = actual.referrals.get(one.card, ("", ""))
         if got != (one.source, one.referrer):
             yield f"{_name(one.card)}: referral is {got}, expected {(one.source, one.referrer)}"
+        if one.source_id and actual.sources.get(one.card) != one.source_id:
+            yield f"{_name(one.card)}: source is {actual.sources.get(one.card)!r}, expected {one.source_id!r}"
 
 
 def _name(card: Card) -> str:
     return f"{card[0]} {card[1]}"
+
+
+def of_wave(expected: Expected, told: dict[str, Any]) -> list[str]:
+    """The wave as ``molva wave list`` tells it beside what should have come of it."""
+    reasons = dict(Counter(verdict.reason for verdict in expected.verdicts))
+    result = (told.get("result") or {}).get("clients") or {}
+    pairs = (
+        ("stage", "closed", told.get("stage")),
+        ("reasons", reasons, told.get("reasons")),
+        ("outcomes", dict(expected.outcomes), told.get("outcomes")),
+        (
+            "NPS",
+            net(expected.clients.values()),
+            round(result["nps"], 4) if result.get("nps") is not None else None,
+        ),
+        ("clients that answered", len(expected.clients), result.get("n")),
+        ("frozen result", True, bool(told.get("result_frozen_at"))),
+    )
+    return [
+        f"the wave's {name}: {got!r}, expected {wanted!r}" for name, wanted, got in pairs if wanted != got
+    ]

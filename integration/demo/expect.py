@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -70,6 +71,7 @@ class Expected:
     duties: list[Duty] = field(default_factory=list)
     opted_out: set[int] = field(default_factory=set)
     clients: dict[Card, int] = field(default_factory=dict)
+    outcomes: Counter[str] = field(default_factory=Counter)
 
     @property
     def eligible(self) -> list[Verdict]:
@@ -105,6 +107,7 @@ def expect(
         for asked in verdict.asked:
             mine = by_address.get(asked.address, [])
             expected.letters[asked.address] = letters_for(mine, days, office)
+            expected.outcomes[outcome_of(mine, days, office)] += 1
             if any(deed.kind == "opted_out" for deed in mine):
                 expected.opted_out.add(asked.contact)
         _client(expected, ground, verdict, by_address, office)
@@ -126,6 +129,17 @@ def letters_for(deeds: list[Deed], days: Calendar, office: Office) -> list[tuple
         if again < office.opening(days.closing) and not (stopped and stopped <= again):
             found.append(("question", local_day(again)))
     return found
+
+
+def outcome_of(deeds: list[Deed], days: Calendar, office: Office) -> str:
+    """How the wave ends for one person: an answer goes before a refusal, a refusal before silence."""
+    kinds = {deed.kind for deed in deeds}
+    for kind in ("answered", "opted_out"):
+        if kind in kinds:
+            return kind
+    later = next((deed.at for deed in deeds if deed.kind == "postponed"), None)
+    until = later + timedelta(days=settings.SNOOZE_DAYS) if later else None
+    return "postponed" if until and until >= office.opening(days.closing) else "no_answer"
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import requests
 
 Json = dict[str, Any]
 TIMEOUT = 30.0
+BATCH = 50
 
 
 class PortalError(RuntimeError):
@@ -64,13 +67,29 @@ class Reader:
         self._session = requests.Session()
 
     def call(self, method: str, params: Json) -> Json:
-        """One call with JSON; the whole answer."""
-        self.requests += 1
-        response = self._session.post(f"{self._url}{method}", json=params, timeout=TIMEOUT)
-        answer: Json = response.json()
+        """One call with JSON; the whole answer. Waits when the portal says that it was too much."""
+        for _ in range(60):
+            self.requests += 1
+            response = self._session.post(f"{self._url}{method}", json=params, timeout=TIMEOUT)
+            answer: Json = response.json()
+            if answer.get("error") != "QUERY_LIMIT_EXCEEDED":
+                break
+            time.sleep(0.5)
         if "error" in answer:
             raise PortalError(f"{method}: {answer['error']} {answer.get('error_description', '')}")
         return answer
+
+    def batch(self, commands: dict[str, str]) -> dict[str, Any]:
+        """Results of many calls by key, 50 to a request. Raises ``PortalError`` for the first that failed."""
+        results: dict[str, Any] = {}
+        keys = list(commands)
+        for start in range(0, len(keys), BATCH):
+            part = {key: commands[key] for key in keys[start : start + BATCH]}
+            answer = self.call("batch", {"halt": 0, "cmd": part})["result"]
+            if answer["result_error"]:
+                raise PortalError(f"batch: {answer['result_error']}")
+            results |= answer["result"]
+        return results
 
     def items(self, kind: int) -> dict[int, Json]:
         """All cards of a kind by id, user fields under their original names."""
@@ -90,10 +109,15 @@ class Reader:
             str(row["ID"]): row["XML_ID"] for found in answer["result"] for row in found.get("LIST") or ()
         }
 
-    def comments(self, kind: str, number: int) -> list[Json]:
-        """Timeline comments of a card, oldest first."""
-        params = {"filter": {"ENTITY_TYPE": kind, "ENTITY_ID": number}, "order": {"ID": "ASC"}}
-        return list(self._pages("crm.timeline.comment.list", params, lambda result: result))
+    def comments(self, cards: Iterable[tuple[str, int]]) -> dict[tuple[str, int], list[Json]]:
+        """Timeline comments of many cards, oldest first (at most 50 to a card)."""
+        wanted = {f"{kind}_{number}": (kind, number) for kind, number in cards}
+        commands = {
+            key: "crm.timeline.comment.list?"
+            + urlencode({"filter[ENTITY_TYPE]": kind, "filter[ENTITY_ID]": number, "order[ID]": "ASC"})
+            for key, (kind, number) in wanted.items()
+        }
+        return {wanted[key]: list(rows) for key, rows in self.batch(commands).items()}
 
     def tasks(self) -> list[Json]:
         """All tasks of the portal."""

@@ -24,7 +24,7 @@ from integration.bitrix.sandbox.story_year import Act
 
 from . import settings
 from .actual import Actual, read
-from .compare import Carried, differences
+from .compare import Carried, differences, of_wave
 from .days import ZONE, Office, local_day
 from .eligible import assess
 from .expect import Expected, expect, net, wave_days
@@ -62,9 +62,7 @@ class Play:
         self.office = Office.of(self.story.agency.calendar, settings.HOURS)
         self.days = wave_days(self.office, self.story.begin.year, self.story.freeze)
         self.killer = Killer(self.world, self.kills, self.story.seed, self._busy())
-        self.year = Year(
-            self.world, town(self.story.seed, self.story.languages), self._watch, self.killer, self._stride
-        )
+        self.year = Year(self.world, town(self.story.seed, self.story.languages), self._watch, self.killer)
 
     def run(self) -> tuple[Expected, Actual, list[str]]:
         """Lives the year and compares. Raises ``StuckError`` or ``PortalError``."""
@@ -169,12 +167,6 @@ class Play:
             verdict = "was_sent" if there else "resend"
             self.world.molva("letters", "decide", str(row["id"]), verdict, "--who", "head of the agency")
 
-    def _stride(self, now: datetime) -> timedelta:
-        """A day where the wave is near, some days in the quiet months."""
-        day = local_day(now)
-        near = self.days.listed - timedelta(days=4) <= day <= self.days.closing + timedelta(days=20)
-        return timedelta(days=1 if near else 5)
-
     def _busy(self) -> tuple[datetime, ...]:
         """Moments at which it hurts: the first days, staff at work, the mornings of the letters."""
         days = self.days
@@ -196,6 +188,7 @@ class Play:
         actual = read(self.world.reader, notes)
         problems = differences(expected, actual, self.year.letters, self.wave, self._carried())
         problems += self._kinds(expected)
+        problems += of_wave(expected, next((w for w in waves(self.world) if str(w["name"]) == self.wave), {}))
         return expected, actual, problems
 
     def _kinds(self, expected: Expected) -> list[str]:
@@ -205,12 +198,13 @@ class Play:
         return meant(self.story.kinds, self.staff.known, expected)
 
     def _carried(self) -> list[Carried]:
-        """Referrals that staff set on leads and that went along at conversion."""
-        found = []
+        """Referrals that staff set on leads and that went along at conversion, and the portal's own source."""
+        known = self.staff.known
+        found = [Carried(("lead", known["lead3"]), "unknown", "")] if "lead3" in known else []
         for act in self.story.acts:
             fields = act.params.get("fields", {})
             lead = str(act.params.get("id", "")).removeprefix("@")
-            if "UF_CRM_MOLVA_REFERRER" not in fields or lead not in self.staff.known:
+            if "UF_CRM_MOLVA_REFERRER" not in fields or lead not in known:
                 continue
             source = fields["UF_CRM_MOLVA_REFERRAL_SOURCE"].rpartition(":")[2]
             names = {
@@ -220,10 +214,9 @@ class Play:
                 "contact": f"{lead}_contact",
             }
             for kind, name in names.items():
-                if name in self.staff.known:
-                    found.append(
-                        Carried((kind, self.staff.known[name]), source, fields["UF_CRM_MOLVA_REFERRER"])
-                    )
+                own = {"lead1": "WEB", "lead2": "RECOMMENDATION"}.get(lead, "") if kind == "lead" else ""
+                if name in known:
+                    found.append(Carried((kind, known[name]), source, fields["UF_CRM_MOLVA_REFERRER"], own))
         return found
 
     def summary(

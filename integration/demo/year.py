@@ -15,11 +15,13 @@ from .people import Deed, Life, Person, Script
 from .processes import StuckError
 from .world import World
 
-DAY = timedelta(days=1)
-QUEUES = ("inbox", "outbox", "letters")
+#: How far the clock jumps at most: Molva's own rounds (reconciliation, walks) are then late, as after a downtime.
+STRIDE = timedelta(days=7)
 QUIET_SECONDS = 60.0
-#: Real seconds after which work taken by nobody alive is left to its lease.
+#: Real seconds without any movement after which somebody has probably died with work in hand; it counts as
+#: being done until its worker has been silent for a minute, and comes back when its lease ends.
 STALLED_SECONDS = 2.0
+MOURNING = timedelta(seconds=61)
 #: Waits shorter than this are part of one deed: the clock moves on without asking whether Molva is idle.
 BREATH = timedelta(minutes=2)
 
@@ -53,15 +55,13 @@ class Agenda:
 class Year:
     """Runs the world from one moment to another.
 
-    ``watch`` is called at every step with virtual time, ``disturb`` right after every jump of the clock;
-    ``stride`` tells how far the clock may jump when nobody has anything to do.
+    ``watch`` is called at every step with virtual time, ``disturb`` right after every jump of the clock.
     """
 
     world: World
     town: dict[str, Person]
     watch: Callable[[datetime], None]
     disturb: Callable[[datetime], None] = lambda _: None
-    stride: Callable[[datetime], timedelta] = lambda _: DAY
     diary: list[Deed] = field(default_factory=list)
     agenda: Agenda = field(default_factory=Agenda)
     jumps: int = 0
@@ -100,20 +100,12 @@ class Year:
                 thunk()
 
     def _next(self, now: datetime, until: datetime) -> tuple[datetime, str]:
-        """What comes first: a person, Molva, or some days later.
-
-        On quiet days Molva's daily rounds are made up for as after a downtime: nothing waits for them.
-        """
-        stride = self.stride(now)
-        moments = [(until, "the end"), (now + stride, "some days later")]
+        """What comes first: the end, a person, Molva, or a quiet week later."""
+        moments = [(until, "the end"), (now + STRIDE, "a week later")]
         if self.agenda.next:
             moments.append((self.agenda.next, self.agenda.rows[0][2]))
-        metrics = self.world.metrics()
-        waiting = sum(
-            metrics.get(f'molva_queue_rows{{queue="{name}",status="waiting"}}', 0) for name in QUEUES
-        )
-        following = metrics.get("molva_next_due_timestamp_seconds")
-        if following is not None and (waiting or stride <= DAY):
+        following = self.world.metrics().get("molva_next_due_timestamp_seconds")
+        if following is not None:
             due = datetime.fromtimestamp(following, UTC)
             moments.append((max(due, now + timedelta(seconds=1)), "Molva"))
         return min(moments)
@@ -124,33 +116,25 @@ class Year:
 
     def settle(self) -> None:
         """Waits until the portal has delivered its events and Molva has done what is due."""
-        begun = time.monotonic()
-        stalled = begun
-        before: tuple[float, float] | None = None
+        begun = moved = time.monotonic()
+        before: tuple[float, ...] = ()
         while True:
             self.world.control.post("events/flush", {"timeout": 10})
-            state = self._load()
-            if state == (0.0, 0.0):
-                if before == state:
-                    return
-                before = state
-                continue
+            metrics = self.world.metrics()
+            due = metrics.get("molva_due_rows", 0.0)
+            state = (due, *(n for name, n in metrics.items() if name.startswith("molva_queue_rows")))
+            if due == 0 and state == before:
+                return
+            now = time.monotonic()
             if state != before:
-                before, stalled = state, time.monotonic()
-            if state[0] == 0 and time.monotonic() - stalled > STALLED_SECONDS:
-                self.world.jump(self.world.now() + timedelta(seconds=30))  # somebody died with it in hand
-            if time.monotonic() - begun > QUIET_SECONDS:
+                before, moved = state, now
+            elif now - moved > STALLED_SECONDS:
+                self.world.jump(self.world.now() + MOURNING)
+                moved = now
+            if now - begun > QUIET_SECONDS:
                 raise StuckError(f"Molva does not come to rest at {self.world.now()}: {self._why()}")
             self.check_alive()
-            time.sleep(0.04)
-
-    def _load(self) -> tuple[float, float]:
-        """Rows that are due, rows in hand."""
-        metrics = self.world.metrics()
-        working = sum(
-            n for name, n in metrics.items() if name.startswith("molva_queue_rows") and '"working"' in name
-        )
-        return metrics.get("molva_due_rows", 0.0), working
+            time.sleep(0.06 if due else 0)
 
     def _why(self) -> str:
         rows = {k: v for k, v in self.world.metrics().items() if v and not k.endswith("timestamp_seconds")}

@@ -270,12 +270,12 @@ def removed(deps: Deps, portal_id: int) -> bool:
     try:
         grant = deps.oauth.grant(portal.oauth_origin, portal.access_token or "")
         return not grant.installed
-    except (TokenExpired, AccessLost, Refused):
+    except (TokenExpired, AccessLost):
         pass  # perhaps only expired: the refresh token decides
     client_id, secret = keys(deps, portal)
     try:
         pair = deps.oauth.refresh(portal.oauth_origin, client_id, secret, portal.refresh_token or "")
-    except (AccessLost, TokenExpired, Refused):
+    except (AccessLost, TokenExpired):
         return True
     except Suspended:
         return False

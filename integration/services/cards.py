@@ -169,6 +169,6 @@ def referral_of(portal: Portal, kind: str, stored: Mapping[str, Any]) -> Referra
 
 
 def rows_of(reading: Reading, kind: str, items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of many cards, each id once, the last one winning."""
+    """The rows of many cards by id, each once, the last one winning; in order, so that writers do not deadlock."""
     found = {row["id"]: row for item in items if (row := reading.row(kind, item)) is not None}
-    return list(found.values())
+    return [found[number] for number in sorted(found)]

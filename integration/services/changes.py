@@ -21,9 +21,12 @@ def changed(deps: Deps, session: Session, portal_id: int, kind: str, card_id: in
 
 def changed_all(deps: Deps, session: Session, portal_id: int, kind: str, card_ids: Iterable[int]) -> None:
     """The same for many cards; one that fails is logged and does not take the others along."""
+    portal = portal_rows.get(session, portal_id)
+    if portal is None:
+        return
     for card_id in card_ids:
         try:
             with session.begin_nested():
-                changed(deps, session, portal_id, kind, card_id)
+                referrals.on_card_changed(deps, session, portal, kind, card_id)
         except Exception:
             log(__name__).exception("card.consequences_failed", portal=portal_id, kind=kind, card=card_id)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, Select, or_, select
 
 from integration.bitrix.errors import BitrixError, Retryable
 from integration.logs import log
@@ -28,6 +28,7 @@ LEASE = timedelta(minutes=5)
 ATTEMPTS = 10  # failures in a row by our own fault before people are asked
 LATER = timedelta(hours=1)
 AT_ONCE = 4
+ACTIVE = ("active",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Entry:
     """`statuses`: of the portal, in which the chore may run. `housekeeping`: nobody waits for it."""
 
     run: Chore
-    statuses: tuple[str, ...] = ("active",)
+    statuses: tuple[str, ...] = ACTIVE
     housekeeping: bool = False
 
 
@@ -47,24 +48,28 @@ def table() -> Mapping[str, Entry]:
         "first_sync": Entry(mirror.first_sync),
         "reconcile": Entry(reconcile.reconcile, housekeeping=True),
         "walk": Entry(reconcile.walk, housekeeping=True),
-        "plan_wave": Entry(waves.run_plan),
+        "plan_wave": Entry(waves.run_plan, housekeeping=True),
         "freeze": Entry(waves.run_freeze),
         "probe": Entry(upkeep.probe, statuses=("suspended",)),
         "erase": Entry(upkeep.erase, statuses=("uninstalled",)),
-        "prune": Entry(upkeep.prune, statuses=("active", "suspended", "reauthorise"), housekeeping=True),
+        "prune": Entry(upkeep.prune, housekeeping=True),
     }
 
 
 def runnable(*, housekeeping: bool = True) -> ColumnElement[bool]:
-    """Rows whose portal is in a state in which their chore may run."""
-    clauses = []
-    for name, entry in table().items():
-        if entry.housekeeping and not housekeeping:
-            continue
-        portals = select(Portal.id).where(Portal.status.in_(entry.statuses))
-        named = (ChoreRow.name == name) | ChoreRow.name.startswith(f"{name}:")
-        clauses.append(named & ChoreRow.portal_id.in_(portals))
+    """Rows whose portal is in a state in which their chore may run: `active`, or what the table says."""
+    entries = table()
+    special = [name for name, entry in entries.items() if entry.statuses != ACTIVE]
+    left_out = [name for name, entry in entries.items() if entry.housekeeping and not housekeeping]
+    clauses = [ChoreRow.portal_id.in_(_portals(ACTIVE)) & ChoreRow.name.not_in([*special, *left_out])]
+    for name in special:
+        if name not in left_out:
+            clauses.append((ChoreRow.name == name) & ChoreRow.portal_id.in_(_portals(entries[name].statuses)))
     return or_(*clauses)
+
+
+def _portals(statuses: tuple[str, ...]) -> Select[Any]:
+    return select(Portal.id).where(Portal.status.in_(statuses))
 
 
 def run_due(deps: Deps) -> bool:
@@ -80,8 +85,8 @@ def run_due(deps: Deps) -> bool:
 
 
 def _run(deps: Deps, row: ChoreRow) -> None:
-    entry = table()[row.name.partition(":")[0]]
     try:
+        entry = table()[row.name.partition(":")[0]]
         outcome = entry.run(deps, row.portal_id, dict(row.cursor or {}))
     except BitrixError as error:
         _wait(deps, row, error)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from integration.bitrix.call import created_id
@@ -19,6 +20,7 @@ from integration.store import chores, mirror, queue
 from integration.store import portals as portal_rows
 from integration.store.base import transaction
 from integration.store.outbox import OutboxRow
+from integration.store.portals import Portal
 
 UPDATE = "crm.item.update"
 _KIND_OF = {number: kind for kind, number in ENTITY_TYPES.items()}
@@ -45,7 +47,7 @@ def succeed(deps: Deps, row: OutboxRow, result: Any, made: int | None = None) ->
             if not queue.done(session, row, now, result=made if made is not None else _short(result)):
                 raise _LeaseLost
             if row.method == UPDATE:
-                _into_mirror(session, row, result)
+                _into_mirror(session, portal_rows.get(session, row.portal_id), row, result)
             tell = MADE.get(row.purpose)
             if tell is not None and made is not None:
                 tell(session, row.portal_id, row.cause_id, made, now)
@@ -55,16 +57,34 @@ def succeed(deps: Deps, row: OutboxRow, result: Any, made: int | None = None) ->
         log(__name__).warning("outbox.lease_lost", portal=row.portal_id, lane=row.lane, method=row.method)
 
 
+def succeed_all(deps: Deps, many: Sequence[tuple[OutboxRow, Any]]) -> None:
+    """Finish calls of one portal that made nothing new, in one commit; if that fails, each by itself."""
+    if not many:
+        return
+    now = deps.clock.now()
+    try:
+        with transaction(deps.sessions) as session:
+            portal = portal_rows.get(session, many[0][0].portal_id)
+            for row, result in many:
+                if not queue.done(session, row, now, result=_short(result)):
+                    log(__name__).warning("outbox.lease_lost", portal=row.portal_id, lane=row.lane, method=row.method)
+                elif row.method == UPDATE:
+                    _into_mirror(session, portal, row, result)
+    except SQLAlchemyError:
+        log(__name__).exception("outbox.one_by_one", portal=many[0][0].portal_id, rows=len(many))
+        for row, result in many:
+            succeed(deps, row, result)
+
+
 def _short(result: Any) -> Any:
     """What is kept of an answer: nothing personal."""
     return result if isinstance(result, bool | int) else True
 
 
-def _into_mirror(session: Session, row: OutboxRow, result: Any) -> None:
+def _into_mirror(session: Session, portal: Portal | None, row: OutboxRow, result: Any) -> None:
     """What we wrote stands in the mirror at once, so that the event it causes changes nothing (product.md B6)."""
     call = row.call["params"]
     kind = _KIND_OF.get(call.get("entityTypeId"))
-    portal = portal_rows.get(session, row.portal_id)
     card = session.get(TABLES[kind], (row.portal_id, int(call["id"]))) if kind else None
     if kind is None or portal is None or card is None:
         return

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, aliased
 
 from integration.bitrix.limits import next_look
-from integration.services import chores, inbox, outbox, pace
+from integration.services import chores, inbox, letters_drain, outbox, pace
 from integration.services.deps import Deps
 from integration.store import chores as chore_rows
 from integration.store import inbox as inbox_rows
@@ -27,8 +27,7 @@ from integration.store.waves import Invitation, Wave
 
 SILENT = timedelta(seconds=60)  # a worker is taken for dead after this long
 TABLES: dict[str, Any] = {"inbox": InboxRow, "outbox": OutboxRow, "letters": LetterRow, "chores": ChoreRow}
-LEASES = {"inbox": inbox.LEASE, "outbox": outbox.LEASE, "chores": chores.LEASE}
-RESTING = ("closed", "cancelled", "paused", "draft")  # stages of a wave in which no invitation moves
+LEASES = {"inbox": inbox.LEASE, "outbox": outbox.LEASE, "chores": chores.LEASE, "letters": letters_drain.LEASE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +81,13 @@ def due_now(deps: Deps) -> int:
     and calls whose method has used up its execution budget do not count.
     """
     now = deps.clock.now()
-    with transaction(deps.sessions) as session:
+    with reading(deps.sessions) as session:
         count = _in_hand(session, now) + _claimable(session, InboxRow, now, inbox_rows.workable())
         count += _claimable(session, ChoreRow, now, chores.runnable())
         if deps.mailer.ready:
-            count += _claimable(session, LetterRow, now, LetterRow.portal_id.in_(_active()))
+            count += _claimable(session, LetterRow, now, LetterRow.handed_at.is_(None))
         for portal_id in outbox_rows.portals_with_work(session, now):
-            found = pace.read(session, portal_id, "", now)
+            found = pace.look(session, portal_id, now)
             if found.not_before is None or found.not_before <= now:
                 count += outbox_rows.count_due(session, portal_id, now, found.closed(now))
         return count + _wave_steps(session, now)
@@ -124,13 +123,8 @@ def _claimable(session: Session, row: Any, now: datetime, where: Any) -> int:
 
 
 def _wave_steps(session: Session, now: datetime) -> int:
-    waves = select(func.count()).select_from(Wave).where(Wave.step_due_at <= now, Wave.portal_id.in_(_active()))
-    moving = select(Wave.id).where(Wave.stage.not_in(RESTING), Wave.portal_id.in_(_active()))
-    touches = (
-        select(func.count())
-        .select_from(Invitation)
-        .where(Invitation.due_at <= now, Invitation.wave_id.in_(moving), Invitation.outcome == "")
-    )
+    waves = select(func.count()).select_from(Wave).where(Wave.step_due_at <= now, Wave.stage != "cancelled")
+    touches = select(func.count()).select_from(Invitation).where(Invitation.due_at <= now)
     return (session.scalar(waves) or 0) + (session.scalar(touches) or 0)
 
 
@@ -140,7 +134,7 @@ def next_due(deps: Deps, *, housekeeping: bool = False) -> datetime | None:
     `housekeeping`: also count chores nobody waits for (reconciliation, nightly walks). Nothing: no such moment.
     """
     now = deps.clock.now()
-    with transaction(deps.sessions) as session:
+    with reading(deps.sessions) as session:
         moments = [
             _earliest(session, InboxRow, now, inbox_rows.workable()),
             _earliest(session, ChoreRow, now, chores.runnable(housekeeping=housekeeping)),
@@ -149,7 +143,7 @@ def next_due(deps: Deps, *, housekeeping: bool = False) -> datetime | None:
             *_wave_moments(session, now),
         ]
         if deps.mailer.ready:
-            moments.append(_earliest(session, LetterRow, now, LetterRow.portal_id.in_(_active())))
+            moments.append(_earliest(session, LetterRow, now, LetterRow.handed_at.is_(None)))
         for row in TABLES.values():
             held = select(func.min(row.lease_until)).where(row.status == "working", row.lease_until >= now)
             moments.append(session.scalar(held))
@@ -164,7 +158,7 @@ def _portal_moments(session: Session, now: datetime) -> list[datetime]:
     """When portals with waiting calls take them again: after a block by hand, or a used-up execution budget."""
     moments: list[datetime] = []
     for portal_id in outbox_rows.portals_with_work(session, now):
-        found = pace.read(session, portal_id, "", now)
+        found = pace.look(session, portal_id, now)
         closed = found.closed(now)
         if found.not_before is not None and found.not_before > now:
             moments.append(found.not_before)
@@ -174,9 +168,6 @@ def _portal_moments(session: Session, now: datetime) -> list[datetime]:
 
 
 def _wave_moments(session: Session, now: datetime) -> list[datetime | None]:
-    waves = select(func.min(Wave.step_due_at)).where(Wave.step_due_at > now, Wave.portal_id.in_(_active()))
-    moving = select(Wave.id).where(Wave.stage.not_in(RESTING), Wave.portal_id.in_(_active()))
-    touches = select(func.min(Invitation.due_at)).where(
-        Invitation.due_at > now, Invitation.wave_id.in_(moving), Invitation.outcome == ""
-    )
+    waves = select(func.min(Wave.step_due_at)).where(Wave.step_due_at > now, Wave.stage != "cancelled")
+    touches = select(func.min(Invitation.due_at)).where(Invitation.due_at > now)
     return [session.scalar(waves), session.scalar(touches)]

@@ -75,7 +75,7 @@ def accept(deps: Deps, event: Event) -> Verdict:
                 return _ignore(event.name)
             if kind == "task" and not rows.is_our_task(session, receiver.portal_id, entity_id):
                 return _ignore(event.name)
-            rows.store(session, receiver.portal_id, now, event.name, kind, entity_id, {})
+            rows.store(session, receiver.portal_id, now, event.name, kind, entity_id)
             return ACCEPTED
     return _stranger(deps, event, bool(found))
 
@@ -161,11 +161,17 @@ def _look(deps: Deps, portal_id: int, claimed: Sequence[InboxRow]) -> None:
     except BitrixError as error:
         _later(deps, [row for row in claimed if row.entity_id in wanted.get(row.kind, ())], error)
         return
-    with transaction(deps.sessions) as session:
-        keep(session, reading, found, deps.clock.now())
-    for row in claimed:
-        if row.entity_id in wanted.get(row.kind, ()):
-            _finish(deps, row, found)
+    asked = [row for row in claimed if row.entity_id in wanted.get(row.kind, ())]
+    try:
+        with transaction(deps.sessions) as session:
+            keep(session, reading, found, deps.clock.now())
+    except Exception:
+        log(__name__).exception("mirror.not_kept", portal=portal_id, rows=len(asked))
+        for row in asked:
+            _failed(deps, row, "not_kept", patient=False)
+        return
+    for row in asked:
+        _finish(deps, row, found)
 
 
 def _wanted(deps: Deps, portal_id: int, claimed: Sequence[InboxRow]) -> dict[str, list[int]]:

@@ -22,7 +22,7 @@ from integration.services.deps import Deps, MailError, MailLater, MailRefused, M
 from integration.services.letter_drafts import calendar_for
 from integration.store import letters as rows
 from integration.store import queue, wave_queries
-from integration.store.base import transaction
+from integration.store.base import reading, transaction
 from integration.store.letters import LetterRow
 from integration.store.portals import Portal
 from integration.store.waves import Invitation, Wave
@@ -66,6 +66,9 @@ def drain(deps: Deps, limit: int = 100) -> bool:
     Without a mail server letters wait (interface.md 3).
     """
     now = deps.clock.now()
+    with reading(deps.sessions) as session:
+        if not rows.anything_due(session, now):
+            return False
     with transaction(deps.sessions) as session:
         found = rows.settle_unknown(session, now) > 0
         if not deps.mailer.ready:

@@ -203,6 +203,6 @@ def _finish(deps: Deps, portal_id: int, reading: Reading, place: dict[str, Any])
         portal.synced_at = now
         for kind in reading.kinds:
             rows.set_watermark(session, portal_id, kind, started)
-        chore_rows.hasten(session, portal_id, ("reconcile", *(("walk",) if again else ())), now)
+        chore_rows.hasten(session, portal_id, ("reconcile", "plan_wave", *(("walk",) if again else ())), now)
     log(__name__).info("portal.synchronised", portal=portal_id, **place.get("read", {}))
     return Outcome()

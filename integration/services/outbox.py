@@ -31,6 +31,7 @@ AT_ONCE = 50
 SETTLE = timedelta(seconds=65)  # a request that broke off may work in the portal for a minute (bitrix24.md 5.2)
 LATER = timedelta(hours=1)
 ATTEMPTS = 40  # with pauses of up to an hour: more than a day
+FAULTS = 8  # failures of our own before people are asked
 DOUBTS = 3  # looks at a field that does not take what is written
 
 
@@ -74,12 +75,23 @@ def _claim(session: Any, portal_id: int, owner: str, found: Pace, now: datetime)
 
 def _round(deps: Deps, portal_id: int, claimed: Sequence[OutboxRow]) -> None:
     rest = PortalRest(deps, portal_id)
+    claimed = [row for row in claimed if _readable(deps, row)]
     doubtful = [row for row in claimed if row.sent_at is not None and not row.call["repeat"]]
     fresh = [row for row in claimed if row not in doubtful]
     if doubtful:
         fresh += _probe(deps, rest, doubtful)
     if fresh:
         _send(deps, rest, _marked(deps, fresh))
+
+
+def _readable(deps: Deps, row: OutboxRow) -> bool:
+    """Whether the stored call can be made at all; one that cannot must not hold the others up."""
+    try:
+        Call.from_json(row.call)
+    except (KeyError, TypeError, ValueError):
+        _bury(deps, row, "unreadable")
+        return False
+    return True
 
 
 def _probe(deps: Deps, rest: PortalRest, doubtful: Sequence[OutboxRow]) -> list[OutboxRow]:
@@ -99,7 +111,7 @@ def _probe(deps: Deps, rest: PortalRest, doubtful: Sequence[OutboxRow]) -> list[
         failure = got.errors.get(key)
         made = found_by(probe, got.answers[key].result) if probe is not None and key in got.answers else None
         if made is not None:
-            effects.succeed(deps, row, made, made)
+            _succeed(deps, row, made, made)
         elif isinstance(failure, Retryable):
             _retry(deps, row, failure)
         elif probe is None:
@@ -133,8 +145,17 @@ def _send(deps: Deps, rest: PortalRest, fresh: Sequence[OutboxRow]) -> None:
     except BitrixError as error:
         _all_failed(deps, fresh, error, creating_left=isinstance(error, Retryable) and error.effect == "unknown")
         return
+    good = [row for row in fresh if row.call["repeat"] and _taken(row, got)]
+    effects.succeed_all(deps, [(row, got.answers[str(row.id)].result) for row in good])
     for row in fresh:
-        _verdict(deps, row, got)
+        if row not in good:
+            _verdict(deps, row, got)
+
+
+def _taken(row: OutboxRow, got: BatchAnswer) -> bool:
+    """Whether the call was answered well, and what it wrote is there."""
+    answer = got.answers.get(str(row.id))
+    return answer is not None and not effects.untaken(row, answer.result)
 
 
 def _verdict(deps: Deps, row: OutboxRow, got: BatchAnswer) -> None:
@@ -148,7 +169,7 @@ def _verdict(deps: Deps, row: OutboxRow, got: BatchAnswer) -> None:
         elif lost:
             _bury(deps, row, f"field_ignored: {lost}")
         else:
-            effects.succeed(deps, row, got.answers[key].result)
+            _succeed(deps, row, got.answers[key].result)
         return
     error = got.errors.get(key) or Retryable(row.method, "not_answered", effect="unknown")
     if isinstance(error, Retryable):
@@ -159,6 +180,18 @@ def _verdict(deps: Deps, row: OutboxRow, got: BatchAnswer) -> None:
         _bury(deps, row, _words(error))
     else:
         _bury(deps, row, "failed")
+
+
+def _succeed(deps: Deps, row: OutboxRow, result: Any, made: int | None = None) -> None:
+    """The call worked; if recording it fails by our own fault, the others of the batch are recorded all the same."""
+    try:
+        effects.succeed(deps, row, result, made)
+    except Exception:
+        log(__name__).exception("outbox.not_recorded", portal=row.portal_id, lane=row.lane, method=row.method)
+        if row.attempts < FAULTS:
+            _put_back(deps, row, queue.backoff(row.attempts, row.id), "not_recorded")
+        else:
+            _bury(deps, row, "not_recorded")
 
 
 def _words(error: BitrixError) -> str:

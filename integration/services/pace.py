@@ -77,6 +77,12 @@ def read(session: Session, portal_id: int, license_family: str, now: datetime) -
     return of(rows.limits(session, portal_id, now), license_family)
 
 
+def look(session: Session, portal_id: int, now: datetime) -> Pace:
+    """The limits of a portal as they are, without a lock: for health, not for decisions."""
+    row = session.get(rows.Limits, portal_id)
+    return of(row, "") if row else Pace(rate_for(""), Bucket(0.0, now), {}, None)
+
+
 def admit(deps: Deps, portal_id: int, license_family: str, method: str, interactive: bool) -> None:
     """Debit one request; raise `Retryable` with code `paced` when it may not go now.
 

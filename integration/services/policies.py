@@ -17,12 +17,19 @@ from integration.nps.policy_json import from_json, to_json
 from integration.nps.workdays import zone_named
 from integration.services.calendars import country_of
 from integration.services.deps import Deps
+from integration.store import chores
 from integration.store import policies as rows
 from integration.store.base import transaction
 from integration.store.portals import Portal
 from integration.store.portals import Staff as StaffRow
 
 MACHINE = "molva"
+MIRRORED = (
+    "since_field",
+    "since_field_on",
+    "end_field",
+    "city_field",
+)  # other fields are read from the cards then
 # Words in the name of a pipeline that carries work after the sale, in the languages of our portals.
 _SERVICE_WORDS = (
     "сопровожд", "обслуж", "абон", "поддерж", "сервис", "ведение", "проект", "производств", "реализац",
@@ -76,6 +83,8 @@ def save(
         if problems:
             return problems
         stored = rows.add_version(session, portal_id, number + 1, to_json(policy), author, deps.clock.now())
+        if stored and any(getattr(policy, name) != getattr(current, name) for name in MIRRORED):
+            chores.schedule(session, portal_id, "first_sync", deps.clock.now())
         return number + 1 if stored else [PolicyProblem("", "changed_meanwhile", {"version": number + 1})]
 
 

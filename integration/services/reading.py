@@ -115,7 +115,7 @@ def moves_of(portal_id: int, items: Iterable[Mapping[str, Any]]) -> list[dict[st
         for move in records
         if move.owner_id is not None and move.moved_at is not None
     }  # fmt: skip
-    return list(found.values())
+    return [found[number] for number in sorted(found)]
 
 
 def cities_of(items: Iterable[Mapping[str, Any]]) -> dict[int, str]:

@@ -35,6 +35,7 @@ from integration.services.calls_queue import (
 from integration.services.deps import Deps
 from integration.store.outbox import OutboxRow
 from integration.store.portals import Portal
+from integration.store.queue import is_open
 from integration.store.referrals import TABLES
 
 _log = log(__name__)
@@ -136,7 +137,7 @@ def _states(session: Session, portal: Portal, card: CardKey) -> list[Mapping[str
             OutboxRow.portal_id == portal.id,
             OutboxRow.lane == lane_of(card),
             OutboxRow.method == "crm.item.update",
-            OutboxRow.status.in_(("waiting", "working")),
+            is_open(OutboxRow),
         )
     )
     return [mirrored, *(write.call["params"]["fields"] for write in under_way)]

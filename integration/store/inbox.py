@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, Index, Integer, String, exists, or_, select, text
+from cryptography.fernet import MultiFernet
+from sqlalchemy import JSON, ColumnElement, Index, Integer, String, bindparam, exists, or_, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from integration.store.base import Base, UTCDateTime
+from integration.store.base import Base, UTCDateTime, Vault
 from integration.store.followups import FollowUp
 from integration.store.outbox import OutboxRow
 from integration.store.portals import Portal
-from integration.store.queue import Claimable, fold
+from integration.store.queue import Claimable, is_open
 
 
 class InboxRow(Claimable, Base):
@@ -51,18 +53,37 @@ class Receiver:
     application_token: str | None
 
 
+# Events come in thousands: what every one of them needs is ready-made SQL, the same on both databases.
+_RECEIVERS = text("SELECT id, status, application_token FROM portals WHERE member_id = :member_id")
+_STORE = text(
+    "INSERT INTO inbox (portal_id, lane, status, due_at, attempts, error, created_at, folds, event, kind, entity_id,"
+    " payload, times, first_at, last_at) VALUES (:portal_id, :lane, 'waiting', :now, 0, '', :now, TRUE, :event, :kind,"
+    " :entity_id, '{}', 1, :now, :now) ON CONFLICT (portal_id, lane) WHERE status = 'waiting' AND folds DO UPDATE SET"
+    " times = inbox.times + 1, last_at = excluded.last_at, event = excluded.event"
+).bindparams(bindparam("now", type_=UTCDateTime()))
+
+
 def receivers(session: Session, member_id: str) -> list[Receiver]:
     """The installations that an event of this portal may be for; one index look-up."""
-    statement = select(Portal.id, Portal.status, Portal.application_token).where(Portal.member_id == member_id)
-    return [Receiver(*row) for row in session.execute(statement)]
+    found = session.connection().execute(_RECEIVERS, {"member_id": member_id})
+    return [Receiver(number, status, _opened(secret)) for number, status, secret in found]
 
 
-def store(
-    session: Session, portal_id: int, now: datetime, event: str, kind: str, entity_id: int, payload: dict[str, Any]
-) -> None:
-    """Keep an event of a card: one waiting row per card, bumped by each further event."""
-    values = {"event": event, "kind": kind, "entity_id": entity_id, "payload": payload}
-    fold(session, InboxRow, portal_id=portal_id, lane=f"{kind}:{entity_id}", now=now, values=values)
+def _opened(secret: Any) -> str | None:
+    return None if secret is None else _decrypted(Vault.get(), bytes(secret))
+
+
+@lru_cache(maxsize=4096)
+def _decrypted(keys: MultiFernet, secret: bytes) -> str:
+    """The token in plain; the same few ciphertexts come with every event."""
+    return keys.decrypt(secret).decode()
+
+
+def store(session: Session, portal_id: int, now: datetime, event: str, kind: str, entity_id: int) -> None:
+    """Keep an event of a card: one waiting row per card, bumped by each further event (architecture.md 3, folding)."""
+    values = {"portal_id": portal_id, "lane": f"{kind}:{entity_id}", "now": now}
+    values |= {"event": event, "kind": kind, "entity_id": entity_id}
+    session.connection().execute(_STORE, values)
 
 
 def store_lifecycle(session: Session, portal_id: int, now: datetime, event: str, payload: dict[str, Any]) -> None:
@@ -77,7 +98,7 @@ def store_lifecycle(session: Session, portal_id: int, now: datetime, event: str,
 
 def awaits_task(session: Session, portal_id: int) -> bool:
     """Whether a task of ours is being created, so that its id is not known yet."""
-    pending = (OutboxRow.purpose == "task") & OutboxRow.status.in_(("waiting", "working"))
+    pending = (OutboxRow.purpose == "task") & is_open(OutboxRow)
     return bool(session.scalar(select(exists().where(OutboxRow.portal_id == portal_id, pending))))
 
 

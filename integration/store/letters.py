@@ -18,12 +18,13 @@ from sqlalchemy import (
     case,
     func,
     select,
+    text,
     update,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from integration.store.base import Base, UTCDateTime
-from integration.store.queue import Claimable
+from integration.store.queue import OPEN, Claimable
 
 
 class LetterRow(Claimable, Base):
@@ -76,6 +77,14 @@ def settle_unknown(session: Session, now: datetime) -> int:
         .execution_options(synchronize_session=False)
     )
     return cast("CursorResult[Any]", session.execute(statement)).rowcount
+
+
+def anything_due(session: Session, now: datetime) -> bool:
+    """Whether any letter is due, or was left behind by a worker that died."""
+    waiting = (LetterRow.status == "waiting") & (LetterRow.due_at <= now)
+    left = (LetterRow.status == "working") & (LetterRow.lease_until < now)
+    statement = select(LetterRow.id).where(text(OPEN), waiting | left).limit(1)
+    return session.execute(statement).first() is not None
 
 
 def hand_over(session: Session, row: LetterRow, now: datetime, lease: timedelta) -> bool:

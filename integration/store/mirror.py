@@ -68,7 +68,7 @@ def date_wins(session: Session, portal_id: int, deal_ids: Collection[int]) -> No
 
 def put_cities(session: Session, portal_id: int, cities: Mapping[int, str]) -> None:
     """Set the city of companies."""
-    for company_id, city in cities.items():
+    for company_id, city in sorted(cities.items()):
         session.execute(
             update(Company)
             .where(Company.portal_id == portal_id, Company.id == company_id, Company.city != city)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from integration.store.base import Base, UTCDateTime
 from integration.store.portals import Portal
-from integration.store.queue import Claimable
+from integration.store.queue import Claimable, is_open
 
 
 class OutboxRow(Claimable, Base):
@@ -40,7 +40,7 @@ def portals_with_work(session: Session, now: datetime) -> list[int]:
     ready = select(Portal.id).where(Portal.status == "active", Portal.setup_at.is_not(None))
     statement = (
         select(OutboxRow.portal_id)
-        .where(OutboxRow.status.in_(("waiting", "working")), OutboxRow.due_at <= now, OutboxRow.portal_id.in_(ready))
+        .where(is_open(OutboxRow), OutboxRow.due_at <= now, OutboxRow.portal_id.in_(ready))
         .distinct()
         .order_by(OutboxRow.portal_id)
     )
@@ -65,13 +65,9 @@ def count_due(session: Session, portal_id: int, now: datetime, closed: Collectio
             waits,
         )
     )
-    statement = select(OutboxRow.id).where(
-        OutboxRow.portal_id == portal_id,
-        OutboxRow.status == "waiting",
-        OutboxRow.due_at <= now,
-        sendable(closed),
-        ~held,
-    )
+    waiting = (OutboxRow.status == "waiting") & (OutboxRow.due_at <= now)
+    lost = (OutboxRow.status == "working") & (OutboxRow.lease_until < now)
+    statement = select(OutboxRow.id).where(OutboxRow.portal_id == portal_id, waiting | lost, sendable(closed), ~held)
     return len(session.scalars(statement).all())
 
 

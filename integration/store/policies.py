@@ -45,7 +45,9 @@ def add_version(
         return False
     try:
         with session.begin_nested():
-            session.add(PolicyRow(portal_id=portal_id, version=number, body=body, author=author, saved_at=now))
+            session.add(
+                PolicyRow(portal_id=portal_id, version=number, body=body, author=author, saved_at=now)
+            )
     except IntegrityError:
         return False
     return True

@@ -36,7 +36,13 @@ from sqlalchemy.orm import Mapped, Session, aliased, declared_attr, mapped_colum
 from integration.store.base import UTCDateTime
 
 OPEN = "status IN ('waiting', 'working')"  # literal, so that both databases match it to the partial indexes
-_OPEN = [literal_column("'waiting'"), literal_column("'working'")]  # the same, for an aliased table
+#: The same for an aliased table.
+_OPEN: list[ColumnElement[str]] = [literal_column("'waiting'"), literal_column("'working'")]
+
+
+def is_open(row: Any) -> ColumnElement[bool]:
+    """Rows that wait or are worked on, said so that the partial indexes serve it; `row` may be an alias."""
+    return cast("ColumnElement[bool]", row.status.in_(_OPEN))
 
 
 class Claimable:
@@ -132,7 +138,7 @@ def _lane_is_held(row: type[R], now: datetime) -> ColumnElement[bool]:
     in_the_way = select(other.id).where(
         other.portal_id == row.portal_id,
         other.lane == row.lane,
-        other.status.in_(_OPEN),
+        is_open(other),
         or_(older, busy_younger),
     )
     # The offset keeps PostgreSQL from making a join of it, which goes over all open rows for each of them as

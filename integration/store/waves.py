@@ -90,7 +90,9 @@ class Invitation(Base):
     revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     outcome: Mapped[str] = mapped_column(String(24), default="")  # W14; empty while open
     outcome_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    outcome_detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # touches made, who closed it and why
+    outcome_detail: Mapped[dict[str, Any]] = mapped_column(
+        JSON, default=dict
+    )  # touches made, who closed it and why
     touches: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # step -> ISO moment it was queued
     skipped: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # step -> why it was left out (W2)
     last_letter_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

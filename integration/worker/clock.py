@@ -17,33 +17,42 @@ from types import FrameType
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from integration.logs import log
-from integration.services import chores, health, inbox, letters, outbox, waves
+from integration.services import chores, health, inbox, letters, outbox, waiting, waves
 from integration.services.deps import Deps
 
 Work = Callable[[Deps], bool]
 
 BUSY_SECONDS = 20.0  # a tick gives way after this long, so that a stop signal is heeded soon
-FAST = 0.15  # seconds between ticks under a movable test clock
+FAST = 0.1  # seconds between looks under a movable test clock
+
+
+def _always(_deps: Deps) -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """One kind of work and how often it is looked for, in seconds. `work` returns whether it found any."""
+    """One kind of work and how often it is looked for, in seconds.
+
+    `work` returns whether it found any; `waits` is a cheap look that spares an idle worker the claim.
+    """
 
     name: str
     work: Work
     every: float
+    waits: Work = _always
+    fast: float = FAST  # seconds between looks under a movable test clock
 
 
 def table() -> tuple[Tick, ...]:
     """All ticks, in the order in which one round runs them."""
     return (
-        Tick("inbox", inbox.drain, 1),
-        Tick("chores", chores.run_due, 2),
-        Tick("waves", waves.advance_due, 10),
-        Tick("letters", letters.drain, 3),
-        Tick("outbox", outbox.drain, 1),
-        Tick("heartbeat", _heartbeat, 10),
+        Tick("inbox", inbox.drain, 1, waiting.inbox),
+        Tick("chores", chores.run_due, 2, waiting.chores),
+        Tick("waves", waves.advance_due, 10, waiting.waves),
+        Tick("letters", letters.drain, 3, waiting.letters),
+        Tick("outbox", outbox.drain, 1, waiting.outbox),
+        Tick("heartbeat", _heartbeat, 10, fast=1.0),
     )
 
 
@@ -54,7 +63,8 @@ def _heartbeat(deps: Deps) -> bool:
 
 def run_round(deps: Deps) -> bool:
     """Run every tick one time; True if any found work. Errors are raised: for tests and `--once`."""
-    return any(tick.work(deps) for tick in table())
+    found = [tick.work(deps) for tick in table()]  # every tick runs, whatever the one before it found
+    return any(found)
 
 
 def run_once(deps: Deps, limit: int = 10_000) -> int:
@@ -71,7 +81,7 @@ def guarded(deps: Deps, tick: Tick, stopping: threading.Event) -> Callable[[], N
     def run() -> None:
         until = time.monotonic() + BUSY_SECONDS
         try:
-            while tick.work(deps) and time.monotonic() < until and not stopping.is_set():
+            while tick.waits(deps) and tick.work(deps) and time.monotonic() < until and not stopping.is_set():
                 pass
         except Exception:
             log(__name__).exception("tick.failed", tick=tick.name)
@@ -90,7 +100,7 @@ def start(deps: Deps, *, fast: bool = False, stopping: threading.Event | None = 
         scheduler.add_job(
             guarded(deps, tick, stopping),
             "interval",
-            seconds=min(FAST, tick.every) if fast else tick.every,
+            seconds=tick.fast if fast else tick.every,
             id=tick.name,
             max_instances=1,
             coalesce=True,

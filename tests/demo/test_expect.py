@@ -9,10 +9,10 @@ import pytest
 from integration.bitrix.sandbox.agency import default_calendar
 from integration.demo.actual import Actual, CardScore, Task
 from integration.demo.browser import read_forms
-from integration.demo.compare import differences
+from integration.demo.compare import differences, of_wave
 from integration.demo.days import ZONE, Office, months_later
 from integration.demo.eligible import Asked, Verdict
-from integration.demo.expect import Expected, expect, letters_for, net, wave_days
+from integration.demo.expect import Expected, expect, letters_for, net, outcome_of, wave_days
 from integration.demo.ground import Ground
 from integration.demo.people import QUOTA, Deed, town
 
@@ -166,6 +166,31 @@ def test_every_loss_and_every_excess_is_seen() -> None:
         expected, actual = a_full_portal()
         spoil(actual)
         assert len(differences(expected, actual, [], "2026", [])) == 1
+
+
+def test_the_wave_itself_is_compared() -> None:
+    expected, _ = a_full_portal()
+    told = {
+        "stage": "closed", "reasons": {"": 1}, "outcomes": {"answered": 1}, "result_frozen_at": "2026-11-02",
+        "result": {"clients": {"n": 1, "nps": -100.0}},
+    }  # fmt: skip
+    assert of_wave(expected, told) == []
+    for name, wrong in (
+        ("stage", "closing"),
+        ("reasons", {}),
+        ("outcomes", {"no_answer": 1}),
+        ("result", {}),
+    ):
+        assert of_wave(expected, told | {name: wrong})
+
+
+def test_outcomes_of_silence_refusal_and_delay() -> None:
+    late, soon = [deed("postponed", moment(10, 6))], [deed("postponed", moment(10, 2))]
+    assert outcome_of([], DAYS, OFFICE) == "no_answer"
+    assert outcome_of([deed("opted_out", moment(10, 2))], DAYS, OFFICE) == "opted_out"
+    assert outcome_of(late, DAYS, OFFICE) == "postponed"
+    assert outcome_of(soon, DAYS, OFFICE) == "no_answer"
+    assert outcome_of([*soon, deed("answered", moment(10, 17), 9)], DAYS, OFFICE) == "answered"
 
 
 def test_a_town_lives_every_habit_and_the_same_seed_the_same() -> None:

@@ -34,11 +34,17 @@ ASKING = ("invitation", "reminder", "last_reminder")
 def test_every_letter_the_rules_can_name_has_its_texts_in_every_language() -> None:
     assert set(letters()) == set(get_args(LetterKind))
     for letter, language in product(letters(), LANGUAGES):
-        assert {f.name for f in (TEMPLATES / letter / language).iterdir()} == {"subject.txt", "body.txt", "body.html"}
+        assert {f.name for f in (TEMPLATES / letter / language).iterdir()} == {
+            "subject.txt",
+            "body.txt",
+            "body.html",
+        }
 
 
 @pytest.mark.parametrize(("letter", "language"), list(product(ASKING, LANGUAGES)))
-def test_a_letter_that_asks_has_eleven_buttons_in_html_and_eleven_links_in_text(letter: str, language: str) -> None:
+def test_a_letter_that_asks_has_eleven_buttons_in_html_and_eleven_links_in_text(
+    letter: str, language: str
+) -> None:
     found = render(letter, language, FACTS)
     wanted = [f"https://m.example.com/s/TOKEN?score={n}" for n in range(11)]
     assert re.findall(r'href="([^"]*score=\d+)"', found.html) == wanted
@@ -54,7 +60,10 @@ def test_html_is_small_styled_inline_and_loads_nothing_from_elsewhere(letter: st
     html = render(letter, language, FACTS).html
     assert len(html.encode()) < 25_000
     assert not re.search(r"<(img|script|link|table|iframe)\b", html)
-    assert all(address.startswith("https://m.example.com/") for address in re.findall(r'(?:href|src)="([^"]*)"', html))
+    assert all(
+        address.startswith("https://m.example.com/")
+        for address in re.findall(r'(?:href|src)="([^"]*)"', html)
+    )
     assert f'lang="{language}"' in html
     assert "prefers-color-scheme: dark" in html
     assert 'class="sheet"' in html
@@ -91,7 +100,11 @@ def test_days_are_written_as_people_say_them(language: str) -> None:
 
 
 def test_without_optional_facts_no_sentence_is_left_hanging() -> None:
-    bare = {k: v for k, v in FACTS.items() if k not in ("first_name", "client", "service", "team", "sender_phone", "head_name")}
+    bare = {
+        k: v
+        for k, v in FACTS.items()
+        if k not in ("first_name", "client", "service", "team", "sender_phone", "head_name")
+    }
     for letter, language in product(letters(), LANGUAGES):
         text = render(letter, language, bare).text
         assert "None" not in text

@@ -179,7 +179,9 @@ def test_nobody_listening_means_later() -> None:
         ([b"220 hi\r\n", b"250 hello\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n", None], MailUnknown),
     ],
 )
-def test_where_a_server_dies_decides_what_is_known(script: list[bytes | None], expected: type[Exception]) -> None:
+def test_where_a_server_dies_decides_what_is_known(
+    script: list[bytes | None], expected: type[Exception]
+) -> None:
     """A server scripted byte by byte: it answers so many commands and then resets the line."""
     listener = socket.create_server(("127.0.0.1", 0))
 
@@ -191,7 +193,9 @@ def test_where_a_server_dies_decides_what_is_known(script: list[bytes | None], e
                     break
                 line.sendall(reply)
                 seen = b""
-                while not (seen.endswith(b"\r\n.\r\n") if reply.startswith(b"354") else seen.endswith(b"\r\n")):
+                while not (
+                    seen.endswith(b"\r\n.\r\n") if reply.startswith(b"354") else seen.endswith(b"\r\n")
+                ):
                     seen += line.recv(65536)
 
     thread = threading.Thread(target=serve, daemon=True)
@@ -242,7 +246,10 @@ def test_passwords_are_used_only_inside_tls_and_wrong_ones_mean_later(post: Post
     [
         ("smtp://mail.example.com", ("smtp", "mail.example.com", 25, "", "")),
         ("smtps://u:p@mail.example.com", ("smtps", "mail.example.com", 465, "u", "p")),
-        ("smtp+starttls://u%40x:p%2F@mail.example.com:2525", ("smtp+starttls", "mail.example.com", 2525, "u@x", "p/")),
+        (
+            "smtp+starttls://u%40x:p%2F@mail.example.com:2525",
+            ("smtp+starttls", "mail.example.com", 2525, "u@x", "p/"),
+        ),
     ],
 )
 def test_the_address_of_the_server_is_read(url: str, expected: tuple[str, str, int, str, str]) -> None:
@@ -252,7 +259,15 @@ def test_the_address_of_the_server_is_read(url: str, expected: tuple[str, str, i
 
 
 @pytest.mark.parametrize(
-    "url", ["mail.example.com:25", "http://mail.example.com", "smtp://", "smtp://h:99999", "smtp://h/path", "smtp://u:secret@h:x"]
+    "url",
+    [
+        "mail.example.com:25",
+        "http://mail.example.com",
+        "smtp://",
+        "smtp://h:99999",
+        "smtp://h/path",
+        "smtp://u:secret@h:x",
+    ],
 )
 def test_a_wrong_address_is_refused_without_telling_the_password(url: str) -> None:
     with pytest.raises(ValueError) as caught:

@@ -24,7 +24,7 @@ from integration.bitrix.sandbox.server import Sandbox, running
 from integration.mail.smtp import NoMailer
 from integration.services import chores, inbox, outbox, portals
 from integration.services.deps import Deps, Settings
-from integration.store.base import Sessions, reading, transaction
+from integration.store.base import Sessions, make_engine, make_sessions, reading, transaction
 from integration.store.outbox import OutboxRow
 from integration.store.portals import Portal
 
@@ -107,7 +107,7 @@ class World:
     def all(self, model: Any) -> list[Any]:
         """All rows of a table, by id."""
         with reading(self.deps.sessions) as session:
-            return list(session.scalars(select(model)))
+            return list(session.scalars(select(model).order_by(*model.__table__.primary_key)))
 
     def get(self, model: Any, card_id: int) -> Any:
         """A mirrored card."""
@@ -176,6 +176,14 @@ def move(deal: int, kind: int, stage: str, at: str, semantics: str = "P", catego
 
 
 structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
+
+
+@contextmanager
+def on_sqlite(url: str) -> Iterator[Sessions]:
+    """Sessions over one SQLite file, for tests whose subject is not the database and which take long."""
+    engine = make_engine(url)
+    yield make_sessions(engine)
+    engine.dispose()
 
 
 @contextmanager

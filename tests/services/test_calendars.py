@@ -52,13 +52,18 @@ def test_where_nobody_knows_only_weekends_are_off_and_it_says_so(country: str) -
     assert not found.letters.is_workday(date(2026, 8, 23))
 
 
-@pytest.mark.parametrize(("currency", "country"), [("RUB", "RU"), ("UAH", "UA"), ("BYN", "BY"), ("EUR", ""), ("", "")])
+@pytest.mark.parametrize(
+    ("currency", "country"), [("RUB", "RU"), ("UAH", "UA"), ("BYN", "BY"), ("EUR", ""), ("", "")]
+)
 def test_the_country_is_guessed_from_the_base_currency(currency: str, country: str) -> None:
     assert country_of(currency) == country
 
 
-@given(st.dictionaries(st.sampled_from(["week_holidays", "year_holidays", "year_workdays", "work_time_start", "work_time_end"]),
-                       st.one_of(st.none(), st.text(), st.integers(), st.lists(st.text()), st.booleans())))  # fmt: skip
+KEYS = ["week_holidays", "year_holidays", "year_workdays", "work_time_start", "work_time_end"]
+ANYTHING = st.one_of(st.none(), st.text(), st.integers(), st.lists(st.text()), st.booleans())
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), ANYTHING))
 def test_whatever_the_portal_answers_there_is_a_calendar(settings: dict[str, object]) -> None:
     found = portal_calendar(settings, Policy(), TODAY)
     assert found.office.hours_from < found.office.hours_to

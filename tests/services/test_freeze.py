@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 
 from integration.bitrix.errors import Retryable
-from integration.services import waves
+from integration.services import chores, waves
 from integration.services.waves import WaveError
 from integration.services.waves_freeze import freeze
 from integration.store.base import Sessions, transaction
@@ -66,7 +66,11 @@ def test_who_never_had_a_deal_own_companies_and_deleted_cards_are_no_clients(wor
 def test_the_line_keeps_the_facts_of_that_day(world: World) -> None:
     world.client(2, since=date(2024, 5, 1))
     with transaction(world.deps.sessions) as session:
-        for number, days, amount, currency in ((21, 30, 1000, "RUB"), (22, 400, 5000, "RUB"), (23, 30, 9, "USD")):
+        for number, days, amount, currency in (
+            (21, 30, 1000, "RUB"),
+            (22, 400, 5000, "RUB"),
+            (23, 30, 9, "USD"),
+        ):
             session.add(
                 Deal(portal_id=world.portal_id, id=number, category_id=0, stage_id="WON", semantics="S",
                      client_kind="company", client_id=2, amount=amount, currency=currency, assigned_by=MANAGER,
@@ -88,13 +92,21 @@ def test_addresses_are_normalised_and_the_contact_of_the_deal_comes_first(world:
     world.client(2, people=3)
     world.set(Deal, (world.portal_id, 20), contact_id=202)
     world.set(Contact, (world.portal_id, 201), role="daily")
-    world.contacts.emails = {200: ["a@client.example.com"], 201: ["b@client.example.com"], 202: [" Anna@CLIENT.Example.com "]}
+    world.contacts.emails = {
+        200: ["a@client.example.com"],
+        201: ["b@client.example.com"],
+        202: [" Anna@CLIENT.Example.com "],
+    }
     world.contacts.phones[202] = ["8 (495) 123-45-67"]
     frozen(world)
     found = world.invitations()
     assert set(found) == {202, 201}
     assert (found[202].address, found[202].phone) == ("Anna@client.example.com", "+74951234567")
-    assert (found[202].name, found[202].language, found[202].sender_key) == ("Анна Коваль-202", "ru", "branch")
+    assert (found[202].name, found[202].language, found[202].sender_key) == (
+        "Анна Коваль-202",
+        "ru",
+        "branch",
+    )
     assert found[201].role == "daily"
     assert len({row.token for row in found.values()} | {""}) == 3
     assert all(len(row.token) >= 22 for row in found.values())
@@ -125,7 +137,12 @@ def test_never_again_holds_for_the_person_on_every_card(world: World) -> None:
     world.client(4)
     with transaction(world.deps.sessions) as session:
         session.add(
-            OptOut(portal_id=world.portal_id, address="same@person.example.com", contact_id=77, said_at=world.clock.now())
+            OptOut(
+                portal_id=world.portal_id,
+                address="same@person.example.com",
+                contact_id=77,
+                said_at=world.clock.now(),
+            )
         )
         session.add(Contact(portal_id=world.portal_id, id=9000, name="Другая карточка", opted_out=True))
     world.contacts.phones = {9000: ["+7 495 765-43-21"], 400: ["84957654321"]}
@@ -186,7 +203,9 @@ def test_people_are_read_in_batches_of_fifty_per_call_and_few_requests(world: Wo
 
 
 @pytest.mark.parametrize("failures", [1, 3])
-def test_a_portal_that_cannot_be_read_stops_the_freeze_and_it_goes_on_where_it_was(world: World, failures: int) -> None:
+def test_a_portal_that_cannot_be_read_stops_the_freeze_and_it_goes_on_where_it_was(
+    world: World, failures: int
+) -> None:
     world.client(2)
     world.client(3)
     wave_id = world.planned()
@@ -200,7 +219,9 @@ def test_a_portal_that_cannot_be_read_stops_the_freeze_and_it_goes_on_where_it_w
     assert world.reasons() == {2: "", 3: ""}
 
 
-def test_a_freeze_cut_into_single_steps_ends_like_one_in_one_go(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_freeze_cut_into_single_steps_ends_like_one_in_one_go(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As if the worker died after each transaction: the cursor carries on, nobody is listed twice."""
     monkeypatch.setattr("integration.services.waves_freeze._CHUNK", 3)
     monkeypatch.setattr("integration.services.waves_respondents._CHUNK", 2)
@@ -273,6 +294,6 @@ def test_ordered_in_the_background_the_chore_freezes_slice_by_slice(world: World
     world.client(2)
     wave_id = world.planned()
     waves.order_freeze(world.deps, world.portal_id, wave_id)
-    outcome = waves.run_freeze(world.deps, world.portal_id, {"wave": wave_id})
-    assert outcome.due_at is None
+    for _ in range(5):
+        chores.run_due(world.deps)
     assert world.reasons() == {2: ""}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -88,7 +89,9 @@ def test_letters_reach_a_real_mail_server(waiting: World) -> None:
     controller = Controller(post, hostname="127.0.0.1", port=smtp.free_port())
     controller.start()
     try:
-        deps = with_mailer(waiting, SmtpMailer(SmtpServer.parse(f"smtp://127.0.0.1:{controller.port}"), timeout=5))
+        deps = with_mailer(
+            waiting, SmtpMailer(SmtpServer.parse(f"smtp://127.0.0.1:{controller.port}"), timeout=5)
+        )
         assert letters.drain(deps)
         assert not letters.drain(deps)
     finally:
@@ -168,7 +171,9 @@ def test_a_person_decides_what_became_of_it(waiting: World, verdict: str) -> Non
     assert any(e.what == f"letter_{verdict}" and e.who == "Пётр Сом" for e in waiting.events())
 
 
-def test_a_worker_killed_during_the_hand_over_leaves_one_letter_unknown_and_the_rest_goes_on(waiting: World) -> None:
+def test_a_worker_killed_during_the_hand_over_leaves_one_letter_unknown_and_the_rest_goes_on(
+    waiting: World,
+) -> None:
     waiting.post.answers = [Killed]
     with pytest.raises(Killed):
         letters.drain(waiting.deps)
@@ -179,7 +184,9 @@ def test_a_worker_killed_during_the_hand_over_leaves_one_letter_unknown_and_the_
     assert [letter.recipient_address for letter in waiting.post.sent] == ["p300@client.example.com"]
 
 
-def test_a_worker_killed_before_the_note_loses_nothing(waiting: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_killed_before_the_note_loses_nothing(
+    waiting: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def killed(*args: object) -> bool:
         raise Killed
 
@@ -256,7 +263,7 @@ def test_after_an_outage_of_the_mail_server_nobody_gets_two_letters_at_once(wait
     assert waiting.invitations()[200].skipped["announcement"] == "expired"
     sent = sorted(row.sent_at for row in by_kind.values() if row.sent_at)
     assert sent[0] == msk(3, 6, 12)
-    assert all(after - before > timedelta(days=2, hours=12) for before, after in zip(sent, sent[1:], strict=False))
+    assert all(after - before > timedelta(days=2, hours=12) for before, after in itertools.pairwise(sent))
     assert len(sent) >= 2
 
 
@@ -285,12 +292,16 @@ def test_a_person_s_letters_keep_their_order(waiting: World) -> None:
             )
         )  # fmt: skip
     waiting.until(msk(2, 16, 17))
-    assert [letter.subject for letter in waiting.post.sent if letter.recipient_address == address][-1] == "Спасибо"
+    assert [letter.subject for letter in waiting.post.sent if letter.recipient_address == address][
+        -1
+    ] == "Спасибо"
 
 
 def test_a_test_letter_goes_at_any_hour(world: World) -> None:
     world.clock.moment = msk(2, 15, 3)
-    letter_id = letters.send_test(world.deps, world.portal_id, "head", "Админ", "admin@agency.example.com", "uk")
+    letter_id = letters.send_test(
+        world.deps, world.portal_id, "head", "Админ", "admin@agency.example.com", "uk"
+    )
     assert letter_id is not None
     world.tick()
     (letter,) = world.post.sent
@@ -331,4 +342,8 @@ def test_a_letter_without_an_end_is_given_up_after_days(world: World) -> None:
     row = world.letters()[0]
     assert (row.status, row.error) == ("buried", "gave_up 451")
     assert row.finished_at is not None
-    assert timedelta(days=5) < row.finished_at - datetime.fromtimestamp(start.timestamp(), UTC) < timedelta(days=6)
+    assert (
+        timedelta(days=5)
+        < row.finished_at - datetime.fromtimestamp(start.timestamp(), UTC)
+        < timedelta(days=6)
+    )

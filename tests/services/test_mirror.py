@@ -17,7 +17,7 @@ from integration.services.setup import setup
 from integration.store.base import Sessions, reading, transaction
 from integration.store.chores import ChoreRow, schedule
 from integration.store.clients import Company, Contact, ContactCompany, Deal, Lead, StageMove
-from tests.services.portal_world import World, agency, world
+from tests.services.portal_world import World, agency, on_sqlite, world
 
 
 @pytest.fixture
@@ -67,9 +67,9 @@ def test_our_fields_are_read_back_after_a_re_installation(sessions: Sessions) ->
         assert company.referral["UF_CRM_MOLVA_REFERRER"] == "C_2"
 
 
-def test_twenty_thousand_deals_need_eight_requests(sessions: Sessions) -> None:
+def test_twenty_thousand_deals_need_eight_requests(sqlite_url: str) -> None:
     """Fifty lists of fifty in a request, and no empty page to find the end; inside the bucket (product.md T3)."""
-    with world(sessions, bulk_deals(20_000, 40)) as place:
+    with on_sqlite(sqlite_url) as sessions, world(sessions, bulk_deals(20_000, 40)) as place:
         place.install()
         setup(place.deps, place.portal_id)
         place.fresh_counters()
@@ -118,9 +118,9 @@ def test_a_slice_that_failed_is_made_again(many: World) -> None:
     assert many.row().synced_at is not None
 
 
-def test_the_execution_budget_is_kept_while_synchronising(sessions: Sessions) -> None:
+def test_the_execution_budget_is_kept_while_synchronising(sqlite_url: str) -> None:
     """Where lists are slow the synchronisation waits by date, and the portal never answers 429 (product.md T3, T4)."""
-    with world(sessions, bulk_deals(6_000, 30)) as place:
+    with on_sqlite(sqlite_url) as sessions, world(sessions, bulk_deals(6_000, 30)) as place:
         place.install()
         setup(place.deps, place.portal_id)
         slow = {"on": True, "min": 8.0, "max": 9.0, "advance_clock": True, "methods": ["crm.item.list"]}
@@ -185,8 +185,7 @@ def test_the_fields_named_in_the_settings_are_mirrored(sessions: Sessions) -> No
             version = policies.load(session, place.portal_id)[1]
         named = {"since_field": "UF_CRM_START", "city_field": "UF_CRM_CITY"}
         assert isinstance(policies.save(place.deps, place.portal_id, named, "test", version), int)
-        mirror.refresh(place.deps, place.portal_id, "deal", [1])
-        mirror.refresh(place.deps, place.portal_id, "company", [1])
+        place.settle()
         assert place.get(Deal, 1).since_field.isoformat() == "2024-05-06"
         assert place.get(Company, 1).city == "Minsk"
 

@@ -18,7 +18,7 @@ from integration.store.clients import Company
 from integration.store.followups import FollowUp
 from integration.store.outbox import OutboxRow
 from integration.store.portals import Limits
-from tests.services.portal_world import World, world
+from tests.services.portal_world import World, on_sqlite, world
 
 SCORE = "UF_CRM_MOLVA_NPS_SCORE"
 
@@ -283,9 +283,9 @@ def test_a_task_made_by_a_lost_request_is_found_again(place: World) -> None:
 
 
 @pytest.fixture
-def many(sessions: Sessions) -> Iterator[World]:
+def many(sqlite_url: str) -> Iterator[World]:
     """A portal of 600 deals, installed and set up, nothing else to do."""
-    with world(sessions, bulk_deals(600, 10)) as made:
+    with on_sqlite(sqlite_url) as sessions, world(sessions, bulk_deals(600, 10)) as made:
         made.install()
         setup(made.deps, made.portal_id)
         with transaction(sessions) as session:
@@ -322,7 +322,7 @@ def test_a_slow_portal_is_written_to_without_one_429_and_with_its_budget_used(ma
     """Updates of two to three seconds: the execution budget binds, at least 95 % of it is used (product.md T4)."""
     slow = {"on": True, "min": 2.0, "max": 3.0, "advance_clock": True, "methods": ["crm.item.update"]}
     many.box.control("/settings", {"slow": slow}, "PUT")
-    fill(many, 600)
+    fill(many, 400)
     many.fresh_counters()
     began = many.clock.now()
     for _ in range(2000):
@@ -336,7 +336,7 @@ def test_a_slow_portal_is_written_to_without_one_429_and_with_its_budget_used(ma
     assert {row.status for row in many.all(OutboxRow)} == {"done"}
     assert counters["operating_peak"] <= 480 * 1.01
     assert counters["operating_peak"] >= 480 * 0.93
-    assert spent < 600 * 2.5 / 480 * 600 * 1.15
+    assert spent < 400 * 2.5 / 480 * 600 * 1.15
 
 
 def test_a_full_bucket_is_waited_for_without_an_error(many: World) -> None:
@@ -366,3 +366,26 @@ def test_a_block_by_hand_is_respected_for_an_hour(many: World) -> None:
     assert {row.status for row in many.all(OutboxRow)} == {"done"}
 
 
+
+
+def test_a_row_that_cannot_be_read_or_recorded_does_not_hold_the_others_up(
+    place: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Faults of our own are kept for people, one by one; the rest of the batch is done."""
+    broken = place.queue(calls.item_update("deal", 1, {SCORE: 1}), "deal:1", key="broken")
+    with transaction(place.deps.sessions) as session:
+        session.get_one(OutboxRow, broken).call = {"method": "crm.item.update"}
+    good = place.queue(calls.item_update("deal", 2, {SCORE: 1}), "deal:2", key="good")
+    made = place.queue(calls.comment_add("deal", 3, "Words", "m3"), "deal:3", key="c", purpose="comment")
+
+    def fail(*_given: Any) -> None:
+        raise ValueError("no")
+
+    monkeypatch.setitem(effects.MADE, "comment", fail)
+    outbox.drain(place.deps)
+    assert [place.sent(row).status for row in (broken, good, made)] == ["buried", "done", "waiting"]
+    for _ in range(outbox.FAULTS):
+        place.clock.advance(3600)
+        outbox.drain(place.deps)
+    assert (place.sent(made).status, place.sent(made).error) == ("buried", "not_recorded")
+    assert len(comments(place)) == 1

@@ -54,7 +54,9 @@ def test_the_default_works_without_anybody_having_set_anything(deps: Deps) -> No
         ({}, ()),
     ],
 )
-def test_service_pipelines_are_guessed_from_their_names(deps: Deps, names: dict[int, str], expected: tuple[int, ...]) -> None:
+def test_service_pipelines_are_guessed_from_their_names(
+    deps: Deps, names: dict[int, str], expected: tuple[int, ...]
+) -> None:
     with transaction(deps.sessions) as session:
         for stage in session.query(Stage):
             session.delete(stage)
@@ -98,7 +100,10 @@ def test_a_saved_version_counts_and_keeps_its_author(deps: Deps) -> None:
     policy, version = loaded(deps)
     assert (version, policy.min_age_months, policy.max_respondents) == (2, 6, 2)
     with transaction(deps.sessions) as session:
-        assert [row.author for row in session.query(PolicyRow).order_by(PolicyRow.version)] == ["Пётр Сом", "Ольга Лис"]
+        assert [row.author for row in session.query(PolicyRow).order_by(PolicyRow.version)] == [
+            "Пётр Сом",
+            "Ольга Лис",
+        ]
         assert policies.load_version(session, 1, 1).max_respondents == 3
 
 
@@ -120,7 +125,9 @@ def test_who_saves_over_somebody_else_s_change_is_told(deps: Deps) -> None:
         ({"scale": 5}, "scale", "unknown_field"),
     ],
 )
-def test_what_cannot_work_is_named_at_its_field_and_not_saved(deps: Deps, body: dict[str, Any], field: str, code: str) -> None:
+def test_what_cannot_work_is_named_at_its_field_and_not_saved(
+    deps: Deps, body: dict[str, Any], field: str, code: str
+) -> None:
     problems = policies.save(deps, 1, body, "Пётр Сом", 0)
     assert isinstance(problems, list)
     assert (field, code) in [(problem.field, problem.code) for problem in problems]

@@ -13,7 +13,7 @@ from integration.store.chores import hasten
 from integration.store.clients import Company, Deal, StageMove
 from integration.store.followups import FollowUp
 from integration.store.inbox import InboxRow
-from tests.services.portal_world import World, agency, world
+from tests.services.portal_world import World, agency, on_sqlite, world
 
 
 @pytest.fixture
@@ -75,16 +75,16 @@ def test_the_consequences_of_a_reconciled_change_are_looked_at_once(
     assert place.get(Company, 1).title == "Vega 2"
 
 
-def test_many_changes_are_read_to_the_end(sessions: Sessions) -> None:
+def test_many_changes_are_read_to_the_end(sqlite_url: str) -> None:
     """More changes than one request brings are read by going on at once, not at the next period."""
     data = agency()
-    data.deals = [*data.deals, *({"id": n, "title": f"Deal {n}", "companyId": 1} for n in range(10, 900))]
-    with world(sessions, data) as place:
+    data.deals = [*data.deals, *({"id": n, "title": f"Deal {n}", "companyId": 1} for n in range(10, 520))]
+    with on_sqlite(sqlite_url) as sessions, world(sessions, data) as place:
         place.ready()
         place.clock.advance(3600)
         place.work()
         place.box.control("/settings", {"events": {"lose_every": 1}}, "PUT")
-        changes = [{"entityTypeId": 2, "id": n, "fields": {"title": "x"}} for n in range(10, 900)]
+        changes = [{"entityTypeId": 2, "id": n, "fields": {"title": "x"}} for n in range(10, 520)]
         acts = [{"user_id": 1, "method": "crm.item.update", "params": change} for change in changes]
         place.box.control("/acts", acts)
         place.fresh_counters()

@@ -81,7 +81,9 @@ def break_service_name(world: World) -> None:
 
 def mend_service_name(world: World) -> None:
     with transaction(world.deps.sessions) as session:
-        session.add(Stage(portal_id=world.portal_id, stage_id="C9:NEW", category_id=9, category_name="Сопровождение"))
+        session.add(
+            Stage(portal_id=world.portal_id, stage_id="C9:NEW", category_id=9, category_name="Сопровождение")
+        )
 
 
 def mend_senders(world: World) -> None:
@@ -99,7 +101,9 @@ def mend_senders(world: World) -> None:
         (break_service_name, mend_service_name, "missing_placeholder"),
     ],
 )
-def test_each_error_forbids_approval_and_goes_with_its_fix(world: World, breaking: Any, mending: Any, code: str) -> None:
+def test_each_error_forbids_approval_and_goes_with_its_fix(
+    world: World, breaking: Any, mending: Any, code: str
+) -> None:
     world.client(2, manager=DIRECTOR)
     wave_id = world.planned()
     breaking(world)
@@ -126,8 +130,8 @@ def test_open_follow_ups_warn_or_refuse_as_it_is_set(world: World) -> None:
     waves.close(world.deps, world.portal_id, first, "Пётр Сом", "проба")
     with transaction(world.deps.sessions) as session:
         session.add(
-            FollowUp(portal_id=world.portal_id, key="k", kind="meeting", client_kind="company", client_id=77, owner_id=5,
-                     deadline=world.clock.now(), opened_at=world.clock.now())
+            FollowUp(portal_id=world.portal_id, key="k", kind="meeting", client_kind="company", client_id=77,
+                     owner_id=5, deadline=world.clock.now(), opened_at=world.clock.now())
         )  # fmt: skip
     second = waves.plan_wave(world.deps, world.portal_id, date(2027, 3, 1), "Пётр Сом")
     assert second is not None

@@ -8,33 +8,39 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from integration.adapters import KeySigner, SecretDice
 from integration.bitrix.call import Call
 from integration.mail.outgoing import MailError, OutgoingLetter
 from integration.services import letters, policies, waves
 from integration.services.deps import Answer, BatchAnswer, Deps, Settings
-from integration.store import wave_queries
 from integration.store.base import Sessions, transaction
 from integration.store.clients import Company, Contact, ContactCompany, Deal, StageMove
 from integration.store.letters import LetterRow
 from integration.store.outbox import OutboxRow
-from integration.store.portals import Department, Portal, Staff, Stage
+from integration.store.portals import Department, Staff, Stage
 from integration.store.responses import Response
 from integration.store.waves import Invitation, Wave, WaveClient, WaveEvent
 from tests.conftest import HandClock, a_portal
 
 HEAD, DIRECTOR, MANAGER = 1, 5, 6
 SERVICE = 9
+SENDERS = [
+    {
+        "key": "head", "user_id": HEAD, "name": "Пётр Сом", "position": "директор",
+        "email": "som@agency.example.com", "phone": "+74950000001",
+    },
+    {
+        "key": "branch", "user_id": DIRECTOR, "name": "Ольга Лис", "position": "руководитель отдела",
+        "email": "lis@agency.example.com", "phone": "+74950000005",
+    },
+]  # fmt: skip
 POLICY: dict[str, Any] = {
-    "service_pipelines": [SERVICE],
-    "wave_month": 3, "wave_day": 2, "announce_days": 14, "plan_days_before": 42,
+    "service_pipelines": [SERVICE], "wave_month": 3, "wave_day": 2, "announce_days": 14, "plan_days_before": 42,
     "reminder_days": [4, 9], "closing_days": 7, "time_zone": "Europe/Moscow", "language": "ru", "country": "RU",
-    "senders": [
-        {"key": "head", "user_id": HEAD, "name": "Пётр Сом", "position": "директор", "email": "som@agency.example.com", "phone": "+74950000001"},
-        {"key": "branch", "user_id": DIRECTOR, "name": "Ольга Лис", "position": "руководитель отдела", "email": "lis@agency.example.com", "phone": "+74950000005"},
-    ],
-    "default_sender": "branch", "head_sender": "head", "head_user_id": HEAD, "wave_owner": HEAD, "default_owner": DIRECTOR,
+    "senders": SENDERS, "default_sender": "branch", "head_sender": "head", "head_user_id": HEAD,
+    "wave_owner": HEAD, "default_owner": DIRECTOR,
 }  # fmt: skip
 
 
@@ -60,14 +66,22 @@ class Contacts:
         return BatchAnswer({key: Answer(self._page(call)) for key, call in calls.items()}, {})
 
     def _page(self, call: Call) -> dict[str, Any]:
-        assert (call.method, call.params["entityTypeId"], call.params["select"]) == ("crm.item.list", 3, ["*"])
+        assert (call.method, call.params["entityTypeId"], call.params["select"]) == (
+            "crm.item.list",
+            3,
+            ["*"],
+        )
         ids = call.params["filter"]["@id"]
         assert len(ids) <= 50
         return {"items": [self._card(n) for n in sorted(ids) if n in self.emails or n in self.phones]}
 
     def _card(self, number: int) -> dict[str, Any]:
-        fm = [{"id": 1, "typeId": "EMAIL", "valueType": "WORK", "value": v} for v in self.emails.get(number, [])]
-        fm += [{"id": 2, "typeId": "PHONE", "valueType": "WORK", "value": v} for v in self.phones.get(number, [])]
+        fm = [
+            {"id": 1, "typeId": "EMAIL", "valueType": "WORK", "value": v} for v in self.emails.get(number, [])
+        ]
+        fm += [
+            {"id": 2, "typeId": "PHONE", "valueType": "WORK", "value": v} for v in self.phones.get(number, [])
+        ]
         return {"id": number, "fm": fm}
 
 
@@ -76,7 +90,7 @@ class Post:
     """A mail server that takes everything, unless it is told what to answer."""
 
     sent: list[OutgoingLetter] = field(default_factory=list)
-    answers: list[MailError | None | type[BaseException]] = field(default_factory=list)
+    answers: list[MailError | type[BaseException] | None] = field(default_factory=list)
     ready: bool = True
     closed: int = 0
 
@@ -136,7 +150,9 @@ class World:
             self._deal(session, number * 10, "company", number, since, number * 100 if people else None)
             for place in range(people):
                 contact = number * 100 + place
-                session.add(Contact(portal_id=self.portal_id, id=contact, name="Анна", last_name=f"Коваль-{contact}"))
+                session.add(
+                    Contact(portal_id=self.portal_id, id=contact, name="Анна", last_name=f"Коваль-{contact}")
+                )
                 session.add(ContactCompany(portal_id=self.portal_id, contact_id=contact, company_id=number))
                 if email is not None:
                     self.contacts.emails[contact] = [email or f"p{contact}@client.example.com"]
@@ -151,7 +167,9 @@ class World:
         self.contacts.emails[number] = [f"p{number}@alone.example.com"]
         return number
 
-    def _deal(self, session: Any, number: int, kind: str, client: int, since: date, contact: int | None) -> None:
+    def _deal(
+        self, session: Session, number: int, kind: str, client: int, since: date, contact: int | None
+    ) -> None:
         session.add(
             Deal(
                 portal_id=self.portal_id, id=number, title=f"Сделка {number}", category_id=SERVICE,
@@ -214,8 +232,12 @@ class World:
     def _due(self) -> list[datetime | None]:
         with transaction(self.deps.sessions) as session:
             return [
-                session.scalar(select(func.min(Wave.step_due_at)).where(Wave.step_due_at > self.clock.moment)),
-                session.scalar(select(func.min(Invitation.due_at)).where(Invitation.due_at > self.clock.moment)),
+                session.scalar(
+                    select(func.min(Wave.step_due_at)).where(Wave.step_due_at > self.clock.moment)
+                ),
+                session.scalar(
+                    select(func.min(Invitation.due_at)).where(Invitation.due_at > self.clock.moment)
+                ),
                 session.scalar(select(func.min(LetterRow.due_at)).where(LetterRow.status == "waiting")),
             ]
 
@@ -223,7 +245,9 @@ class World:
 
     def rows(self, table: type[Any], **equal: Any) -> list[Any]:
         with transaction(self.deps.sessions) as session:
-            return list(session.scalars(select(table).filter_by(portal_id=self.portal_id, **equal).order_by(table.id)))
+            return list(
+                session.scalars(select(table).filter_by(portal_id=self.portal_id, **equal).order_by(table.id))
+            )
 
     def wave(self) -> Wave:
         return self.rows(Wave)[-1]  # type: ignore[no-any-return]
@@ -250,13 +274,15 @@ class World:
         """An answer as the answer page stores it."""
         with transaction(self.deps.sessions) as session:
             found = session.scalars(
-                select(Invitation).filter_by(portal_id=self.portal_id, contact_id=contact).order_by(Invitation.id.desc())
+                select(Invitation)
+                .filter_by(portal_id=self.portal_id, contact_id=contact)
+                .order_by(Invitation.id.desc())
             ).first()
             assert found is not None
             session.add(
                 Response(
-                    portal_id=self.portal_id, wave_id=found.wave_id, invitation_id=found.id, score=score, comment=comment,
-                    channel="email", status=status, answered_at=self.clock.now(),
+                    portal_id=self.portal_id, wave_id=found.wave_id, invitation_id=found.id, score=score,
+                    comment=comment, channel="email", status=status, answered_at=self.clock.now(),
                 )
             )  # fmt: skip
             if status == "counted":
@@ -274,28 +300,39 @@ def make_world(sessions: Sessions, clock: HandClock, *, policy: Mapping[str, Any
         portal = a_portal(
             member_id="m-waves", language="ru", time_zone="Europe/Moscow", currency="RUB", fields=fields,
             calendar={"week_holidays": ["SA", "SU"], "year_holidays": "1.01,23.02,8.03", "work_time_start": "9"},
-        )
+        )  # fmt: skip
         session.add(portal)
         session.flush()
-        pid = portal.id
-        for user, name, last, post_ in ((HEAD, "Пётр", "Сом", "директор"), (DIRECTOR, "Ольга", "Лис", "руководитель"), (MANAGER, "Иван", "Петров", "менеджер")):
-            session.add(
-                Staff(portal_id=pid, user_id=user, name=name, last_name=last, position=post_, departments=[1 if user == HEAD else 2],
-                      email=f"user{user}@agency.example.com", phone=f"+7495000000{user}")
-            )  # fmt: skip
-        session.add(Department(portal_id=pid, department_id=1, name="Агентство", head_user_id=HEAD))
-        session.add(Department(portal_id=pid, department_id=2, name="Клиенты", parent_id=1, head_user_id=DIRECTOR))
-        for category, name in ((0, "Продажи"), (SERVICE, "Сопровождение")):
-            prefix = f"C{category}:" if category else ""
-            for code, meaning in (("NEW", ""), ("WON", "S"), ("LOSE", "F"), ("TROUBLE", "")):
-                session.add(
-                    Stage(portal_id=pid, stage_id=prefix + code, category_id=category, category_name=name, name=code,
-                          semantics=meaning)
-                )  # fmt: skip
-        session.add(Company(portal_id=pid, id=1, title="Северный ветер", own=True))
-    world = World(deps, clock, pid, contacts, post)
+        _fill(session, portal.id)
+        world = World(deps, clock, portal.id, contacts, post)
     world.policy(**{**POLICY, **(policy or {})})
     return world
 
 
-__all__ = ["World", "make_world", "wave_queries"]
+def _fill(session: Session, pid: int) -> None:
+    """Staff, departments, two pipelines and the agency's own company."""
+    for user, name, last, position in (
+        (HEAD, "Пётр", "Сом", "директор"), (DIRECTOR, "Ольга", "Лис", "руководитель"),
+        (MANAGER, "Иван", "Петров", "менеджер"),
+    ):  # fmt: skip
+        session.add(
+            Staff(
+                portal_id=pid, user_id=user, name=name, last_name=last, position=position,
+                departments=[1 if user == HEAD else 2], email=f"user{user}@agency.example.com",
+                phone=f"+7495000000{user}",
+            )
+        )  # fmt: skip
+    session.add(Department(portal_id=pid, department_id=1, name="Агентство", head_user_id=HEAD))
+    session.add(
+        Department(portal_id=pid, department_id=2, name="Клиенты", parent_id=1, head_user_id=DIRECTOR)
+    )
+    for category, name in ((0, "Продажи"), (SERVICE, "Сопровождение")):
+        prefix = f"C{category}:" if category else ""
+        for code, meaning in (("NEW", ""), ("WON", "S"), ("LOSE", "F"), ("TROUBLE", "")):
+            session.add(
+                Stage(
+                    portal_id=pid, stage_id=prefix + code, category_id=category, category_name=name, name=code,
+                    semantics=meaning,
+                )
+            )  # fmt: skip
+    session.add(Company(portal_id=pid, id=1, title="Северный ветер", own=True))

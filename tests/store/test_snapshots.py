@@ -29,12 +29,18 @@ def filled(sessions: Sessions, portal: Portal) -> Sessions:
         session.add(a_portal(member_id="other"))
         session.flush()
         for pid in (1, 2):
-            session.add(Company(portal_id=pid, id=5, title=f"Пять {pid}", city="Казань", assigned_by=6, opted_out=True))
+            session.add(
+                Company(
+                    portal_id=pid, id=5, title=f"Пять {pid}", city="Казань", assigned_by=6, opted_out=True
+                )
+            )
             session.add(Company(portal_id=pid, id=3, title="Три", hold_until=date(2026, 1, 1)))
             session.add(Company(portal_id=pid, id=4, title="Своя", own=True))
             session.add(Company(portal_id=pid, id=6, title="Удалена", deleted_at=NIGHT))
             session.add(Company(portal_id=pid, id=7, title="Только шаблон"))
-            session.add(Contact(portal_id=pid, id=50, name="Анна", last_name="Коваль", role="decides", language="uk"))
+            session.add(
+                Contact(portal_id=pid, id=50, name="Анна", last_name="Коваль", role="decides", language="uk")
+            )
             session.add(Contact(portal_id=pid, id=51, name="Без роли", role="boss", opted_out=True))
             session.add(Contact(portal_id=pid, id=52, name="Удалён", deleted_at=NIGHT))
             session.add(Contact(portal_id=pid, id=60, last_name="Одинокий", post="директор"))
@@ -80,7 +86,9 @@ def test_clients_come_in_order_with_their_deals_and_nobody_else_s(filled: Sessio
 
 def test_days_are_the_portal_s_days(filled: Sessions) -> None:
     with reading(filled) as session:
-        by_id = {deal.id: deal for client in snapshots.clients(session, 1, PIPELINE, ZONE) for deal in client.deals}
+        by_id = {
+            deal.id: deal for client in snapshots.clients(session, 1, PIPELINE, ZONE) for deal in client.deals
+        }
     assert (by_id[2].won_on, by_id[2].close) == (date(2025, 4, 1), date(2025, 1, 1))
     assert (by_id[3].service_on, by_id[3].begin) == (date(2025, 4, 1), date(2024, 2, 29))
     assert (by_id[1].amount, by_id[1].currency, by_id[1].semantics) == (Decimal("10.50"), "RUB", "P")
@@ -97,7 +105,9 @@ def test_days_are_the_portal_s_days(filled: Sessions) -> None:
         (Policy(service_pipelines=(0,)), date(2024, 12, 23)),
     ],
 )
-def test_the_first_day_in_service_follows_the_chosen_stages(filled: Sessions, policy: Policy, expected: date | None) -> None:
+def test_the_first_day_in_service_follows_the_chosen_stages(
+    filled: Sessions, policy: Policy, expected: date | None
+) -> None:
     with reading(filled) as session:
         found = next(snapshots.clients(session, 1, policy, ZONE))
     assert found.deals[0].service_on == expected
@@ -130,7 +140,10 @@ def test_chosen_clients_come_with_chosen_deals(filled: Sessions) -> None:
     with reading(filled) as session:
         found = snapshots.clients_by_key(session, 1, PIPELINE, ZONE, keys, [2, 7])
         contacts = snapshots.deal_contacts(session, 1, [1, 2])
-    assert {key: [deal.id for deal in client.deals] for key, client in found.items()} == {keys[0]: [2], keys[1]: [7]}
+    assert {key: [deal.id for deal in client.deals] for key, client in found.items()} == {
+        keys[0]: [2],
+        keys[1]: [7],
+    }
     assert contacts == {1: 51}
 
 
@@ -139,7 +152,10 @@ def test_memory_does_not_grow_with_the_number_of_clients(sessions: Sessions, por
     peaks = []
     for start, clients in ((1, 200), (10_000, 2000)):
         with transaction(sessions) as session:
-            session.execute(insert(Company), [{"portal_id": 1, "id": start + n, "title": "К" * 50} for n in range(clients)])
+            session.execute(
+                insert(Company),
+                [{"portal_id": 1, "id": start + n, "title": "К" * 50} for n in range(clients)],
+            )
             deals = [
                 {"portal_id": 1, "id": (start + n) * 10 + k, "client_kind": "company", "client_id": start + n}
                 for n in range(clients) for k in range(10)

@@ -171,7 +171,7 @@ def _referrals(year: Year) -> None:
         name = f"lead{number}"
         fields = {
             "title": f"Рекомендация {number}",
-            "sourceId": "WEB",
+            "sourceId": "WEB" if number == 1 else "",
             "companyTitle": f"Друзья «{number}» & Co",
         }
         fields |= spec.fields()
