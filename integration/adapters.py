@@ -148,7 +148,11 @@ class DnsNames:
     def texts(self, name: str) -> list[str] | None:
         """The TXT records of a name."""
         found = self._ask(name, "TXT")
-        return None if found is None else [b"".join(record.strings).decode("utf-8", "replace") for record in found]
+        return (
+            None
+            if found is None
+            else [b"".join(record.strings).decode("utf-8", "replace") for record in found]
+        )
 
     def takes_mail(self, domain: str) -> bool | None:
         """An MX record, or an address record where there is none (RFC 5321 5.1)."""

@@ -11,7 +11,15 @@ from sqlalchemy import Engine
 
 import webhooks
 from integration import web
-from integration.adapters import DnsNames, KeySigner, OAuthServers, PooledRest, SecretDice, reporter, vault_keys
+from integration.adapters import (
+    DnsNames,
+    KeySigner,
+    OAuthServers,
+    PooledRest,
+    SecretDice,
+    reporter,
+    vault_keys,
+)
 from integration.bitrix.oauth import OAuthClient
 from integration.clock import OffsetClock, SystemClock
 from integration.config import Config

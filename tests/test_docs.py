@@ -67,7 +67,9 @@ def test_links_between_documents_lead_somewhere() -> None:
 def test_files_named_in_the_documentation_exist() -> None:
     missing = []
     for page in ("README.md", "CONTRIBUTING.md", "docs/architecture.md"):
-        for name in re.findall(r"`((?:integration|webhooks|tests|docs)/[\w./-]+?)`", (ROOT / page).read_text("utf-8")):
+        for name in re.findall(
+            r"`((?:integration|webhooks|tests|docs)/[\w./-]+?)`", (ROOT / page).read_text("utf-8")
+        ):
             if not (ROOT / name).exists():
                 missing.append(f"{page}: {name}")
     assert missing == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
@@ -17,7 +16,7 @@ DELAYS = (0.0, 0.05, 0.1, 0.15, 0.18, 0.2, 0.22, 0.25, 0.3, 0.4)
 
 @dataclass
 class Killer:
-    """Strikes ``count`` times on the busy days, in an order that hangs on the seed."""
+    """Strikes ``count`` times, at the first of the ``busy`` moments; whom and how late hangs on the seed."""
 
     world: World
     count: int
@@ -56,8 +55,3 @@ class Killer:
             child.start()
             if name == "web":
                 self.world.wait_for_web()
-
-
-def busy_moments(days: Iterable[datetime], spread: int) -> tuple[datetime, ...]:
-    """Each busy morning ``spread`` times over."""
-    return tuple(day for day in days for _ in range(spread))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -29,7 +30,7 @@ from .days import ZONE, Office, local_day
 from .eligible import assess
 from .expect import Expected, expect, net, wave_days
 from .ground import Ground, Json, ground_of
-from .kills import Killer, busy_moments
+from .kills import Killer
 from .people import town
 from .portal import PortalError
 from .printing import Teller
@@ -168,16 +169,15 @@ class Play:
             self.world.molva("letters", "decide", str(row["id"]), verdict, "--who", "head of the agency")
 
     def _busy(self) -> tuple[datetime, ...]:
-        """Moments at which it hurts: the first days, staff at work, the mornings of the letters."""
+        """Moments at which it hurts, the worst ones first: mornings of letters, answers, staff at work."""
         days = self.days
         mornings = [
-            self.office.opening(day) for day in (days.announced, days.mailed, *days.reminders, days.closing)
+            self.office.opening(day) for day in (days.mailed, days.announced, *days.reminders, days.closing)
         ]
-        acts = [act.at for act in self.story.acts[:: max(1, len(self.story.acts) // 4)]]
-        answers = [
-            self.office.opening(days.mailed) + timedelta(hours=h, minutes=30) for h in (1, 2, 3, 5, 20, 26)
-        ]
-        return busy_moments([*mornings, *answers, *acts], 1)
+        answers = [mornings[0] + timedelta(hours=h, minutes=30) for h in (2, 1, 5, 3, 20, 26)]
+        acts = [act.at for act in self.story.acts[:: max(1, len(self.story.acts) // 6)]]
+        rounds = itertools.zip_longest(mornings, answers, acts)
+        return tuple(moment for some in rounds for moment in some if moment is not None)
 
     def _compare(self) -> tuple[Expected, Actual, list[str]]:
         if self.ground is None or self.listed is None:

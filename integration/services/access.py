@@ -244,7 +244,11 @@ def follow(deps: Deps, portal_id: int, moved: Moved) -> Access:
         if urlsplit(held.endpoint).netloc.lower() == host:
             return held
         raise Retryable(moved.method, "moved", effect="none", after=600) from None
-    if grant.member_id != portal.member_id or grant.domain.lower() != host or not usable(deps, grant.endpoint):
+    if (
+        grant.member_id != portal.member_id
+        or grant.domain.lower() != host
+        or not usable(deps, grant.endpoint)
+    ):
         log(__name__).warning("portal.unproven_move", portal=portal_id)
         raise Retryable(moved.method, "moved", effect="none", after=600)
     with transaction(deps.sessions) as session:

@@ -37,7 +37,9 @@ _TITLES = {
     "direct_line": mark("Answer {client}: message to the head"),
 }
 _GOALS = {
-    "detractor_meeting": mark("Meet the client, find out what went wrong, decide what changes, and tell them."),
+    "detractor_meeting": mark(
+        "Meet the client, find out what went wrong, decide what changes, and tell them."
+    ),
     "passive_call": mark("Call the client and find out what kept them from a higher score."),
     "promoter_thanks": mark("Thank the client personally and ask whom they would recommend us to."),
     "silent_check": mark("The client did not answer. Ask how the work is going."),
@@ -98,7 +100,9 @@ def answer_comment(portal: Portal, facts: Facts, task_id: int | None) -> str:
     if before is None or before == score:
         head = text(lang, "Survey {wave}: {score} of 10, {group}", **_shown(lang, facts))
     else:
-        head = text(lang, "Survey {wave}: corrected from {before} to {score} of 10, {group}", **_shown(lang, facts))
+        head = text(
+            lang, "Survey {wave}: corrected from {before} to {score} of 10, {group}", **_shown(lang, facts)
+        )
     words = plain(str(facts.get("comment") or ""))
     lines = [f"[B]{head}[/B]", _who(lang, facts)]
     lines.append(f"«{words}»" if words else text(lang, "No comment"))
@@ -138,7 +142,9 @@ def task_description(
         lines.append(f"[B]{text(lang, 'Score')}:[/B] {shown}")
         lines.append(f"[B]{text(lang, 'Who answered')}:[/B] {_who(lang, facts)}")
         words = plain(str(facts.get("comment") or ""))
-        lines.append(f"[B]{text(lang, 'Words')}:[/B] " + (f"«{words}»" if words else text(lang, "No comment")))
+        lines.append(
+            f"[B]{text(lang, 'Words')}:[/B] " + (f"«{words}»" if words else text(lang, "No comment"))
+        )
     if history:
         earlier = ", ".join(f"{plain(wave)}: {score}" for wave, score in history)
         lines.append(f"[B]{text(lang, 'Earlier scores')}:[/B] {earlier}")

@@ -18,7 +18,9 @@ from integration.store.portals import Portal
 KINDS: tuple[Entity, ...] = ("company", "contact", "deal", "lead")
 TABLES: dict[str, Any] = {"company": Company, "contact": Contact, "deal": Deal, "lead": Lead}
 REFERRAL = ("UF_CRM_MOLVA_REFERRAL_SOURCE", "UF_CRM_MOLVA_REFERRER", "UF_CRM_MOLVA_REFERRAL_DATE")
-SCORES = tuple(f"UF_CRM_MOLVA_NPS_{name}" for name in ("SCORE", "GROUP", "DATE", "COMMENT", "WAVE", "CHANNEL"))
+SCORES = tuple(
+    f"UF_CRM_MOLVA_NPS_{name}" for name in ("SCORE", "GROUP", "DATE", "COMMENT", "WAVE", "CHANNEL")
+)
 ROLE, HOLD, OPT_OUT = "UF_CRM_MOLVA_ROLE", "UF_CRM_MOLVA_HOLD_UNTIL", "UF_CRM_MOLVA_OPT_OUT"
 
 _COMMON = ("id", "assignedById", "createdTime", "updatedTime")
@@ -66,7 +68,9 @@ class Reading:
 
     def select(self, kind: str) -> list[str]:
         """What to ask of a card: only fields that exist, since lists name what they select."""
-        named = {"deal": (self.deal_since, self.deal_end), "company": (self.company_since, self.city)}.get(kind, ())
+        named = {"deal": (self.deal_since, self.deal_end), "company": (self.company_since, self.city)}.get(
+            kind, ()
+        )
         wanted = [*_SELECT[kind], *sorted(self.fields.get(kind, {})), *(code for code in named if code)]
         return list(dict.fromkeys(wanted))
 

@@ -77,7 +77,13 @@ def run_due(deps: Deps) -> bool:
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
         claimed = queue.claim(
-            session, ChoreRow, now=now, owner=deps.settings.worker_name, lease=LEASE, limit=AT_ONCE, where=runnable()
+            session,
+            ChoreRow,
+            now=now,
+            owner=deps.settings.worker_name,
+            lease=LEASE,
+            limit=AT_ONCE,
+            where=runnable(),
         )
     for row in claimed:
         _run(deps, row)
@@ -154,9 +160,12 @@ def progress(deps: Deps, portal_id: int) -> dict[str, Any]:
         if row is None:
             return {}
         place = row.cursor or {}
-        return {"status": row.status, "step": place.get("step", ""), "read": place.get("read", {}), "error": row.error}
-
-
+        return {
+            "status": row.status,
+            "step": place.get("step", ""),
+            "read": place.get("read", {}),
+            "error": row.error,
+        }
 
 
 __all__ = ["Chore", "Entry", "Outcome", "progress", "run_due", "runnable", "table"]

@@ -48,7 +48,9 @@ class BatchAnswer:
     answers: Mapping[str, Answer]
     errors: Mapping[str, Exception]  # integration.bitrix.errors.BitrixError
     duration: float = 0.0
-    times: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # inner times as told, failed keys too
+    times: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=dict
+    )  # inner times as told, failed keys too
     time: Mapping[str, Any] = field(default_factory=dict)  # of the whole request
 
 

@@ -53,7 +53,9 @@ def examine(deps: Deps, engine: Engine) -> list[Finding]:
         findings.append(Finding("portals", False, "none yet: install the application in a portal"))
     for row in rows:
         findings.append(_portal(deps, row))
-        findings += [_domain(deps, domain) for domain in sorted({_domain_of(s.email) for s in senders[row.id]} - {""})]
+        findings += [
+            _domain(deps, domain) for domain in sorted({_domain_of(s.email) for s in senders[row.id]} - {""})
+        ]
     return findings
 
 
@@ -63,7 +65,9 @@ def _database(engine: Engine) -> Finding:
     except schema.SchemaError as error:
         return Finding("database", False, str(error))
     except SQLAlchemyError as error:
-        return Finding("database", False, f"cannot be used ({type(error).__name__}); check MOLVA_DATABASE_URL")
+        return Finding(
+            "database", False, f"cannot be used ({type(error).__name__}); check MOLVA_DATABASE_URL"
+        )
     return Finding("database", True, f"{engine.dialect.name}, schema {schema.head()}")
 
 
@@ -73,7 +77,9 @@ def _mail(deps: Deps) -> Finding:
     error = deps.mailer.check()
     if error is None:
         return Finding("mail server", True, "answers and lets us in")
-    return Finding("mail server", False, f"{error.code}: check host, port, user and password in MOLVA_SMTP_URL")
+    return Finding(
+        "mail server", False, f"{error.code}: check host, port, user and password in MOLVA_SMTP_URL"
+    )
 
 
 def _worker(deps: Deps) -> Finding:
@@ -83,7 +89,11 @@ def _worker(deps: Deps) -> Finding:
         return Finding("worker", False, "has never run; start it with: molva worker")
     age = deps.clock.now() - seen
     if age > STALE:
-        return Finding("worker", False, f"was last seen {int(age.total_seconds() // 60)} minutes ago; start: molva worker")
+        return Finding(
+            "worker",
+            False,
+            f"was last seen {int(age.total_seconds() // 60)} minutes ago; start: molva worker",
+        )
     return Finding("worker", True, "is running")
 
 
@@ -106,7 +116,11 @@ def _portal(deps: Deps, row: Portal) -> Finding:
         return Finding(what, False, f"does not answer as it should ({error.code or 'no code'})")
     skew = abs(deps.clock.now() - theirs) if theirs else timedelta(0)
     if skew > SKEW:
-        return Finding(what, False, f"has a clock {int(skew.total_seconds())} seconds from ours; set this machine's clock")
+        return Finding(
+            what,
+            False,
+            f"has a clock {int(skew.total_seconds())} seconds from ours; set this machine's clock",
+        )
     synced = "and is synchronised" if row.synced_at else "and is being synchronised"
     return Finding(what, True, f"answers {synced}")
 

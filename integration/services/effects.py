@@ -67,7 +67,9 @@ def succeed_all(deps: Deps, many: Sequence[tuple[OutboxRow, Any]]) -> None:
             portal = portal_rows.get(session, many[0][0].portal_id)
             for row, result in many:
                 if not queue.done(session, row, now, result=_short(result)):
-                    log(__name__).warning("outbox.lease_lost", portal=row.portal_id, lane=row.lane, method=row.method)
+                    log(__name__).warning(
+                        "outbox.lease_lost", portal=row.portal_id, lane=row.lane, method=row.method
+                    )
                 elif row.method == UPDATE:
                     _into_mirror(session, portal, row, result)
     except SQLAlchemyError:
@@ -95,7 +97,11 @@ def _into_mirror(session: Session, portal: Portal | None, row: OutboxRow, result
     for name in ("referral", "scores"):
         if ours.get(name):
             columns[name] = {**(getattr(card, name) or {}), **ours[name]}
-    single = {"UF_CRM_MOLVA_OPT_OUT": "opted_out", "UF_CRM_MOLVA_HOLD_UNTIL": "hold_until", "UF_CRM_MOLVA_ROLE": "role"}
+    single = {
+        "UF_CRM_MOLVA_OPT_OUT": "opted_out",
+        "UF_CRM_MOLVA_HOLD_UNTIL": "hold_until",
+        "UF_CRM_MOLVA_ROLE": "role",
+    }
     columns |= {name: ours[name] for code, name in single.items() if code in written and name in ours}
     if "sourceId" in written and kind in ("deal", "lead"):
         columns["source_id"] = str(written["sourceId"] or "")[:64]

@@ -34,7 +34,12 @@ NO_RESULT_NO_END = [{"CODE": 3, "VALUE": "Y"}]
 
 
 def on_response(
-    session: Session, found: Asked, response: Response, before: int | None, given: list[PersonAnswer], now: datetime
+    session: Session,
+    found: Asked,
+    response: Response,
+    before: int | None,
+    given: list[PersonAnswer],
+    now: datetime,
 ) -> list[OpenFollowUp]:
     """What must follow from a counted answer or its correction (`before`: the score it had).
 
@@ -142,7 +147,9 @@ def call_done(session: Session, row: OutboxRow, created_id: int, now: datetime) 
         checklist_created(session, row.portal_id, row.cause_id, created_id, now)
 
 
-def checklist_created(session: Session, portal_id: int, followup_id: int, root_id: int, now: datetime) -> None:
+def checklist_created(
+    session: Session, portal_id: int, followup_id: int, root_id: int, now: datetime
+) -> None:
     """The checklist is there: queue its lines, in order, in the task's lane (bitrix24.md 11.1)."""
     row = rows.by_id(session, portal_id, followup_id)
     portal = session.get(Portal, portal_id)
@@ -217,7 +224,9 @@ def _task_fields(
     session: Session, portal: Portal, intent: OpenFollowUp, row: FollowUp, now: datetime
 ) -> dict[str, Any]:
     card = CardKey(intent.client.kind, intent.client.id)
-    earlier = responses.earlier_of_client(session, portal.id, intent.client.kind, intent.client.id, row.wave_id)
+    earlier = responses.earlier_of_client(
+        session, portal.id, intent.client.kind, intent.client.id, row.wave_id
+    )
     links = [crm_link(intent.client.kind, intent.client.id)]
     if intent.deal_id is not None:
         links.append(crm_link("deal", intent.deal_id))
@@ -256,9 +265,7 @@ def _queue(
     session: Session, portal: Portal, row: FollowUp, call: Call, purpose: str, key: str, now: datetime
 ) -> None:
     lane, cause = f"followup:{row.id}", Cause("followup", row.id)
-    queue_call(
-        session, portal, call, lane=lane, key=f"followup:{key}", purpose=purpose, cause=cause, now=now
-    )
+    queue_call(session, portal, call, lane=lane, key=f"followup:{key}", purpose=purpose, cause=cause, now=now)
 
 
 def _with_line(call: dict[str, Any], line: str) -> dict[str, Any]:
@@ -267,4 +274,3 @@ def _with_line(call: dict[str, Any], line: str) -> dict[str, Any]:
     words, _, mark = str(fields["COMMENT"]).rpartition("\n")
     comment = f"{words}\n{line}\n{mark}"
     return {**call, "params": {**call["params"], "fields": {**fields, "COMMENT": comment}}}
-

@@ -27,7 +27,12 @@ from integration.store.waves import Invitation, Wave
 
 SILENT = timedelta(seconds=60)  # a worker is taken for dead after this long
 TABLES: dict[str, Any] = {"inbox": InboxRow, "outbox": OutboxRow, "letters": LetterRow, "chores": ChoreRow}
-LEASES = {"inbox": inbox.LEASE, "outbox": outbox.LEASE, "chores": chores.LEASE, "letters": letters_drain.LEASE}
+LEASES = {
+    "inbox": inbox.LEASE,
+    "outbox": outbox.LEASE,
+    "chores": chores.LEASE,
+    "letters": letters_drain.LEASE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +156,9 @@ def next_due(deps: Deps, *, housekeeping: bool = False) -> datetime | None:
 
 
 def _earliest(session: Session, row: Any, now: datetime, where: Any) -> datetime | None:
-    return session.scalar(select(func.min(row.due_at)).where(row.status == "waiting", row.due_at > now, where))
+    return session.scalar(
+        select(func.min(row.due_at)).where(row.status == "waiting", row.due_at > now, where)
+    )
 
 
 def _portal_moments(session: Session, now: datetime) -> list[datetime]:

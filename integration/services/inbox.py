@@ -123,9 +123,17 @@ def drain(deps: Deps) -> bool:
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
         claimed = queue.claim(
-            session, InboxRow, now=now, owner=deps.settings.worker_name, lease=LEASE, limit=MOST, where=rows.workable()
+            session,
+            InboxRow,
+            now=now,
+            owner=deps.settings.worker_name,
+            lease=LEASE,
+            limit=MOST,
+            where=rows.workable(),
         )
-    for portal_id, group in groupby(sorted(claimed, key=attrgetter("portal_id", "id")), attrgetter("portal_id")):
+    for portal_id, group in groupby(
+        sorted(claimed, key=attrgetter("portal_id", "id")), attrgetter("portal_id")
+    ):
         many = list(group)
         for row in (row for row in many if row.kind in ("portal", "field")):
             _lifecycle(deps, row)

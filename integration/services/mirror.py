@@ -182,7 +182,9 @@ def _read_cities(rest: PortalRest, parts: Mapping[str, list[int]]) -> dict[int, 
     items: list[dict[str, Any]] = []
     offsets = dict.fromkeys(parts, 0)
     while offsets:
-        got = rest.batch({key: calls.address_list("company", parts[key], start) for key, start in offsets.items()})
+        got = rest.batch(
+            {key: calls.address_list("company", parts[key], start) for key, start in offsets.items()}
+        )
         for error in got.errors.values():
             raise error
         pages = {key: rows_at(answer.result) for key, answer in got.answers.items()}

@@ -1,4 +1,4 @@
-""""Never again" and "not a good moment", said by the client without a login (product.md W12, RFC 8058)."""
+""" "Never again" and "not a good moment", said by the client without a login (product.md W12, RFC 8058)."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ def opt_out(
         if found is None:
             return OptOutResult("unknown")
         seen = OptOutResult("done", _language(found), answers.agency_name(session, found.portal))
-        if not one_click and (answer := _unproven(deps, session, found, "unsubscribe", proof, sure, user_agent, now)):
+        if not one_click and (
+            answer := _unproven(deps, session, found, "unsubscribe", proof, sure, user_agent, now)
+        ):
             return OptOutResult("needs_confirmation", seen.language, seen.agency, answer)
         record(session, found.invitation, source="one_click" if one_click else source, now=now)
         return seen
@@ -148,9 +150,7 @@ def _end(session: Session, invitation: Invitation, now: datetime) -> None:
         wave.step_due_at = now  # the last outcome may be this one
 
 
-def _write_fields(
-    session: Session, portal_id: int, contacts: set[int], said: OptOut, now: datetime
-) -> None:
+def _write_fields(session: Session, portal_id: int, contacts: set[int], said: OptOut, now: datetime) -> None:
     """The card keeps it too, so that it outlives a re-installation. The same opt-out is queued once."""
     portal = session.get_one(Portal, portal_id)
     for contact_id in sorted(contacts):

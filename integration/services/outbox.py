@@ -28,7 +28,9 @@ from integration.store.outbox import OutboxRow
 
 LEASE = timedelta(minutes=4)  # several times the longest batch
 AT_ONCE = 50
-SETTLE = timedelta(seconds=65)  # a request that broke off may work in the portal for a minute (bitrix24.md 5.2)
+SETTLE = timedelta(
+    seconds=65
+)  # a request that broke off may work in the portal for a minute (bitrix24.md 5.2)
 LATER = timedelta(hours=1)
 ATTEMPTS = 40  # with pauses of up to an hour: more than a day
 FAULTS = 8  # failures of our own before people are asked
@@ -143,7 +145,9 @@ def _send(deps: Deps, rest: PortalRest, fresh: Sequence[OutboxRow]) -> None:
     try:
         got = rest.batch({str(row.id): Call.from_json(row.call) for row in fresh})
     except BitrixError as error:
-        _all_failed(deps, fresh, error, creating_left=isinstance(error, Retryable) and error.effect == "unknown")
+        _all_failed(
+            deps, fresh, error, creating_left=isinstance(error, Retryable) and error.effect == "unknown"
+        )
         return
     good = [row for row in fresh if row.call["repeat"] and _taken(row, got)]
     effects.succeed_all(deps, [(row, got.answers[str(row.id)].result) for row in good])

@@ -108,7 +108,11 @@ def record(deps: Deps, portal_id: int, calls: Mapping[str, Call], got: BatchAnsw
         row = rows.limits(session, portal_id, now)
         meters = observed(of(row, "").meters, spans, now, skew_of(got.time, now))
         for key, error in got.errors.items():
-            if key in calls and isinstance(error, BitrixError) and error.code.upper() == "OPERATION_TIME_LIMIT":
+            if (
+                key in calls
+                and isinstance(error, BitrixError)
+                and error.code.upper() == "OPERATION_TIME_LIMIT"
+            ):
                 meters = _blocked(meters, calls[key].method, error, now)
         row.budgets = {method: meter.to_json() for method, meter in meters.items()}
 

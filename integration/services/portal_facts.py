@@ -37,7 +37,9 @@ def facts_of(portal: Portal, results: Mapping[str, Any], now: datetime) -> None:
     mode = results.get("mode")
     if str(mode) in ("1", "2"):
         portal.crm_mode = int(str(mode))
-    portal.time_zone = zone_of(results.get("profile"), results.get("time"), portal.currency, portal.time_zone, now)
+    portal.time_zone = zone_of(
+        results.get("profile"), results.get("time"), portal.currency, portal.time_zone, now
+    )
 
 
 def zone_of(profile: Any, server_time: Any, currency: str, known: str, now: datetime) -> str:

@@ -148,7 +148,10 @@ def _fill(portal: Portal, claim: Claim, grant: ports.Grant, origin: str) -> None
     portal.status, portal.problem = "active", ""
     portal.domain, portal.endpoint, portal.oauth_origin = grant.domain.lower(), grant.endpoint, origin
     portal.application_token = claim.application_token or portal.application_token
-    portal.access_token, portal.refresh_token = claim.access_token, claim.refresh_token or portal.refresh_token
+    portal.access_token, portal.refresh_token = (
+        claim.access_token,
+        claim.refresh_token or portal.refresh_token,
+    )
     portal.token_user_id, portal.scope = grant.user_id, scope_text(grant.scope)
     portal.token_version = (portal.token_version or 0) + 1
     portal.refreshing_until = portal.setup_at = None
@@ -214,7 +217,9 @@ def add_webhook(deps: Deps, url: str) -> int:
     with transaction(deps.sessions) as session:
         portal = rows.installation(session, f"webhook-{host}"[:64], "webhook")
         if portal is None:
-            portal = Portal(member_id=f"webhook-{host}"[:64], client_id="webhook", kind="webhook", installed_at=now)
+            portal = Portal(
+                member_id=f"webhook-{host}"[:64], client_id="webhook", kind="webhook", installed_at=now
+            )
             session.add(portal)
         portal.status, portal.problem, portal.domain = "active", "", host
         portal.endpoint, portal.access_token = f"{parts.scheme}://{host}/rest/", secret

@@ -69,7 +69,8 @@ def look(rest: PortalRest, reading: Reading, wanted: Mapping[str, Sequence[int]]
         there = {row["id"] for row in found.cards[kind]}
         found.gone[kind] = [card for card in ids if card not in there]
     found.moves = moves_of(
-        reading.portal_id, (row for key in results if key.startswith("h") for row in rows_at(results[key], "items"))
+        reading.portal_id,
+        (row for key in results if key.startswith("h") for row in rows_at(results[key], "items")),
     )
     if "cities" in results:
         asked = dict.fromkeys(wanted.get("company", ()), "")
@@ -92,7 +93,9 @@ def _calls(reading: Reading, wanted: Mapping[str, Sequence[int]]) -> dict[str, C
     return batch
 
 
-def _tasks(found: Look, ids: Sequence[int], results: Mapping[str, Any], errors: Mapping[str, Exception]) -> None:
+def _tasks(
+    found: Look, ids: Sequence[int], results: Mapping[str, Any], errors: Mapping[str, Exception]
+) -> None:
     for task in ids:
         error = errors.get(f"t{task}")
         if f"t{task}" in results:
@@ -140,7 +143,11 @@ def keep(session: Session, reading: Reading, found: Look, now: datetime) -> None
 
 
 def chain(
-    prefix: str, make_call: Callable[[int | Ref], Call], after: int, size: int, id_path: str = "[items][49][id]"
+    prefix: str,
+    make_call: Callable[[int | Ref], Call],
+    after: int,
+    size: int,
+    id_path: str = "[items][49][id]",
 ) -> dict[str, Call]:
     """A chain of lists whose keys, and the references between them, begin with `prefix`: one batch may hold several."""
 

@@ -45,7 +45,11 @@ def reconcile(deps: Deps, portal_id: int, cursor: dict[str, Any]) -> Outcome:
     with reading_transaction(deps.sessions) as session:
         marks = rows.watermarks(session, portal_id)
         move = rows.last_move(session, portal_id)
-    place = cursor or {"after": dict.fromkeys(reading.kinds, 0), "since": _since(marks, reading, now), "seen": {}}
+    place = cursor or {
+        "after": dict.fromkeys(reading.kinds, 0),
+        "since": _since(marks, reading, now),
+        "seen": {},
+    }
     batch = _moves(move)
     for kind in place["after"]:
         batch |= _changed(reading, kind, place)
@@ -62,12 +66,18 @@ def reconcile(deps: Deps, portal_id: int, cursor: dict[str, Any]) -> Outcome:
 
 
 def _since(marks: Mapping[str, datetime | None], reading: Reading, now: datetime) -> dict[str, str]:
-    return {kind: ((marks.get(kind) or now) - OVERLAP).isoformat(timespec="seconds") for kind in reading.kinds}
+    return {
+        kind: ((marks.get(kind) or now) - OVERLAP).isoformat(timespec="seconds") for kind in reading.kinds
+    }
 
 
 def _moves(after: int) -> dict[str, Call]:
     return chain(
-        "history", lambda ref: calls.stage_history("deal", after_id=ref, select=MOVES), after, DEPTH, "[items][49][ID]"
+        "history",
+        lambda ref: calls.stage_history("deal", after_id=ref, select=MOVES),
+        after,
+        DEPTH,
+        "[items][49][ID]",
     )
 
 
@@ -75,7 +85,10 @@ def _changed(reading: Reading, kind: Any, place: Mapping[str, Any]) -> dict[str,
     since = {">=updatedTime": place["since"][kind]}
     select = reading.select(kind)
     return chain(
-        kind, lambda ref: calls.item_list(kind, select, filter=since, after_id=ref), int(place["after"][kind]), DEPTH
+        kind,
+        lambda ref: calls.item_list(kind, select, filter=since, after_id=ref),
+        int(place["after"][kind]),
+        DEPTH,
     )
 
 
@@ -165,7 +178,9 @@ def _ids(rest: PortalRest, place: Mapping[str, Any], size: int) -> Pages:
     return joined(got)
 
 
-def _compare(deps: Deps, reading: Reading, place: Mapping[str, Any], pages: Pages, now: datetime) -> list[int]:
+def _compare(
+    deps: Deps, reading: Reading, place: Mapping[str, Any], pages: Pages, now: datetime
+) -> list[int]:
     """Mark what is gone; the ids that the mirror lacks."""
     there = {int(row["id"]) for row in pages.rows if row.get("id")}
     model, after = TABLES[place["kind"]], int(place["after"])
@@ -188,7 +203,9 @@ def _read_missing(deps: Deps, reading: Reading, kind: str, ids: Sequence[int]) -
     found = look(PortalRest(deps, reading.portal_id), reading, {kind: ids})
     with transaction(deps.sessions) as session:
         keep(session, reading, found, deps.clock.now())
-        changed_all(deps, session, reading.portal_id, kind, [card["id"] for card in found.cards.get(kind, ())])
+        changed_all(
+            deps, session, reading.portal_id, kind, [card["id"] for card in found.cards.get(kind, ())]
+        )
 
 
 def _onwards(reading: Reading, place: Mapping[str, Any], pages: Pages) -> dict[str, Any]:

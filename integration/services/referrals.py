@@ -127,4 +127,3 @@ def _family(session: Session, portal_id: int, deal: Deal | None, clients: list[C
         companies |= {deal.company_id} if deal.company_id else set()
         contacts |= {*deal.contact_ids, *([deal.contact_id] if deal.contact_id else [])}
     return Family.of(*rows.relatives(session, portal_id, companies, contacts))
-

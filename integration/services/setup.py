@@ -156,14 +156,23 @@ def field_map(found: Mapping[Entity, Sequence[dict[str, Any]]]) -> dict[str, Any
         for code, items in codes.items():
             row = next((r for (e, name), r in rows_of.items() if (e, name) == (entity, code)), {})
             kind = str(row.get("USER_TYPE_ID") or "")
-            fields.setdefault(entity, {})[code] = {"id": int(row.get("ID") or 0), "type": kind, "items": dict(items)}
+            fields.setdefault(entity, {})[code] = {
+                "id": int(row.get("ID") or 0),
+                "type": kind,
+                "items": dict(items),
+            }
     return fields
 
 
 def _order_periodic(session: Any, portal_id: int, now: datetime) -> None:
     day = timedelta(seconds=DAY)
     chore_rows.ensure(
-        session, portal_id, "reconcile", now, now + timedelta(seconds=RECONCILE_EVERY), every_seconds=RECONCILE_EVERY
+        session,
+        portal_id,
+        "reconcile",
+        now,
+        now + timedelta(seconds=RECONCILE_EVERY),
+        every_seconds=RECONCILE_EVERY,
     )
     for name in ("walk", "check", "prune"):
         chore_rows.ensure(session, portal_id, name, now, now + day, every_seconds=DAY)

@@ -161,7 +161,14 @@ def _new(session: Session, found: Asked, given: Answers, channel: Channel, now: 
 
 
 def _store(
-    session: Session, found: Asked, response: Response, given: Answers, now: datetime, *, author: str, reason: str
+    session: Session,
+    found: Asked,
+    response: Response,
+    given: Answers,
+    now: datetime,
+    *,
+    author: str,
+    reason: str,
 ) -> int | None:
     """Make this the counted answer; the score it had as a counted one, if it was.
 
@@ -212,7 +219,9 @@ def _kept_already(session: Session, response: Response, given: Answers, flag: st
     if response.revision >= MOST_REVISIONS:
         return True
     kept = responses.revisions_of(session, response.portal_id, response.id)
-    return any((r.score, r.comment, r.status, r.flag) == (given.score, given.comment, "held", flag) for r in kept)
+    return any(
+        (r.score, r.comment, r.status, r.flag) == (given.score, given.comment, "held", flag) for r in kept
+    )
 
 
 def _add_revision(

@@ -81,7 +81,11 @@ def _living_deals(session: Session, found: Asked) -> list[int]:
 
 def _commented(found: Asked, client: ClientKey, deals: list[int]) -> list[CardKey]:
     """Where the words go: the deal and the client's card (product.md B3)."""
-    cards = [CardKey("deal", found.client.deal_id)] if found.client.deal_id in deals and found.client.deal_id else []
+    cards = (
+        [CardKey("deal", found.client.deal_id)]
+        if found.client.deal_id in deals and found.client.deal_id
+        else []
+    )
     return [*cards, CardKey(client.kind, client.id)]
 
 

@@ -27,7 +27,17 @@ NONCE_SECONDS = 7 * 24 * 3600  # a page may lie open for a week; then the script
 PROOF_LIFE = timedelta(days=1)
 FASTEST = timedelta(seconds=2)
 GESTURES = frozenset(
-    {"pointerdown", "pointerup", "mousedown", "mouseup", "click", "touchstart", "touchend", "keydown", "keyup"}
+    {
+        "pointerdown",
+        "pointerup",
+        "mousedown",
+        "mouseup",
+        "click",
+        "touchstart",
+        "touchend",
+        "keydown",
+        "keyup",
+    }
 )
 PURPOSES: tuple[Purpose, ...] = ("answer", "unsubscribe", "snooze")
 SCANNERS = (

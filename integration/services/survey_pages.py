@@ -70,7 +70,9 @@ def status_of(session: Session, found: Asked, response: Response | None, now: da
 
 def edit_time(session: Session, found: Asked) -> timedelta:
     """`edit_days` of the rules the wave was frozen with."""
-    return timedelta(days=policies.load_version(session, found.portal.id, found.wave.policy_version).edit_days)
+    return timedelta(
+        days=policies.load_version(session, found.portal.id, found.wave.policy_version).edit_days
+    )
 
 
 def expires_at(session: Session, found: Asked) -> datetime | None:
@@ -86,4 +88,3 @@ def edit_until(session: Session, found: Asked, response: Response | None) -> dat
     until = response.answered_at + edit_time(session, found)
     ended = expires_at(session, found)
     return min(until, ended) if ended else until
-

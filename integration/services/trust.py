@@ -26,10 +26,11 @@ def origin_of(deps: Deps, endpoint: str) -> str:
 def usable(deps: Deps, endpoint: str) -> bool:
     """Whether tokens may be sent to this address: https, or http where the operator allows it."""
     parts = urlsplit(endpoint)
-    return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and deps.settings.allow_http))
+    return bool(parts.hostname) and (
+        parts.scheme == "https" or (parts.scheme == "http" and deps.settings.allow_http)
+    )
 
 
 def scope_text(scope: str | Sequence[str]) -> str:
     """Scopes as one text, separated by commas."""
     return (scope if isinstance(scope, str) else ",".join(scope))[:500]
-

@@ -60,6 +60,8 @@ def prune(deps: Deps, portal_id: int, cursor: dict[str, Any]) -> Outcome:
 def _drop(session: Session, model: Any, portal_id: int, before: datetime) -> None:
     session.execute(
         delete(model)
-        .where(model.portal_id == portal_id, model.status.in_(("done", "superseded")), model.finished_at < before)
+        .where(
+            model.portal_id == portal_id, model.status.in_(("done", "superseded")), model.finished_at < before
+        )
         .execution_options(synchronize_session=False)
     )

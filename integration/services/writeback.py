@@ -65,7 +65,9 @@ def perform(deps: Deps, session: Session, portal: Portal, intents: Iterable[Inte
             case WriteReferral():
                 _referral(session, portal, intent, cause, now)
             case FlagReferral():
-                _log.warning("referral.refused", portal=portal.id, card=lane_of(intent.card), code=intent.code)
+                _log.warning(
+                    "referral.refused", portal=portal.id, card=lane_of(intent.card), code=intent.code
+                )
             case _:
                 raise TypeError(f"{type(intent).__name__} is not written to cards")
 
@@ -84,7 +86,9 @@ def _score(session: Session, portal: Portal, intent: WriteScore, cause: Cause, n
         queue_fields(session, portal, intent.card, changed, purpose="score", cause=cause, now=now)
 
 
-def _comment(session: Session, portal: Portal, intent: AddTimelineComment, cause: Cause, now: datetime) -> None:
+def _comment(
+    session: Session, portal: Portal, intent: AddTimelineComment, cause: Cause, now: datetime
+) -> None:
     """Where a task is still to be made the comment waits a moment for its link (`followups.task_created`)."""
     task_id, pending = followups.task_of_response(session, portal.id, cause.id)
     words = card_texts.answer_comment(portal, intent.facts, task_id)
@@ -113,7 +117,9 @@ def _referral(session: Session, portal: Portal, intent: WriteReferral, cause: Ca
     queue_fields(session, portal, intent.card, values, purpose="referral", cause=cause, now=now, key=key)
 
 
-def _differences(session: Session, portal: Portal, card: CardKey, values: Mapping[str, Any]) -> dict[str, Any]:
+def _differences(
+    session: Session, portal: Portal, card: CardKey, values: Mapping[str, Any]
+) -> dict[str, Any]:
     """Score fields that do not surely stand on the card already (product.md B6).
 
     A field is left out only if the mirror and every write on its way agree with it.

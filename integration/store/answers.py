@@ -71,7 +71,9 @@ def _one(session: Session, row: Any, portal_id: int, row_id: int | None, lock: b
 
 def _hold_wave(session: Session, portal_id: int, client_row: int | None) -> None:
     """Keep the wave from being moved meanwhile; one in closing will be written to, so it is held alone."""
-    of_client = select(WaveClient.wave_id).where(WaveClient.portal_id == portal_id, WaveClient.id == client_row)
+    of_client = select(WaveClient.wave_id).where(
+        WaveClient.portal_id == portal_id, WaveClient.id == client_row
+    )
     hold_closing(session, portal_id)
     session.execute(
         select(Wave.id).where(Wave.id.in_(of_client)).with_for_update(read=True, key_share=True)

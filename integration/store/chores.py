@@ -20,7 +20,9 @@ class ChoreRow(Claimable, Base):
     __tablename__ = "chores"
     __table_args__ = (*Claimable.indexes("chores"), UniqueConstraint("portal_id", "name"))
 
-    name: Mapped[str] = mapped_column(String(64))  # setup | first_sync | reconcile | plan_wave | freeze:<wave> | prune
+    name: Mapped[str] = mapped_column(
+        String(64)
+    )  # setup | first_sync | reconcile | plan_wave | freeze:<wave> | prune
     cursor: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     every_seconds: Mapped[int] = mapped_column(default=0)  # 0: once
 
@@ -52,7 +54,9 @@ def schedule(
         "status": "waiting", "due_at": due_at or now, "cursor": cursor or {}, "attempts": 0, "error": "",
         "owner": None, "lease_until": None, "finished_at": None, "every_seconds": every_seconds,
     }  # fmt: skip
-    insert = insert_for(session)(ChoreRow).values(portal_id=portal_id, name=name, lane=name, created_at=now, **fresh)
+    insert = insert_for(session)(ChoreRow).values(
+        portal_id=portal_id, name=name, lane=name, created_at=now, **fresh
+    )
     session.execute(insert.on_conflict_do_update(index_elements=["portal_id", "name"], set_=fresh))
 
 

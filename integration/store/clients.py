@@ -29,9 +29,15 @@ class Company(Base):
     city: Mapped[str] = mapped_column(String(200), default="")
     opted_out: Mapped[bool] = mapped_column(default=False)
     hold_until: Mapped[date | None] = mapped_column(Date)
-    since_field: Mapped[date | None] = mapped_column(Date)  # the date field named in the policy, if on companies
-    referral: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # our referral fields by code, as on the card
-    scores: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # our NPS fields by code, as on the card
+    since_field: Mapped[date | None] = mapped_column(
+        Date
+    )  # the date field named in the policy, if on companies
+    referral: Mapped[dict[str, Any]] = mapped_column(
+        JSON, default=dict
+    )  # our referral fields by code, as on the card
+    scores: Mapped[dict[str, Any]] = mapped_column(
+        JSON, default=dict
+    )  # our NPS fields by code, as on the card
     updated_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 

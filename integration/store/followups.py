@@ -100,7 +100,9 @@ def drop_task_call(session: Session, portal_id: int, followup_id: int, now: date
     """Take the task's call back if it has not left."""
     session.execute(
         update(OutboxRow)
-        .where(*_task_call(portal_id, followup_id), OutboxRow.status == "waiting", OutboxRow.sent_at.is_(None))
+        .where(
+            *_task_call(portal_id, followup_id), OutboxRow.status == "waiting", OutboxRow.sent_at.is_(None)
+        )
         .values(status="superseded", finished_at=now)
         .execution_options(synchronize_session=False)
     )

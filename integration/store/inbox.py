@@ -36,7 +36,9 @@ class InboxRow(Claimable, Base):
 
     folds: Mapped[bool] = mapped_column(default=True)
     event: Mapped[str] = mapped_column(String(64))  # upper case; the newest of those folded
-    kind: Mapped[str] = mapped_column(String(16), default="")  # deal | company | contact | lead | task | portal | field
+    kind: Mapped[str] = mapped_column(
+        String(16), default=""
+    )  # deal | company | contact | lead | task | portal | field
     entity_id: Mapped[int] = mapped_column(Integer, default=0)
     payload: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # never tokens
     times: Mapped[int] = mapped_column(Integer, default=1)  # how many events were folded into this row
@@ -86,7 +88,9 @@ def store(session: Session, portal_id: int, now: datetime, event: str, kind: str
     session.connection().execute(_STORE, values)
 
 
-def store_lifecycle(session: Session, portal_id: int, now: datetime, event: str, payload: dict[str, Any]) -> None:
+def store_lifecycle(
+    session: Session, portal_id: int, now: datetime, event: str, payload: dict[str, Any]
+) -> None:
     """Keep an event about the application itself: never folded, in the order of arrival."""
     session.add(
         InboxRow(

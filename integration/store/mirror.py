@@ -14,7 +14,9 @@ from integration.store.portals import Watermark
 from integration.store.upsert import CHUNK, upsert
 
 
-def put_cards(session: Session, model: Any, rows: Sequence[dict[str, Any]], *, keep_city: bool = True) -> None:
+def put_cards(
+    session: Session, model: Any, rows: Sequence[dict[str, Any]], *, keep_city: bool = True
+) -> None:
     """Insert or replace cards by id; a row older than the stored one changes nothing.
 
     What other reads have found out stays: the day a deal was first won, and with `keep_city` the city.
@@ -32,7 +34,8 @@ def _link(session: Session, contacts: Sequence[dict[str, Any]]) -> None:
         portal_id = part[0]["portal_id"]
         session.execute(
             delete(ContactCompany).where(
-                ContactCompany.portal_id == portal_id, ContactCompany.contact_id.in_([row["id"] for row in part])
+                ContactCompany.portal_id == portal_id,
+                ContactCompany.contact_id.in_([row["id"] for row in part]),
             )
         )
         links = [
@@ -54,7 +57,9 @@ def date_wins(session: Session, portal_id: int, deal_ids: Collection[int]) -> No
     ids = sorted(deal_ids)
     first = (
         select(func.min(StageMove.moved_at))
-        .where(StageMove.portal_id == Deal.portal_id, StageMove.deal_id == Deal.id, StageMove.semantics == "S")
+        .where(
+            StageMove.portal_id == Deal.portal_id, StageMove.deal_id == Deal.id, StageMove.semantics == "S"
+        )
         .scalar_subquery()
     )
     for start in range(0, len(ids), CHUNK):
@@ -87,19 +92,25 @@ def known(
         statement = select(model.id, model.updated_at, model.deleted_at).where(
             model.portal_id == portal_id, model.id.in_(many[start : start + CHUNK])
         )
-        found |= {card: (updated, deleted is not None) for card, updated, deleted in session.execute(statement)}
+        found |= {
+            card: (updated, deleted is not None) for card, updated, deleted in session.execute(statement)
+        }
     return found
 
 
 def living(session: Session, portal_id: int, model: Any, after: int, upto: int | None) -> set[int]:
     """Ids of cards in `after < id <= upto` that the mirror takes for existing."""
-    statement = select(model.id).where(model.portal_id == portal_id, model.id > after, model.deleted_at.is_(None))
+    statement = select(model.id).where(
+        model.portal_id == portal_id, model.id > after, model.deleted_at.is_(None)
+    )
     return set(session.scalars(statement.where(model.id <= upto) if upto is not None else statement))
 
 
 def companies_after(session: Session, portal_id: int, after: int, limit: int) -> list[int]:
     """Ids of companies by rising id behind `after`."""
-    statement = select(Company.id).where(Company.portal_id == portal_id, Company.id > after).order_by(Company.id)
+    statement = (
+        select(Company.id).where(Company.portal_id == portal_id, Company.id > after).order_by(Company.id)
+    )
     return list(session.scalars(statement.limit(limit)))
 
 
@@ -109,7 +120,11 @@ def mark_deleted(session: Session, portal_id: int, model: Any, ids: Collection[i
     for start in range(0, len(many), CHUNK):
         session.execute(
             update(model)
-            .where(model.portal_id == portal_id, model.id.in_(many[start : start + CHUNK]), model.deleted_at.is_(None))
+            .where(
+                model.portal_id == portal_id,
+                model.id.in_(many[start : start + CHUNK]),
+                model.deleted_at.is_(None),
+            )
             .values(deleted_at=now)
             .execution_options(synchronize_session=False)
         )

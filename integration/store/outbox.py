@@ -26,10 +26,14 @@ class OutboxRow(Claimable, Base):
     __table_args__ = (*Claimable.indexes("outbox"), UniqueConstraint("portal_id", "key"))
 
     key: Mapped[str] = mapped_column(String(200))
-    purpose: Mapped[str] = mapped_column(String(32))  # score | comment | task | field | setup | referral | read
+    purpose: Mapped[str] = mapped_column(
+        String(32)
+    )  # score | comment | task | field | setup | referral | read
     method: Mapped[str] = mapped_column(String(64))
     call: Mapped[dict[str, Any]] = mapped_column(JSON)  # Call.to_json()
-    cause_kind: Mapped[str] = mapped_column(String(32), default="")  # response | followup | wave | card | portal
+    cause_kind: Mapped[str] = mapped_column(
+        String(32), default=""
+    )  # response | followup | wave | card | portal
     cause_id: Mapped[int] = mapped_column(Integer, default=0)
     sent_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     result: Mapped[Any] = mapped_column(JSON, nullable=True)
@@ -67,7 +71,9 @@ def count_due(session: Session, portal_id: int, now: datetime, closed: Collectio
     )
     waiting = (OutboxRow.status == "waiting") & (OutboxRow.due_at <= now)
     lost = (OutboxRow.status == "working") & (OutboxRow.lease_until < now)
-    statement = select(OutboxRow.id).where(OutboxRow.portal_id == portal_id, waiting | lost, sendable(closed), ~held)
+    statement = select(OutboxRow.id).where(
+        OutboxRow.portal_id == portal_id, waiting | lost, sendable(closed), ~held
+    )
     return len(session.scalars(statement).all())
 
 

@@ -35,9 +35,13 @@ class Portal(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     member_id: Mapped[str] = mapped_column(String(64))  # empty: registered by add-app, not installed yet
     client_id: Mapped[str] = mapped_column(String(64), default="")
-    client_secret: Mapped[str | None] = mapped_column(Secret)  # of a local application; others use the operator's
+    client_secret: Mapped[str | None] = mapped_column(
+        Secret
+    )  # of a local application; others use the operator's
     kind: Mapped[str] = mapped_column(String(16), default="market")  # market | local | webhook
-    status: Mapped[str] = mapped_column(String(16), default="new")  # new|active|suspended|reauthorise|uninstalled
+    status: Mapped[str] = mapped_column(
+        String(16), default="new"
+    )  # new|active|suspended|reauthorise|uninstalled
     domain: Mapped[str] = mapped_column(String(255))
     endpoint: Mapped[str] = mapped_column(String(500))  # client_endpoint, or the webhook's address
     oauth_origin: Mapped[str] = mapped_column(String(255), default="")
@@ -54,7 +58,9 @@ class Portal(Base):
     currency: Mapped[str] = mapped_column(String(8), default="RUB")
     license_family: Mapped[str] = mapped_column(String(32), default="")
     crm_mode: Mapped[int] = mapped_column(Integer, default=1)  # 1 classic (leads), 2 simple
-    fields: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # FieldMap: card kind -> code -> {type, items}
+    fields: Mapped[dict[str, Any]] = mapped_column(
+        JSON, default=dict
+    )  # FieldMap: card kind -> code -> {type, items}
     calendar: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # calendar.settings.get, as read
     installed_at: Mapped[datetime] = mapped_column(UTCDateTime)
     setup_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # last complete set-up
@@ -164,7 +170,9 @@ def installation(session: Session, member_id: str, client_id: str) -> Portal | N
 
 def registered(session: Session, client_id: str) -> Portal | None:
     """A local application by its own keys, installed or not."""
-    statement = select(Portal).where(Portal.client_id == client_id, Portal.kind == "local").order_by(Portal.id)
+    statement = (
+        select(Portal).where(Portal.client_id == client_id, Portal.kind == "local").order_by(Portal.id)
+    )
     return session.scalars(statement).first()
 
 

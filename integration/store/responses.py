@@ -26,7 +26,9 @@ class Response(Base):
     comment: Mapped[str] = mapped_column(Text, default="")
     channel: Mapped[str] = mapped_column(String(16))  # phone | email | link | messenger | import | in_person
     status: Mapped[str] = mapped_column(String(16), default="counted")  # counted | held
-    held_reason: Mapped[str] = mapped_column(String(32), default="")  # no_script | replay | too_fast | scanner
+    held_reason: Mapped[str] = mapped_column(
+        String(32), default=""
+    )  # no_script | replay | too_fast | scanner
     wording: Mapped[str] = mapped_column(String(64), default="")  # version of the text it answered (W13)
     recorded_by: Mapped[str] = mapped_column(String(200), default="client")
     answered_at: Mapped[datetime] = mapped_column(UTCDateTime)
@@ -70,17 +72,23 @@ class Proof(Base):
 
 def response_of(session: Session, portal_id: int, invitation_id: int) -> Response | None:
     """The answer of one invitation, counted or held."""
-    statement = select(Response).where(Response.portal_id == portal_id, Response.invitation_id == invitation_id)
+    statement = select(Response).where(
+        Response.portal_id == portal_id, Response.invitation_id == invitation_id
+    )
     return session.scalars(statement).one_or_none()
 
 
-def response_by_id(session: Session, portal_id: int, response_id: int, *, lock: bool = False) -> Response | None:
+def response_by_id(
+    session: Session, portal_id: int, response_id: int, *, lock: bool = False
+) -> Response | None:
     """An answer by its id; `lock` holds the row until the end of the transaction."""
     statement = select(Response).where(Response.portal_id == portal_id, Response.id == response_id)
     return session.scalars(statement.with_for_update() if lock else statement).one_or_none()
 
 
-def counted_of_client(session: Session, portal_id: int, wave_client_id: int) -> list[tuple[Response, Invitation]]:
+def counted_of_client(
+    session: Session, portal_id: int, wave_client_id: int
+) -> list[tuple[Response, Invitation]]:
     """Every counted answer of one client in its wave with the respondent, in the order they were asked."""
     statement = (
         select(Response, Invitation)

@@ -19,7 +19,9 @@ def test_ten_sudden_deaths_a_year_change_nothing_that_counts(tmp_path: Path, see
     wild = live(tmp_path, "--seed", str(seed), "--kills", "10")
     assert len(wild["kills"]) == 10
     assert len(wild["unknown_letters"]) <= 10
-    assert {k: v for k, v in wild.items() if k not in APART} == {k: v for k, v in calm.items() if k not in APART}
+    assert {k: v for k, v in wild.items() if k not in APART} == {
+        k: v for k, v in calm.items() if k not in APART
+    }
 
 
 @pytest.mark.parametrize("seed", range(1, 21))
@@ -28,5 +30,7 @@ def test_every_agency_ends_right_on_sqlite(tmp_path: Path, seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(1, 21))
-def test_every_agency_ends_right_on_postgresql(tmp_path: Path, seed: int, request: pytest.FixtureRequest) -> None:
+def test_every_agency_ends_right_on_postgresql(
+    tmp_path: Path, seed: int, request: pytest.FixtureRequest
+) -> None:
     live(tmp_path, "--seed", str(seed), database_url=request.getfixturevalue("empty_postgres"))

@@ -114,7 +114,9 @@ class World:
         with reading(self.deps.sessions) as session:
             return session.get(model, (self.portal_id, card_id))
 
-    def queue(self, call: Any, lane: str = "deal:1", key: str = "k", purpose: str = "score", **more: Any) -> int:
+    def queue(
+        self, call: Any, lane: str = "deal:1", key: str = "k", purpose: str = "score", **more: Any
+    ) -> int:
         """Put a call into the outbox."""
         now = self.clock.now()
         with transaction(self.deps.sessions) as session:
@@ -138,7 +140,10 @@ class World:
 def agency(**changes: Any) -> Agency:
     """A small agency: two companies, three contacts, four deals in two pipelines, with their history."""
     made = Agency()
-    made.categories = [*made.categories, {"id": 2, "name": "Service", "sort": 400, "entityTypeId": 2, "isDefault": "N"}]
+    made.categories = [
+        *made.categories,
+        {"id": 2, "name": "Service", "sort": 400, "entityTypeId": 2, "isDefault": "N"},
+    ]
     made.statuses = [*made.statuses, *stage_rows(2, [("EXECUTING", "Retainer"), ("PAUSE", "Pause")])]
     made.companies = [{"id": 1, "title": "Vega"}, {"id": 2, "title": "Own", "isMyCompany": "Y"}]
     made.contacts = [
@@ -147,8 +152,22 @@ def agency(**changes: Any) -> Agency:
         {"id": 3, "name": "Eva", "lastName": "Ray", "companyIds": [1]},
     ]
     made.deals = [
-        {"id": 1, "title": "Site", "companyId": 1, "contactIds": [1, 3], "stageId": "WON", "opportunity": 1200.5},
-        {"id": 2, "title": "Retainer", "companyId": 1, "contactIds": [1], "categoryId": 2, "stageId": "C2:EXECUTING"},
+        {
+            "id": 1,
+            "title": "Site",
+            "companyId": 1,
+            "contactIds": [1, 3],
+            "stageId": "WON",
+            "opportunity": 1200.5,
+        },
+        {
+            "id": 2,
+            "title": "Retainer",
+            "companyId": 1,
+            "contactIds": [1],
+            "categoryId": 2,
+            "stageId": "C2:EXECUTING",
+        },
         {"id": 3, "title": "Alone", "contactIds": [2], "stageId": "NEW"},
         {"id": 4, "title": "Template", "companyId": 1, "isRecurring": "Y"},
     ]
@@ -167,7 +186,9 @@ def agency(**changes: Any) -> Agency:
     return replace(made, **changes)
 
 
-def move(deal: int, kind: int, stage: str, at: str, semantics: str = "P", category: int = 0) -> dict[str, Any]:
+def move(
+    deal: int, kind: int, stage: str, at: str, semantics: str = "P", category: int = 0
+) -> dict[str, Any]:
     """A row of the stage history."""
     return {
         "entityTypeId": 2, "TYPE_ID": kind, "OWNER_ID": deal, "CREATED_TIME": at, "CATEGORY_ID": category,
@@ -175,7 +196,9 @@ def move(deal: int, kind: int, stage: str, at: str, semantics: str = "P", catego
     }  # fmt: skip
 
 
-structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
+structlog.configure(
+    processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()]
+)
 
 
 @contextmanager

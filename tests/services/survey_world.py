@@ -33,7 +33,12 @@ SCORE_LISTS = {
     "UF_CRM_MOLVA_NPS_GROUP": ("promoter", "passive", "detractor"),
     "UF_CRM_MOLVA_NPS_CHANNEL": ("phone", "email", "link", "messenger", "import", "in_person"),
 }
-SCORE_PLAIN = ("UF_CRM_MOLVA_NPS_SCORE", "UF_CRM_MOLVA_NPS_DATE", "UF_CRM_MOLVA_NPS_COMMENT", "UF_CRM_MOLVA_NPS_WAVE")
+SCORE_PLAIN = (
+    "UF_CRM_MOLVA_NPS_SCORE",
+    "UF_CRM_MOLVA_NPS_DATE",
+    "UF_CRM_MOLVA_NPS_COMMENT",
+    "UF_CRM_MOLVA_NPS_WAVE",
+)
 REFERRAL_SOURCES = ("client", "former_client", "partner", "employee", "rating", "event", "other", "unknown")
 
 
@@ -67,7 +72,11 @@ def field_map() -> dict[str, Any]:
             for value in values:
                 number += 1
                 codes[code]["items"][value] = str(number)
-        for code in ("UF_CRM_MOLVA_REFERRER", "UF_CRM_MOLVA_REFERRAL_DATE", *(() if kind == "lead" else SCORE_PLAIN)):
+        for code in (
+            "UF_CRM_MOLVA_REFERRER",
+            "UF_CRM_MOLVA_REFERRAL_DATE",
+            *(() if kind == "lead" else SCORE_PLAIN),
+        ):
             codes[code] = {"id": number, "type": "string", "items": {}}
         if kind == "contact":
             codes["UF_CRM_MOLVA_OPT_OUT"] = {"id": number, "type": "boolean", "items": {}}
@@ -98,7 +107,9 @@ class World:
         proof = survey.prove(self.deps, token, page.nonce, TOUCH, user_agent=BROWSER) or ""
         return self.post(score, comment, token=token, proof=proof, **more)
 
-    def post(self, score: int | None, comment: str = "", token: str = "", proof: str = "", **more: Any) -> AnswerResult:
+    def post(
+        self, score: int | None, comment: str = "", token: str = "", proof: str = "", **more: Any
+    ) -> AnswerResult:
         form = {"comment": comment} if score is None else {"score": str(score), "comment": comment}
         return survey.answer(
             self.deps, token or self.token, form, proof=proof, **{"user_agent": BROWSER, **more}
@@ -106,7 +117,9 @@ class World:
 
     def rows(self, table: type[Any], **equal: Any) -> list[Any]:
         with transaction(self.deps.sessions) as session:
-            return list(session.scalars(select(table).filter_by(portal_id=self.portal.id, **equal).order_by(table.id)))
+            return list(
+                session.scalars(select(table).filter_by(portal_id=self.portal.id, **equal).order_by(table.id))
+            )
 
     def rows_by_portal(self, table: type[Any]) -> list[Any]:
         """Rows of a table without an id of its own."""
@@ -171,7 +184,9 @@ def make_world(
 ) -> World:
     """Portal 1, company 12 (or contact 7 alone), deals 351 and 352, staff with a head and a director."""
     with transaction(sessions) as session:
-        portal = a_portal(member_id=f"m-{tag}", language=language, time_zone="Europe/Moscow", fields=field_map())
+        portal = a_portal(
+            member_id=f"m-{tag}", language=language, time_zone="Europe/Moscow", fields=field_map()
+        )
         session.add(portal)
         session.flush()
         pid = portal.id
@@ -180,7 +195,9 @@ def make_world(
             first, last = name.split()
             session.add(Staff(portal_id=pid, user_id=user, name=first, last_name=last, departments=[1]))
         session.add(Department(portal_id=pid, department_id=1, name="All", head_user_id=HEAD))
-        session.add(Stage(portal_id=pid, stage_id="C9:NEW", category_id=9, category_name="Support", name="New"))
+        session.add(
+            Stage(portal_id=pid, stage_id="C9:NEW", category_id=9, category_name="Support", name="New")
+        )
         session.add(Company(portal_id=pid, id=1, title="Our Agency", own=True))
         company = client_kind == "company"
         if company:
@@ -206,7 +223,11 @@ def make_world(
         session.flush()
         tokens: dict[int, str] = {}
         for contact, role in people:
-            session.add(Contact(portal_id=pid, id=contact, name=f"Person{contact}", company_id=12 if company else None))
+            session.add(
+                Contact(
+                    portal_id=pid, id=contact, name=f"Person{contact}", company_id=12 if company else None
+                )
+            )
             if company:
                 session.add(ContactCompany(portal_id=pid, contact_id=contact, company_id=12))
             tokens[contact] = f"token-of-{contact}{tag}"

@@ -118,7 +118,9 @@ def test_a_portal_that_stays_away_is_never_given_up(deps: Deps, run: Any, clock:
     assert timedelta(minutes=59) < dates[-1] < timedelta(minutes=90)  # type: ignore[operator]
 
 
-def test_our_own_fault_is_tried_again_and_then_shown_to_people(deps: Deps, run: Any, clock: HandClock) -> None:
+def test_our_own_fault_is_tried_again_and_then_shown_to_people(
+    deps: Deps, run: Any, clock: HandClock
+) -> None:
     """A chore that fails ten times in a row is buried, not run for ever."""
     row = run(Script(ValueError("fault")))
     for _ in range(chores.ATTEMPTS):
@@ -179,18 +181,32 @@ def test_ordering_and_closing(deps: Deps, portal: Portal, clock: HandClock) -> N
 
     assert act(ensured(later)) == ("waiting", later)
     assert act(ensured(clock.now())) == ("waiting", later)
-    assert act(lambda session: hasten(session, portal.id, ("setup",), clock.now())) == ("waiting", clock.now())
+    assert act(lambda session: hasten(session, portal.id, ("setup",), clock.now())) == (
+        "waiting",
+        clock.now(),
+    )
     assert act(lambda session: close_all(session, portal.id, clock.now()))[0] == "done"
     assert act(ensured(later)) == ("waiting", later)
 
 
 def test_every_chore_has_a_function_and_states() -> None:
     """The table is the one place where chores are named."""
-    assert set(chores.table()) >= {"setup", "first_sync", "reconcile", "walk", "probe", "erase", "plan_wave", "freeze"}
+    assert set(chores.table()) >= {
+        "setup",
+        "first_sync",
+        "reconcile",
+        "walk",
+        "probe",
+        "erase",
+        "plan_wave",
+        "freeze",
+    }
     assert all(entry.statuses and callable(entry.run) for entry in chores.table().values())
 
 
-def test_a_name_may_carry_what_it_is_about(deps: Deps, portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_may_carry_what_it_is_about(
+    deps: Deps, portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`freeze:7` is run by the function of `freeze`."""
     script = Script(Outcome())
     monkeypatch.setattr(chores, "table", lambda: {"freeze": chores.Entry(script)})

@@ -71,7 +71,9 @@ def test_each_group_gets_its_task_with_owner_deadline_and_bindings(
 def test_the_task_tells_who_said_it_their_role_and_the_history(world: World, clock: HandClock) -> None:
     with transaction(world.deps.sessions) as session:
         pid = world.portal.id
-        old = Wave(portal_id=pid, name="2025", stage="closed", policy_version=1, plan={}, planned_at=clock.now())
+        old = Wave(
+            portal_id=pid, name="2025", stage="closed", policy_version=1, plan={}, planned_at=clock.now()
+        )
         session.add(old)
         session.flush()
         client = WaveClient(portal_id=pid, wave_id=old.id, client_kind="company", client_id=12)
@@ -152,7 +154,9 @@ def test_a_correction_within_the_group_keeps_the_task(world: World, clock: HandC
     assert len(world.outbox("task")) == 1
 
 
-def test_a_correction_to_another_group_cancels_the_old_and_opens_the_new(world: World, clock: HandClock) -> None:
+def test_a_correction_to_another_group_cancels_the_old_and_opens_the_new(
+    world: World, clock: HandClock
+) -> None:
     world.human(2)
     clock.advance(hours=1)
     world.human(10)
@@ -162,7 +166,9 @@ def test_a_correction_to_another_group_cancels_the_old_and_opens_the_new(world: 
     assert [row.status for row in world.outbox("task")] == ["superseded", "waiting"]
 
 
-def test_going_back_takes_up_the_first_case_again_without_a_second_task(world: World, clock: HandClock) -> None:
+def test_going_back_takes_up_the_first_case_again_without_a_second_task(
+    world: World, clock: HandClock
+) -> None:
     for score in (2, 10, 1):
         world.human(score)
         clock.advance(hours=1)

@@ -100,7 +100,9 @@ def test_a_row_behind_an_older_one_that_waits_is_not_due(deps: Any, portal: Port
     assert health.next_due(deps) == later
 
 
-def test_calls_without_execution_budget_are_due_when_it_comes_back(deps: Any, portal: Portal, clock: HandClock) -> None:
+def test_calls_without_execution_budget_are_due_when_it_comes_back(
+    deps: Any, portal: Portal, clock: HandClock
+) -> None:
     """A used-up budget is a date, not an endless wait (product.md T4)."""
     from integration.bitrix.errors import Retryable
 
@@ -118,7 +120,9 @@ def test_a_block_by_hand_is_a_date(deps: Any, portal: Portal, clock: HandClock) 
     put(deps, portal, clock.now())
     until = clock.now() + timedelta(hours=1)
     with transaction(deps.sessions) as session:
-        session.add(Limits(portal_id=portal.id, level=0.0, level_at=clock.now(), budgets={}, not_before=until))
+        session.add(
+            Limits(portal_id=portal.id, level=0.0, level_at=clock.now(), budgets={}, not_before=until)
+        )
     assert (health.due_now(deps), health.next_due(deps)) == (0, until)
 
 
@@ -209,5 +213,3 @@ def test_working_until_nothing_is_due_and_stepping_to_the_next_date_comes_to_res
     assert place.row().synced_at is not None
     assert {row.status for row in place.all(InboxRow)} <= {"done", "superseded"}
     assert {row.error for row in place.all(ChoreRow)} == {""}
-
-

@@ -64,7 +64,11 @@ def test_events_of_many_cards_are_looked_at_in_one_request(place: World) -> None
     place.fresh_counters()
     assert inbox.drain(place.deps)
     assert place.counters()["http"] == 1
-    assert (place.get(Deal, 3).title, place.get(Company, 1).title, place.get(Contact, 2).name) == ("A", "B", "C")
+    assert (place.get(Deal, 3).title, place.get(Company, 1).title, place.get(Contact, 2).name) == (
+        "A",
+        "B",
+        "C",
+    )
 
 
 def test_a_move_to_another_pipeline_is_noticed(place: World) -> None:
@@ -105,7 +109,10 @@ def test_the_token_of_an_event_never_replaces_our_own(place: World) -> None:
     before = place.row()
     place.act(1, "crm.item.update", entityTypeId=2, id=3, fields={"title": "Again"})
     place.settle()
-    assert (place.row().access_token, place.row().token_version) == (before.access_token, before.token_version)
+    assert (place.row().access_token, place.row().token_version) == (
+        before.access_token,
+        before.token_version,
+    )
     assert "access_token" not in str([row.payload for row in place.all(InboxRow)])
 
 
@@ -181,7 +188,9 @@ def test_our_own_write_comes_back_with_one_read_and_no_write(place: World) -> No
 def test_tasks_that_are_not_ours_end_without_a_request_or_a_row(place: World) -> None:
     """Task events cover every task of the portal (product.md T2)."""
     place.act(1, "tasks.task.add", fields={"TITLE": "Private", "RESPONSIBLE_ID": 1})
-    task = int(place.act(1, "tasks.task.add", fields={"TITLE": "Private 2", "RESPONSIBLE_ID": 1})["task"]["id"])
+    task = int(
+        place.act(1, "tasks.task.add", fields={"TITLE": "Private 2", "RESPONSIBLE_ID": 1})["task"]["id"]
+    )
     place.act(1, "tasks.task.complete", taskId=task)
     before = inbox.ignored["ONTASKUPDATE"]
     place.fresh_counters()
@@ -277,5 +286,3 @@ def test_portals_with_one_member_id_are_told_apart_by_their_tokens(place: World)
     )
     assert answer.status_code == 200
     assert [found.portal_id for found in waiting(place)] == [other_id]
-
-

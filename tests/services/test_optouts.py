@@ -1,4 +1,4 @@
-""""Never again" and "not a good moment": without a login, once, for the person (product.md W12, S1, S6)."""
+""" "Never again" and "not a good moment": without a login, once, for the person (product.md W12, S1, S6)."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ def test_the_page_needs_a_one_time_value_for_this_purpose(world: World) -> None:
     wrong = optouts.opt_out(world.deps, world.tokens[7], proof=proof_for(world, "answer"))
     assert wrong.status == "needs_confirmation"
     assert world.rows_by_portal(OptOut) == []
-    assert optouts.opt_out(world.deps, world.tokens[7], proof=proof_for(world, "unsubscribe")).status == "done"
+    assert (
+        optouts.opt_out(world.deps, world.tokens[7], proof=proof_for(world, "unsubscribe")).status == "done"
+    )
     assert optouts.page(world.deps, world.tokens[7]).status == "done"
 
 
@@ -82,10 +84,14 @@ def test_it_works_from_links_that_are_dead_for_answers(world: World, clock: Hand
     assert optouts.opt_out(world.deps, "nothing", one_click=True).status == "unknown"
 
 
-def test_it_holds_for_the_same_address_on_another_card_and_in_another_wave(world: World, clock: HandClock) -> None:
+def test_it_holds_for_the_same_address_on_another_card_and_in_another_wave(
+    world: World, clock: HandClock
+) -> None:
     with transaction(world.deps.sessions) as session:
         pid = world.portal.id
-        wave = Wave(portal_id=pid, name="2027", stage="announced", policy_version=1, plan={}, planned_at=clock.now())
+        wave = Wave(
+            portal_id=pid, name="2027", stage="announced", policy_version=1, plan={}, planned_at=clock.now()
+        )
         session.add(wave)
         session.flush()
         client = WaveClient(portal_id=pid, wave_id=wave.id, client_kind="contact", client_id=70)

@@ -49,7 +49,9 @@ def card(place: World, kind: int, number: int) -> dict[str, Any]:
 
 def test_an_update_is_written_and_stands_in_the_mirror(place: World) -> None:
     """The row is done, the card has the value, and the mirror knows it before any event comes."""
-    row = place.queue(calls.item_update("company", 1, {SCORE: 3, "UF_CRM_MOLVA_HOLD_UNTIL": "2027-02-01"}), "company:1")
+    row = place.queue(
+        calls.item_update("company", 1, {SCORE: 3, "UF_CRM_MOLVA_HOLD_UNTIL": "2027-02-01"}), "company:1"
+    )
     assert outbox.drain(place.deps)
     assert place.sent(row).status == "done"
     assert card(place, 4, 1)[SCORE] == 3
@@ -72,7 +74,9 @@ def test_writes_of_one_card_keep_their_order_and_different_cards_share_a_request
     assert (card(place, 2, 1)[SCORE], card(place, 2, 2)[SCORE]) == (2, 2)
 
 
-@pytest.mark.parametrize("fault", ["drop_before", "drop_after", "500", "502", "503", "429", "bad_json", "empty"])
+@pytest.mark.parametrize(
+    "fault", ["drop_before", "drop_after", "500", "502", "503", "429", "bad_json", "empty"]
+)
 def test_a_comment_is_written_once_whatever_happens_to_the_request(place: World, fault: str) -> None:
     """A creating call is never doubled and never lost (product.md B4)."""
     row = comment(place)
@@ -118,7 +122,9 @@ def test_a_process_killed_between_effect_and_record_leaves_no_double(
     assert len(comments(place)) == 1
 
 
-def test_a_process_killed_before_the_request_leaves_nothing_out(place: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_killed_before_the_request_leaves_nothing_out(
+    place: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Marked as sent but never gone: the probe finds nothing and the call is made."""
 
     def killed(*_given: Any, **_named: Any) -> None:
@@ -268,7 +274,9 @@ def test_a_task_made_by_a_lost_request_is_found_again(place: World) -> None:
     """The follow-up gets the id of the task that the first try had made."""
     now = place.clock.now()
     with transaction(place.deps.sessions) as session:
-        session.add(FollowUp(portal_id=place.portal_id, key="x", kind="call", owner_id=1, deadline=now, opened_at=now))
+        session.add(
+            FollowUp(portal_id=place.portal_id, key="x", kind="call", owner_id=1, deadline=now, opened_at=now)
+        )
     call = calls.task_add({"TITLE": "Call", "RESPONSIBLE_ID": 1, "UF_CRM_TASK": ["D_1"]}, "molva:2026:y")
     place.queue(call, "followup:1", "t", "task", cause_kind="followup", cause_id=place.all(FollowUp)[0].id)
     place.fault("drop_after", method="tasks.task.add")
@@ -364,8 +372,6 @@ def test_a_block_by_hand_is_respected_for_an_hour(many: World) -> None:
     many.clock.advance(700)
     outbox.drain(many.deps)
     assert {row.status for row in many.all(OutboxRow)} == {"done"}
-
-
 
 
 def test_a_row_that_cannot_be_read_or_recorded_does_not_hold_the_others_up(

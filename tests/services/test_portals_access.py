@@ -116,7 +116,11 @@ def test_a_refresh_token_of_another_portal_is_not_taken(place: World) -> None:
     foreign.portal = replace(foreign.portal, member_id="f" * 32)
     with running(foreign, place.clock) as other:
         deps = wired(place.deps.sessions, other, place.clock, place.address)
-        app = {"client_id": CLIENT_ID, "client_secret": "secret-of-molva", "install_url": f"{place.address}/x"}
+        app = {
+            "client_id": CLIENT_ID,
+            "client_secret": "secret-of-molva",
+            "install_url": f"{place.address}/x",
+        }
         other.control("/apps", {**app, "app_url": f"{place.address}/x", "ui": True, "scope": ["crm"]})
         other.control(f"/apps/{CLIENT_ID}/install", {"user_id": 1, "finish": True})
         token = other.control(f"/apps/{CLIENT_ID}/open", {"user_id": 1, "dry": True})["fields"]["REFRESH_ID"]
@@ -237,4 +241,7 @@ def test_a_full_bucket_makes_background_work_wait_and_lets_people_through(place:
     with pytest.raises(Retryable) as waiting:
         ask(place)
     assert waiting.value.code == "paced"
-    assert portals.rest_for(place.deps, place.portal_id, interactive=True).call(calls.profile()).result["ID"] == "1"
+    assert (
+        portals.rest_for(place.deps, place.portal_id, interactive=True).call(calls.profile()).result["ID"]
+        == "1"
+    )

@@ -23,7 +23,10 @@ from tests.services.portal_world import CLIENT_ID, SECRET, World, agency, world
 @pytest.fixture
 def place(sessions: Sessions) -> Iterator[World]:
     data = agency()
-    data.users = [*data.users, {"ID": "6", "NAME": "Mila", "ACTIVE": True, "ADMIN": False, "UF_DEPARTMENT": [1]}]
+    data.users = [
+        *data.users,
+        {"ID": "6", "NAME": "Mila", "ACTIVE": True, "ADMIN": False, "UF_DEPARTMENT": [1]},
+    ]
     with world(sessions, data) as made:
         yield made
 
@@ -189,7 +192,9 @@ def raw_row(place: World) -> str:
     """The portal's row as bytes on the disk would show it."""
     with reading(place.deps.sessions) as session:
         values = session.execute(text("SELECT * FROM portals")).one()
-    return " ".join(bytes(v).decode("latin-1") if isinstance(v, bytes | memoryview) else str(v) for v in values)
+    return " ".join(
+        bytes(v).decode("latin-1") if isinstance(v, bytes | memoryview) else str(v) for v in values
+    )
 
 
 def test_an_installation_that_cannot_be_asked_about_may_be_tried_again(place: World) -> None:

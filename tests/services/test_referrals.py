@@ -20,7 +20,11 @@ SOURCE, REFERRER, DATE = "UF_CRM_MOLVA_REFERRAL_SOURCE", "UF_CRM_MOLVA_REFERRER"
 def raw(kind: str, source: str = "", referrer: str = "", day: str = "") -> dict[str, Any]:
     """Referral fields as the portal gives them; empty ones are there too (bitrix24.md 4.7)."""
     item = field_map()[kind][SOURCE]["items"].get(source)
-    return {SOURCE: int(item) if item else None, REFERRER: referrer, DATE: f"{day}T03:00:00+03:00" if day else ""}
+    return {
+        SOURCE: int(item) if item else None,
+        REFERRER: referrer,
+        DATE: f"{day}T03:00:00+03:00" if day else "",
+    }
 
 
 def claim(kind: str) -> dict[str, Any]:
@@ -60,7 +64,9 @@ def arrive(world: World) -> None:
             card = session.get_one(tables[kind], (world.portal.id, int(number)))
             ours = {code: value for code, value in fields.items() if code.startswith("UF_")}
             card.referral = dict(card.referral) | ours
-            card.source_id = fields.get("sourceId", getattr(card, "source_id", "")) if kind in ("lead", "deal") else ""
+            card.source_id = (
+                fields.get("sourceId", getattr(card, "source_id", "")) if kind in ("lead", "deal") else ""
+            )
             row.status, row.finished_at = "done", world.clock.now()
 
 
@@ -76,7 +82,9 @@ def test_a_conversion_carries_source_referrer_and_day_to_all_cards(world: World)
     assert world.written("lead:100", "referral") == [{"sourceId": "RECOMMENDATION"}]
 
 
-@pytest.mark.parametrize("order", [("lead", "deal", "company", "contact"), ("contact", "company", "deal", "lead")])
+@pytest.mark.parametrize(
+    "order", [("lead", "deal", "company", "contact"), ("contact", "company", "deal", "lead")]
+)
 def test_events_in_any_order_and_number_write_each_card_once(world: World, order: tuple[str, ...]) -> None:
     numbers = {"lead": 100, "deal": 500, "company": 50, "contact": 40}
     for kind in (*order, *order):

@@ -49,7 +49,9 @@ def test_a_persons_answer_counts_and_ends_the_invitation(world: World) -> None:
     assert [letter.status for letter in world.letters()] == ["cancelled"]
 
 
-def test_the_first_answer_of_a_wave_in_closing_makes_the_machine_look_again(world: World, clock: HandClock) -> None:
+def test_the_first_answer_of_a_wave_in_closing_makes_the_machine_look_again(
+    world: World, clock: HandClock
+) -> None:
     world.set(Wave, world.wave_id, stage="closing", step_due_at=None)
     world.human(9)
     assert world.rows(Wave)[0].step_due_at == clock.now()
@@ -102,7 +104,9 @@ def test_dead_links_say_why_and_take_no_answer(world: World, clock: HandClock) -
     assert world.response() is None
 
 
-def test_wrong_values_are_named_and_neither_stored_nor_cost_the_one_time_value(world: World, clock: HandClock) -> None:
+def test_wrong_values_are_named_and_neither_stored_nor_cost_the_one_time_value(
+    world: World, clock: HandClock
+) -> None:
     page = survey.page(world.deps, world.token)
     clock.advance(seconds=5)
     proof = survey.prove(world.deps, world.token, page.nonce, TOUCH) or ""
@@ -114,7 +118,9 @@ def test_wrong_values_are_named_and_neither_stored_nor_cost_the_one_time_value(w
     assert world.post(7, proof=proof).status == "counted"
 
 
-def test_one_time_values_need_a_trusted_gesture_and_a_nonce_of_this_very_link(world: World, clock: HandClock) -> None:
+def test_one_time_values_need_a_trusted_gesture_and_a_nonce_of_this_very_link(
+    world: World, clock: HandClock
+) -> None:
     nonce = survey.page(world.deps, world.token).nonce
     for gesture in ({}, {"type": "pointerdown"}, {"type": "pointerdown", "trusted": "false"},
                     {"type": "load", "trusted": "true"}, TOUCH | {"purpose": "everything"}):  # fmt: skip
@@ -158,7 +164,9 @@ def test_a_double_click_from_two_threads_counts_once(world: World, clock: HandCl
     assert len(world.outbox("comment")) == 2
 
 
-def test_two_respondents_at_once_leave_the_account_rule_over_both(sessions: Sessions, clock: HandClock) -> None:
+def test_two_respondents_at_once_leave_the_account_rule_over_both(
+    sessions: Sessions, clock: HandClock
+) -> None:
     world = make_world(sessions, clock, people=((7, "decides"), (8, "decides")))
     proofs = {}
     for contact, token in world.tokens.items():
@@ -188,16 +196,22 @@ def test_staff_corrections_need_a_reason_and_keep_the_old_value(world: World, cl
     response = world.response()
     assert response is not None
     with pytest.raises(ValueError, match="reason"):
-        survey.correct(world.deps, world.portal.id, response.id, score=2, comment="", author="Ada", reason=" ")
+        survey.correct(
+            world.deps, world.portal.id, response.id, score=2, comment="", author="Ada", reason=" "
+        )
     with pytest.raises(ValueError, match="not_a_score"):
-        survey.correct(world.deps, world.portal.id, response.id, score=12, comment="", author="Ada", reason="typo")
+        survey.correct(
+            world.deps, world.portal.id, response.id, score=12, comment="", author="Ada", reason="typo"
+        )
     clock.advance(days=100)
     changes: dict[str, Any] = {"score": 2, "comment": "said 2", "author": "Ada", "reason": "typo"}
     assert survey.correct(world.deps, world.portal.id, response.id, **changes)
     kept = [(r.score, r.author, r.reason) for r in world.revisions()]
     assert kept == [(9, "client", ""), (2, "Ada", "typo")]
     assert world.written("deal:351")[-1]["UF_CRM_MOLVA_NPS_SCORE"] == 2
-    assert not survey.correct(world.deps, world.portal.id + 1, response.id, score=3, comment="", author="A", reason="r")
+    assert not survey.correct(
+        world.deps, world.portal.id + 1, response.id, score=3, comment="", author="A", reason="r"
+    )
 
 
 def test_staff_confirm_a_held_answer(world: World) -> None:

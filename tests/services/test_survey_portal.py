@@ -81,7 +81,11 @@ def test_an_answer_stands_on_cards_timeline_and_task_once(live: World) -> None:
     deal, company, contact = card(live, 2, 2), card(live, 4, 1), card(live, 3, 1)
     assert str(deal["NPS_GROUP"]) == str(group)
     for shown in (deal, company, contact):
-        assert (shown["NPS_SCORE"], shown["NPS_COMMENT"], shown["NPS_WAVE"]) == (3, "Slow [B]replies[/B]", "2026")
+        assert (shown["NPS_SCORE"], shown["NPS_COMMENT"], shown["NPS_WAVE"]) == (
+            3,
+            "Slow [B]replies[/B]",
+            "2026",
+        )
         assert shown["NPS_DATE"]
         assert shown["NPS_CHANNEL"]
     assert live.get(Deal, 2).scores[PREFIX + "NPS_SCORE"] == 3

@@ -69,7 +69,16 @@ class Scanner:
 
 ACTIONS = st.tuples(
     st.sampled_from(
-        ["wait", "open", "run script", "post preselected", "post confirm as served", "replay", "unsubscribe", "snooze"]
+        [
+            "wait",
+            "open",
+            "run script",
+            "post preselected",
+            "post confirm as served",
+            "replay",
+            "unsubscribe",
+            "snooze",
+        ]
     ),
     st.integers(0, 40),
 )
@@ -169,7 +178,10 @@ def test_an_unproven_answer_after_a_human_one_is_a_flagged_version_only(world: W
     response = world.response()
     assert response is not None
     assert (response.score, response.status, response.held_reason) == (9, "counted", "")
-    assert [(r.score, r.status, r.flag) for r in world.revisions()] == [(9, "counted", ""), (0, "held", "after_human")]
+    assert [(r.score, r.status, r.flag) for r in world.revisions()] == [
+        (9, "counted", ""),
+        (0, "held", "after_human"),
+    ]
 
 
 def test_a_machine_that_posts_for_ever_fills_no_table(world: World) -> None:

@@ -47,7 +47,9 @@ def done_up_to_now(world: World) -> None:
             row.status, row.finished_at = "done", world.clock.now()
 
 
-def test_an_answer_goes_to_deals_company_and_contact_in_each_cards_own_ids(world: World, clock: HandClock) -> None:
+def test_an_answer_goes_to_deals_company_and_contact_in_each_cards_own_ids(
+    world: World, clock: HandClock
+) -> None:
     world.human(6, "Slow replies")
     for lane in ("deal:351", "deal:352", "company:12", "contact:7"):
         kind = lane.partition(":")[0]
@@ -71,7 +73,9 @@ def test_the_date_is_the_portals_day(world: World, clock: HandClock) -> None:
     assert world.written("deal:351")[0]["UF_CRM_MOLVA_NPS_DATE"] == "2026-01-13"
 
 
-def test_a_client_without_a_company_gets_everything_on_deal_and_contact(sessions: Sessions, clock: HandClock) -> None:
+def test_a_client_without_a_company_gets_everything_on_deal_and_contact(
+    sessions: Sessions, clock: HandClock
+) -> None:
     world = make_world(sessions, clock, client_kind="contact")
     world.human(9, "Fine")
     assert sorted(row.lane for row in world.outbox("score")) == ["contact:7", "deal:351", "deal:352"]
@@ -103,7 +107,9 @@ def test_a_correction_writes_only_what_changed(world: World, clock: HandClock) -
     world.human(9, "Fine")
     done_up_to_now(world)
     world.set(Deal, (world.portal.id, 351), scores=shown("deal", 9, "promoter", "Fine"))
-    world.set(Company, (world.portal.id, 12), scores=shown("company", 5, "detractor", "Fine"))  # edited by hand
+    world.set(
+        Company, (world.portal.id, 12), scores=shown("company", 5, "detractor", "Fine")
+    )  # edited by hand
     clock.advance(hours=1)
     world.human(10, "Fine")
     assert world.written("deal:351")[-1] == {"UF_CRM_MOLVA_NPS_SCORE": 10}
@@ -141,7 +147,9 @@ def test_intents_of_other_parts_are_refused_loudly(world: World) -> None:
         perform(world.deps, session, world.portal, [CloseWave(1, date(2026, 1, 1))], Cause("wave", 1))
 
 
-def test_writes_to_missing_fields_are_buried_in_sight_and_go_after_the_repair(world: World, clock: HandClock) -> None:
+def test_writes_to_missing_fields_are_buried_in_sight_and_go_after_the_repair(
+    world: World, clock: HandClock
+) -> None:
     fields = field_map()
     deal = dict(fields["deal"])
     group = deal.pop("UF_CRM_MOLVA_NPS_GROUP")

@@ -75,7 +75,13 @@ def test_a_genuine_event_is_stored_and_answered(client: FlaskClient, sessions: S
     answer = client.post("/bitrix/events", data=form())
     assert (answer.status_code, answer.text) == (200, "accepted\n")
     (row,) = stored(sessions)
-    assert (row.lane, row.kind, row.entity_id, row.event, row.times) == ("deal:5", "deal", 5, "ONCRMDEALUPDATE", 1)
+    assert (row.lane, row.kind, row.entity_id, row.event, row.times) == (
+        "deal:5",
+        "deal",
+        5,
+        "ONCRMDEALUPDATE",
+        1,
+    )
     assert "user-token" not in str(row.payload)
 
 
@@ -102,7 +108,10 @@ def test_life_cycle_events_are_kept_one_by_one(client: FlaskClient, sessions: Se
     for clean in ("0", "1"):
         fields = form("ONAPPUNINSTALL", **{"data[FIELDS][ID]": None, "data[CLEAN]": clean})
         assert client.post("/bitrix/events", data=fields).status_code == 200
-    assert [(row.lane, row.payload["clean"]) for row in stored(sessions)] == [("portal", False), ("portal", True)]
+    assert [(row.lane, row.payload["clean"]) for row in stored(sessions)] == [
+        ("portal", False),
+        ("portal", True),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -185,7 +194,9 @@ def test_a_change_of_our_own_fields_is_kept(client: FlaskClient, sessions: Sessi
     assert [row.kind for row in stored(sessions)] == ["field"]
 
 
-def test_an_uninstalled_portal_accepts_nothing(client: FlaskClient, sessions: Sessions, portal: Portal) -> None:
+def test_an_uninstalled_portal_accepts_nothing(
+    client: FlaskClient, sessions: Sessions, portal: Portal
+) -> None:
     """Its old token proves nothing any more."""
     with transaction(sessions) as session:
         session.get_one(Portal, portal.id).status = "uninstalled"
@@ -200,7 +211,9 @@ def test_one_portals_token_is_worth_nothing_in_another(client: FlaskClient, sess
     assert stored(sessions) == []
 
 
-def test_an_installation_that_cannot_be_proven_now_may_come_again(client: FlaskClient, sessions: Sessions) -> None:
+def test_an_installation_that_cannot_be_proven_now_may_come_again(
+    client: FlaskClient, sessions: Sessions
+) -> None:
     """The authorisation server is silent: 503, and no portal is made."""
     fields = form("ONAPPINSTALL", **{"auth[member_id]": "m-9"})
     assert client.post("/bitrix/events", data=fields).status_code == 503
