@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import fill
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 _INTRO = """\
@@ -57,7 +58,7 @@ class Section:
 
     def markdown(self) -> str:
         """The section as it stands on the page."""
-        lines = [f"## {self.title}", "", self.text.strip(), ""]
+        lines = [f"## {self.title}", "", fill(self.text, 110), ""]
         for table in self.tables:
             lines += table.lines()
         rows = [(t.what, t.wanted, t.seen, "yes" if t.met else "**no**") for t in self.targets]

@@ -232,7 +232,8 @@ def _section(updates: int, slowly: int, fast: list[dict[str, Run]], slow: dict[s
         "same kind; what a client sleeps passes on the portal's clock, real work passes as it takes. Share of "
         "the rate: requests answered from the moment the bucket is full (50; 40 for Molva, which leaves ten to "
         "people's clicks), of two a second. Share of the budget: execution seconds in whole windows of ten "
-        "minutes, of 480. On the slow portal each update takes 2–3 s, and a request dies at 60 s. “In effect” "
+        "minutes, of 480. On the slow portal each update takes 2–3 s, and a request dies at 60 s, so fifteen "
+        "to a batch are what a careful person would set by hand for the others. “In effect” "
         "counts the cards that hold the new value at the end, whatever the client was told.",
         machine=machine.describe(),
     )

@@ -182,7 +182,10 @@ def _origin(value: str, allow_http: bool, path: bool = False) -> str:
 
 
 def _origins(value: str, allow_http: bool) -> tuple[str, ...]:
-    return tuple(_origin(part.strip(), allow_http) for part in value.split(",") if part.strip())
+    origins = tuple(_origin(part.strip(), allow_http) for part in value.split(",") if part.strip())
+    if not origins:
+        raise ValueError("give at least one address")
+    return origins
 
 
 def _database(value: str) -> str:

@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
 
 from integration.app import build, create_app
 from integration.config import Config
+from integration.logs import clean
 from integration.worker import clock
 
+
+class Masked(logging.Formatter):
+    """Lines without secrets and personal links."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, masked as a whole."""
+        return clean(super().format(record))
+
+
+class MaskedLogger(Logger):  # type: ignore[misc]  # gunicorn brings no types
+    """gunicorn's own lines name addresses of answer pages when something fails and at the level `debug`."""
+
+    def setup(self, cfg: Any) -> None:
+        """Let gunicorn set its handlers up, then mask what they write."""
+        super().setup(cfg)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(Masked(self.error_fmt, self.datefmt))
+
+
 OPTIONS: dict[str, Any] = {
+    "logger_class": MaskedLogger,
     "worker_class": "gthread",
     "threads": 4,
     "timeout": 90,  # longer than the longest request to a portal, which dies at 60 seconds

@@ -36,6 +36,7 @@ def test_missing_names_are_all_said_at_once(tmp_path: Path) -> None:
         ("MOLVA_SECRET_KEY", "short", "16 characters"),
         ("MOLVA_SECRET_KEY", "a-key-that-is-long-enough,short", "16 characters"),
         ("MOLVA_PUBLIC_URL", "molva.example.com", "https://"),
+        ("MOLVA_BITRIX_OAUTH_URL", ",", "at least one"),
         ("MOLVA_PUBLIC_URL", "http://molva.example.com", "MOLVA_ALLOW_HTTP_PORTALS"),
         ("MOLVA_DATABASE_URL", "mysql://root@db/molva", "postgresql://"),
         ("MOLVA_DATABASE_URL", "not a url", "sqlite:///"),

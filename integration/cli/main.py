@@ -11,6 +11,8 @@ from integration import __version__
 from integration.cli import admin, data, waves
 from integration.cli.common import application, configuration, database, fail
 
+PORT = click.IntRange(0, 65535)
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="molva")
@@ -20,8 +22,8 @@ def cli() -> None:
 
 @cli.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8000, show_default=True, help="Port to listen on.")
-@click.option("--workers", default=2, show_default=True, help="Web processes.")
+@click.option("--port", default=8000, show_default=True, type=PORT, help="Port to listen on.")
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(1), help="Web processes.")
 def web(host: str, port: int, workers: int) -> None:
     """Run the web processes."""
     config = configuration()
@@ -46,7 +48,7 @@ def worker(once: bool) -> None:
 
 @cli.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8000, show_default=True, help="Port to listen on.")
+@click.option("--port", default=8000, show_default=True, type=PORT, help="Port to listen on.")
 def serve(host: str, port: int) -> None:
     """Run web and worker in one process, for one small agency."""
     config = configuration()
@@ -75,7 +77,7 @@ def migrate() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("--clients", default=60, show_default=True, help="How many clients the agency has.")
 @click.option("--seed", default=1, show_default=True, help="Which agency: the same seed gives the same one.")
-@click.option("--port", default=0, help="First port to use; 0 takes free ones.")
+@click.option("--port", default=0, type=PORT, help="First port to use; 0 takes free ones.")
 @click.option("--kills", default=0, show_default=True, help="Kill worker or web this many times on the way.")
 def demo(once: bool, as_json: bool, clients: int, seed: int, port: int, kills: int) -> None:
     """A sandbox portal with an agency in it, and Molva at work there."""

@@ -162,6 +162,8 @@ def _client(
     for deed in sorted(spoken, key=lambda one: one.at):
         asked = people[deed.address]
         before = said.get(asked.contact)
+        if before is not None and (before.score, before.comment) == (deed.score, words(deed.comment)):
+            continue  # the same once more changes nothing
         said[asked.contact] = _Said(
             asked, deed.score, words(deed.comment), before.first if before else deed.at, deed.at
         )

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -17,8 +18,6 @@ from datetime import date, datetime, timedelta
 from datetime import time as clock_time
 from pathlib import Path
 from typing import Any
-
-import requests
 
 from integration.bitrix.sandbox.story import LEAST, Story, tell
 from integration.bitrix.sandbox.story_year import Act
@@ -40,7 +39,9 @@ from .world import World
 from .year import Year
 
 SYNC_SECONDS = 60.0
-#: A week after the last follow-up could be due.
+#: What ends a run with one line instead of a trace; requests' own errors are OSErrors.
+FAILURES = (StuckError, PortalError, LookupError, ValueError, OSError, subprocess.SubprocessError)
+#: A year.
 LENGTH = timedelta(days=365)
 
 
@@ -268,7 +269,7 @@ def run_demo(*, once: bool, as_json: bool, clients: int, seed: int, port: int = 
     try:
         expected, actual, problems = play.run()
         summary = play.summary(expected, actual, problems, time.monotonic() - begun)
-    except (StuckError, PortalError, requests.RequestException, LookupError) as error:
+    except FAILURES as error:
         keep = True
         sys.stderr.write(f"molva: the demo got stuck: {error}\n")
         sys.stderr.write(f"molva: logs are in {folder}\n")

@@ -26,7 +26,8 @@ class Since(NamedTuple):
 def is_client(client: ClientFacts) -> bool:
     """The agency's own companies are not clients at all and stand in no list (product.md E1).
 
-    Recurring templates are no deals: a card that has nothing else is a client that is *not current*.
+    Recurring templates are no deals. Cards without a single real deal are not handed in at all: an address book
+    is no list of clients (`integration.store.snapshots`).
     """
     return not client.own_company
 

@@ -34,6 +34,8 @@ from integration.store.portals import Portal
 
 RENEWAL_LEASE = timedelta(seconds=90)  # longer than the longest exchange with the authorisation server
 PATIENCE = 100  # looks of 0.05 s at a renewal that somebody else has begun
+# A refusal that speaks of the pair; one that speaks of our own keys says nothing about the portal.
+DEAD_PAIR = frozenset({"INVALID_GRANT", "EXPIRED_TOKEN", "INVALID_TOKEN", "NO_REFRESH_TOKEN"})
 T = TypeVar("T", Answer, BatchAnswer)
 
 
@@ -275,14 +277,11 @@ def removed(deps: Deps, portal_id: int) -> bool:
         grant = deps.oauth.grant(portal.oauth_origin, portal.access_token or "")
         return not grant.installed
     except (TokenExpired, AccessLost):
-        pass  # perhaps only expired: the refresh token decides
-    client_id, secret = keys(deps, portal)
+        pass  # perhaps only expired: the refresh token decides, spent by one renewer at a time as always
     try:
-        pair = deps.oauth.refresh(portal.oauth_origin, client_id, secret, portal.refresh_token or "")
-    except (AccessLost, TokenExpired):
-        return True
+        renew(deps, portal_id, portal.token_version)
+    except AccessLost as error:
+        return error.kind == "uninstalled" or error.code.upper() in DEAD_PAIR
     except Suspended:
         return False
-    with transaction(deps.sessions) as session:
-        rows.store_tokens(session, portal_id, portal.token_version, **_columns(deps, portal, pair))
     return False

@@ -44,7 +44,7 @@ def table() -> Mapping[str, Entry]:
     """All chores by name; behind a colon a name may carry what it is about, `freeze:7`."""
     return {
         "setup": Entry(setup.run),
-        "check": Entry(setup.run, housekeeping=True),
+        "check": Entry(setup.check, housekeeping=True),
         "first_sync": Entry(mirror.first_sync),
         "reconcile": Entry(reconcile.reconcile, housekeeping=True),
         "walk": Entry(reconcile.walk, housekeeping=True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from integration.bitrix import calls
-from integration.bitrix.call import rows_at
+from integration.bitrix.call import Call, rows_at
 from integration.bitrix.records import Category, Stage, User, read_all
 from integration.bitrix.records import Department as Division
 from integration.logs import log
@@ -19,7 +20,8 @@ from integration.store.portals import Department, Staff
 from integration.store.portals import Stage as StageRow
 from integration.store.upsert import upsert
 
-PAGES = 20  # of users or departments in one request
+FIRST = 4  # pages of users, and of departments, in the first request
+MORE = 20  # in each further one
 _ENTITY = re.compile(r"DEAL_STAGE(?:_(\d+))?")
 
 
@@ -34,23 +36,19 @@ class Directory:
 
 
 def read(rest: PortalRest) -> Directory:
-    """Read all of it: usually one request. A scope that is missing leaves its part unread; raises `BitrixError`."""
-    first = {f"u{k}": calls.user_list(k * calls.PAGE) for k in range(PAGES)}
-    first |= {f"d{k}": calls.department_list(k * calls.PAGE) for k in range(PAGES)}
+    """Read all of it: one request up to 200 people. A scope that is missing leaves its part unread.
+
+    Raises `BitrixError`.
+    """
+    first = {**_ask(calls.user_list, "u", 0, FIRST), **_ask(calls.department_list, "d", 0, FIRST)}
     first |= {"categories": calls.category_list(), "statuses": calls.status_list()}
     got = rest.batch(first)
     results = {key: answer.result for key, answer in got.answers.items()}
     for key in ("categories", "statuses"):
         if key in got.errors:
             raise got.errors[key]
-    users = _pages(results, "u")
-    divisions = _pages(results, "d")
-    while users is not None and len(users) >= PAGES * calls.PAGE and len(users) % calls.PAGE == 0:
-        more = rest.batch({f"u{k}": calls.user_list(len(users) + k * calls.PAGE) for k in range(PAGES)})
-        added = _pages({key: answer.result for key, answer in more.answers.items()}, "u")
-        if not added:
-            break
-        users += added
+    users = _rest_of(rest, calls.user_list, _pages(results, "u", FIRST))
+    divisions = _rest_of(rest, calls.department_list, _pages(results, "d", FIRST))
     return Directory(
         users=None if users is None else _read(User.read, users),
         divisions=None if divisions is None else _read(Division.read, divisions),
@@ -59,11 +57,25 @@ def read(rest: PortalRest) -> Directory:
     )
 
 
-def _pages(results: dict[str, Any], prefix: str) -> list[Any] | None:
+def _ask(page: Callable[[int], Call], prefix: str, start: int, pages: int) -> dict[str, Call]:
+    return {f"{prefix}{k}": page(start + k * calls.PAGE) for k in range(pages)}
+
+
+def _rest_of(rest: PortalRest, page: Callable[[int], Call], rows: list[Any] | None) -> list[Any] | None:
+    """All rows, given those of the first pages: where these came full, there may be more."""
+    full = FIRST * calls.PAGE
+    while rows is not None and len(rows) == full:
+        got = rest.batch(_ask(page, "p", full, MORE))
+        rows += _pages({key: answer.result for key, answer in got.answers.items()}, "p", MORE) or []
+        full += MORE * calls.PAGE
+    return rows
+
+
+def _pages(results: dict[str, Any], prefix: str, pages: int) -> list[Any] | None:
     if f"{prefix}0" not in results:
         return None
     rows: list[Any] = []
-    for k in range(PAGES):
+    for k in range(pages):
         page = rows_at(results.get(f"{prefix}{k}"))
         rows += page
         if len(page) < calls.PAGE:

@@ -37,6 +37,7 @@ CARDS = re.compile(r"ONCRM(DEAL|COMPANY|CONTACT|LEAD)(ADD|UPDATE|DELETE|MOVETOCA
 TASKS = frozenset({"ONTASKADD", "ONTASKUPDATE", "ONTASKDELETE"})
 FIELDS = re.compile(r"ONCRM(?:DEAL|COMPANY|CONTACT|LEAD)USERFIELD(?:ADD|UPDATE|DELETE|SETENUMVALUES)")
 OURS = "UF_CRM_MOLVA_"
+LARGEST_ID = 2**31 - 1  # what our columns hold; no portal has so many cards
 
 ignored: Counter[str] = Counter()  # genuine events of no use, by name, since this process began
 
@@ -99,10 +100,11 @@ def _stranger(deps: Deps, event: Event, known: bool) -> Verdict:
 def _about(event: Event) -> tuple[str, int]:
     """Kind and id of what an event is about; an empty kind for what is of no use to us."""
     card = CARDS.fullmatch(event.name)
-    if card is not None and event.entity_id:
-        return card.group(1).lower(), event.entity_id
-    if event.name in TASKS and event.entity_id:
-        return "task", event.entity_id
+    entity_id = event.entity_id if event.entity_id and event.entity_id <= LARGEST_ID else 0
+    if card is not None and entity_id:
+        return card.group(1).lower(), entity_id
+    if event.name in TASKS and entity_id:
+        return "task", entity_id
     if FIELDS.fullmatch(event.name):
         fields = event.data.get("FIELDS")
         name = str(fields.get("FIELD_NAME") or "") if isinstance(fields, dict) else ""

@@ -10,11 +10,12 @@ from integration.bitrix.protocol import Event
 from integration.logs import log
 from integration.services import access, states
 from integration.services.deps import Deps
-from integration.store import chores
+from integration.store import chores, portals
 from integration.store.base import transaction
 from integration.store.inbox import InboxRow
 
 # An uninstall is asked about at these ages: the authorisation server may learn of it a little later.
+CONFIRMED = timedelta(hours=1)  # a set-up that young needs no other because of an installation event
 CONFIRM_AGAIN = (timedelta(minutes=1), timedelta(minutes=15), timedelta(hours=2))
 
 
@@ -37,6 +38,15 @@ def _set_up(deps: Deps, row: InboxRow) -> None:
         chores.schedule(session, row.portal_id, "setup", now)
 
 
+def _installed(deps: Deps, row: InboxRow) -> None:
+    """The event only confirms what the installer page has begun; without that, set-up begins now."""
+    with transaction(deps.sessions) as session:
+        portal = portals.get(session, row.portal_id)
+    recent = deps.clock.now() - CONFIRMED
+    if portal is not None and (portal.setup_at is None or portal.setup_at < recent):
+        _set_up(deps, row)
+
+
 def _uninstalled(deps: Deps, row: InboxRow) -> timedelta | None:
     if access.removed(deps, row.portal_id):
         states.uninstall(deps, row.portal_id, clean=bool(row.payload.get("clean")))
@@ -48,7 +58,7 @@ def _uninstalled(deps: Deps, row: InboxRow) -> timedelta | None:
 
 
 HANDLERS: dict[str, Callable[[Deps, InboxRow], timedelta | None]] = {
-    "ONAPPINSTALL": _set_up,
+    "ONAPPINSTALL": _installed,
     "ONAPPUPDATE": _set_up,
     "ONAPPPAYMENT": _set_up,
     "ONAPPUNINSTALL": _uninstalled,

@@ -135,7 +135,7 @@ def _marked(deps: Deps, fresh: Sequence[OutboxRow]) -> list[OutboxRow]:
     if not creating:
         return list(fresh)
     with transaction(deps.sessions) as session:
-        kept = rows.mark_sent(session, creating, deps.clock.now())
+        kept = rows.mark_sent(session, creating, deps.clock.now(), LEASE)
     return [row for row in fresh if row.call["repeat"] or row in kept]
 
 

@@ -22,6 +22,7 @@ from integration.services.deps import BatchAnswer, Deps
 from integration.services.reading import MOST, MOVES, chain, joined, keep, look, moves_of, reading_of
 from integration.store import followups as followup_rows
 from integration.store import mirror as rows
+from integration.store import portals as portal_rows
 from integration.store.base import reading as reading_transaction
 from integration.store.base import transaction
 
@@ -192,11 +193,21 @@ def _compare(
         shrunk = len(mirrored) > SMALL and len(there & mirrored) < FEWEST * len(mirrored)
         if not shrunk:
             rows.mark_deleted(session, reading.portal_id, model, gone, now)
-    if shrunk:
-        states.note(deps, reading.portal_id, f"rights:{place['kind']}")
-    elif gone:
+    _note_rights(deps, reading.portal_id, place["kind"], shrunk)
+    if gone and not shrunk:
         log(__name__).info("mirror.deleted", portal=reading.portal_id, kind=place["kind"], cards=len(gone))
     return sorted(there - mirrored)
+
+
+def _note_rights(deps: Deps, portal_id: int, kind: str, shrunk: bool) -> None:
+    """Tell people that the service user sees less than before, or that it sees all again."""
+    with reading_transaction(deps.sessions) as session:
+        portal = portal_rows.get(session, portal_id)
+    told = portal.problem if portal is not None else ""
+    if shrunk:
+        states.note(deps, portal_id, f"rights:{kind}")
+    elif told == f"rights:{kind}":
+        states.note(deps, portal_id, "")
 
 
 def _read_missing(deps: Deps, reading: Reading, kind: str, ids: Sequence[int]) -> None:

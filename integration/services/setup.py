@@ -47,8 +47,14 @@ def run(deps: Deps, portal_id: int, cursor: dict[str, Any]) -> Outcome:
     return Outcome()
 
 
-def setup(deps: Deps, portal_id: int, *, interactive: bool = False) -> SetUp:
-    """Complete the portal's events and fields and read its settings, staff and pipelines.
+def check(deps: Deps, portal_id: int, cursor: dict[str, Any]) -> Outcome:
+    """The daily chore `check`: like `setup`, without staff and pipelines, which the nightly walk reads."""
+    setup(deps, portal_id, people=False)
+    return Outcome()
+
+
+def setup(deps: Deps, portal_id: int, *, interactive: bool = False, people: bool = True) -> SetUp:
+    """Complete the portal's events and fields and read its settings, with `people` also staff and pipelines.
 
     `interactive`: an administrator waits for it on the installer page. Raises `BitrixError`.
     """
@@ -63,7 +69,7 @@ def setup(deps: Deps, portal_id: int, *, interactive: bool = False) -> SetUp:
         left = manifest.plan(wanted, *found).calls
         problems += [f"missing:{_name(call)}" for call in left] if not problems else []
     answers = rest.batch(_settings()).answers
-    people = directory.read(rest)
+    found_people = directory.read(rest) if people else None
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
         portal = rows.locked(session, portal_id)
@@ -72,7 +78,8 @@ def setup(deps: Deps, portal_id: int, *, interactive: bool = False) -> SetUp:
             facts_of(portal, {key: answer.result for key, answer in answers.items()}, now)
             portal.setup_at = now
             portal.problem = f"setup:{problems[0]}"[:200] if problems else _without_setup(portal.problem)
-            directory.save(session, portal_id, people)
+            if found_people is not None:
+                directory.save(session, portal_id, found_people)
             repair_fields(session, portal, now)
             _order_periodic(session, portal_id, now)
     log(__name__).info("portal.set_up", portal=portal_id, added=len(plan.calls), problems=problems)
@@ -144,7 +151,7 @@ def _settings() -> dict[str, Call]:
 
 
 def _without_setup(problem: str) -> str:
-    return "" if problem.startswith("setup:") else problem
+    return "" if problem.startswith(("setup:", "scope:")) else problem
 
 
 def field_map(found: Mapping[Entity, Sequence[dict[str, Any]]]) -> dict[str, Any]:

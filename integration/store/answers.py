@@ -33,9 +33,10 @@ def asked_by_token(session: Session, token: str, *, lock: bool = False) -> Asked
     transaction, in the order in which the wave's own machine takes them: answers of two respondents of one
     client are counted one after the other (product.md B2), and nobody waits in a circle.
     """
+    readable = token.isascii() and token.isprintable()  # PostgreSQL takes no zero byte
     row = session.execute(
         select(Invitation.portal_id, Invitation.id, Invitation.wave_client_id).where(Invitation.token == token)
-    ).one_or_none() if token else None  # fmt: skip
+    ).one_or_none() if token and readable else None  # fmt: skip
     if row is None:
         return None
     return asked(session, row.portal_id, row.id, client_row=row.wave_client_id, lock=lock)

@@ -90,6 +90,8 @@ class Secret(TypeDecorator[str]):
 def make_engine(url: str) -> Engine:
     """An engine for SQLite or PostgreSQL with the settings the queue relies on (architecture.md 3).
 
+    Errors name no parameters: those are people's addresses, words and links, and errors are logged.
+
     SQLite: WAL, foreign keys, a busy time-out of 30 seconds, and `BEGIN IMMEDIATE`, because every
     transaction here may write after it has read.
     """
@@ -98,11 +100,11 @@ def make_engine(url: str) -> Engine:
         return _sqlite(url)
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-    return create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=10)
+    return create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=10, hide_parameters=True)
 
 
 def _sqlite(url: str) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": 30})
+    engine = create_engine(url, connect_args={"timeout": 30}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _settings(connection: Any, _record: Any) -> None:

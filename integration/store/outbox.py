@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import JSON, ColumnElement, Integer, String, UniqueConstraint, exists, select, true, update
@@ -97,15 +97,20 @@ def release(session: Session, rows: Sequence[OutboxRow]) -> None:
         )
 
 
-def mark_sent(session: Session, rows: Sequence[OutboxRow], now: datetime) -> list[OutboxRow]:
-    """Note before they leave that these creating calls may take effect; those whose lease still holds."""
+def mark_sent(
+    session: Session, rows: Sequence[OutboxRow], now: datetime, lease: timedelta
+) -> list[OutboxRow]:
+    """Note before they leave that these creating calls may take effect; those whose lease still holds.
+
+    The lease begins anew: nobody may ask the probe while the request is still under way.
+    """
     kept = []
     for row in rows:
         statement = (
             update(OutboxRow)
             .where(OutboxRow.id == row.id, OutboxRow.owner == row.owner, OutboxRow.attempts == row.attempts)
             .where(OutboxRow.status == "working")
-            .values(sent_at=now)
+            .values(sent_at=now, lease_until=now + lease)
             .returning(OutboxRow.id)
             .execution_options(synchronize_session=False)
         )

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, jsonify, request
 from integration.bitrix import protocol
 from integration.bitrix.protocol import ProtocolError
 from integration.current import deps
+from integration.logs import log
 from integration.services import frames, inbox
 from integration.services.frames import FrameRefused, PortalState
 from integration.web import forms, frame, progress
@@ -64,8 +65,14 @@ def _event() -> Response:
     try:
         event = protocol.parse_event(list(request.form.items(multi=True)))
     except ProtocolError:
-        return Response("unreadable\n", 400, mimetype="text/plain")
+        return _refused("unreadable", 400)
     verdict = inbox.accept(deps(), event)
     if verdict.outcome != "rejected":
         return Response(f"{verdict.outcome}\n", 200, mimetype="text/plain")
-    return Response("refused\n", 503 if verdict.reason == "unreachable" else 403, mimetype="text/plain")
+    return _refused(verdict.reason, 503 if verdict.reason == "unreachable" else 403, event.name)
+
+
+def _refused(reason: str, status: int, event: str = "") -> Response:
+    """One line of log, as for every event that is not believed (`webhooks.events`)."""
+    log(__name__).warning("event.refused", reason=reason, event_name=event, remote=request.remote_addr)
+    return Response("refused\n", status, mimetype="text/plain")

@@ -121,6 +121,13 @@ def test_a_correction_into_another_group_makes_another_task_and_keeps_the_day() 
     ]
 
 
+def test_the_same_answer_once_more_changes_nothing() -> None:
+    deeds = [deed("answered", moment(10, 1), 9, "ясно"), deed("corrected", moment(10, 3), 9, "ясно ")]
+    expected = expect(a_ground(), [a_verdict(Asked(1, "a@x.example.com", ""))], deeds, DAYS, OFFICE)
+    assert len(expected.notes) == 2
+    assert len(expected.duties) == 1
+
+
 def a_full_portal() -> tuple[Expected, Actual]:
     verdict = a_verdict(Asked(1, "a@x.example.com", ""))
     expected = expect(a_ground(), [verdict], [deed("answered", moment(10, 1), 4, "долго")], DAYS, OFFICE)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -22,7 +23,7 @@ from integration.bitrix.sandbox.agency import Agency, stage_rows
 from integration.bitrix.sandbox.clock import VirtualClock
 from integration.bitrix.sandbox.server import Sandbox, running
 from integration.mail.smtp import NoMailer
-from integration.services import chores, inbox, outbox, portals
+from integration.services import chores, health, inbox, outbox, portals
 from integration.services.deps import Deps, Settings
 from integration.store.base import Sessions, make_engine, make_sessions, reading, transaction
 from integration.store.outbox import OutboxRow
@@ -65,19 +66,22 @@ class World:
         self.box.control(f"/apps/{CLIENT_ID}/finish", {})
         return self.portal_id
 
-    def work(self, rounds: int = 200) -> None:
-        """Everything that is due now, until nothing is."""
-        for _ in range(rounds):
+    def work(self, rounds: int = 200) -> bool:
+        """Everything that is due now, until nothing is; whether there was anything."""
+        for number in range(rounds):
             found = [inbox.drain(self.deps), chores.run_due(self.deps), outbox.drain(self.deps)]
             if not any(found):
-                return
+                return number > 0
         raise AssertionError("there is always something due")
 
     def settle(self) -> None:
         """The portal's events delivered, and everything that follows from them done."""
-        for _ in range(4):
+        for _ in range(5):
             self.box.control("/events/flush", {"timeout": 10})
-            self.work()
+            worked = self.work()
+            following = health.next_due(self.deps)
+            if not worked and (following is None or following > self.clock.now() + timedelta(seconds=15)):
+                return
             self.clock.advance(5)  # short waits of ours pass
 
     def ready(self) -> World:

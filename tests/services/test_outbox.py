@@ -9,16 +9,13 @@ from typing import Any
 import pytest
 
 from integration.bitrix import calls
-from integration.bitrix.sandbox.agency import bulk_deals
 from integration.services import effects, outbox
-from integration.services.setup import setup
 from integration.store.base import Sessions, transaction
-from integration.store.chores import ChoreRow
 from integration.store.clients import Company
 from integration.store.followups import FollowUp
 from integration.store.outbox import OutboxRow
 from integration.store.portals import Limits
-from tests.services.portal_world import World, on_sqlite, world
+from tests.services.portal_world import World, world
 
 SCORE = "UF_CRM_MOLVA_NPS_SCORE"
 
@@ -120,6 +117,27 @@ def test_a_process_killed_between_effect_and_record_leaves_no_double(
     assert place.sent(row).status == "done"
     assert place.sent(row).result
     assert len(comments(place)) == 1
+
+
+def test_a_lease_begins_anew_when_a_creating_call_leaves(
+    place: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow look at doubtful calls must not let another worker ask the probe while the request is under way."""
+    doubtful = comment(place)
+    place.fault("drop_before", method="crm.timeline.comment.add")
+    outbox.drain(place.deps)
+    place.clock.advance(outbox.SETTLE.total_seconds() + 1)
+    probe = outbox._probe
+
+    def slow(*given: Any) -> Any:
+        place.clock.advance(outbox.LEASE.total_seconds() - 5)
+        return probe(*given)
+
+    left: list[Any] = []
+    monkeypatch.setattr(outbox, "_probe", slow)
+    monkeypatch.setattr(outbox, "_send", lambda *_given: left.append(place.sent(doubtful).lease_until))
+    outbox.drain(place.deps)
+    assert left[0] - place.clock.now() > outbox.SETTLE
 
 
 def test_a_process_killed_before_the_request_leaves_nothing_out(
@@ -285,93 +303,6 @@ def test_a_task_made_by_a_lost_request_is_found_again(place: World) -> None:
     place.settle()
     tasks = [int(row["ID"]) for row in place.dump()["tasks"]]
     assert tasks == [place.all(FollowUp)[0].task_id]
-
-
-# --- limits
-
-
-@pytest.fixture
-def many(sqlite_url: str) -> Iterator[World]:
-    """A portal of 600 deals, installed and set up, nothing else to do."""
-    with on_sqlite(sqlite_url) as sessions, world(sessions, bulk_deals(600, 10)) as made:
-        made.install()
-        setup(made.deps, made.portal_id)
-        with transaction(sessions) as session:
-            session.query(ChoreRow).delete()
-        yield made
-
-
-def fill(place: World, count: int) -> None:
-    """Updates of `count` different deals."""
-    now = place.clock.now()
-    with transaction(place.deps.sessions) as session:
-        for number in range(1, count + 1):
-            call = calls.item_update("deal", number, {SCORE: number % 11})
-            session.add(
-                OutboxRow(
-                    portal_id=place.portal_id, lane=f"deal:{number}", status="waiting", due_at=now, created_at=now,
-                    key=f"k{number}", purpose="score", method=call.method, call=call.to_json(),
-                )
-            )  # fmt: skip
-
-
-def test_updates_go_fifty_in_a_request_once_they_are_known_to_be_fast(many: World) -> None:
-    """The first batch is small, then they grow to what a batch holds (bitrix24.md pitfall 39)."""
-    fill(many, 500)
-    many.fresh_counters()
-    while outbox.drain(many.deps):
-        pass
-    assert {row.status for row in many.all(OutboxRow)} == {"done"}
-    assert many.counters()["http"] <= 13
-    assert many.counters()["by_error"] == {}
-
-
-def test_a_slow_portal_is_written_to_without_one_429_and_with_its_budget_used(many: World) -> None:
-    """Updates of two to three seconds: the execution budget binds, at least 95 % of it is used (product.md T4)."""
-    slow = {"on": True, "min": 2.0, "max": 3.0, "advance_clock": True, "methods": ["crm.item.update"]}
-    many.box.control("/settings", {"slow": slow}, "PUT")
-    fill(many, 400)
-    many.fresh_counters()
-    began = many.clock.now()
-    for _ in range(2000):
-        if not outbox.drain(many.deps):
-            if {row.status for row in many.all(OutboxRow)} == {"done"}:
-                break
-            many.clock.advance(5)
-    spent = (many.clock.now() - began).total_seconds()
-    counters = many.counters()
-    assert counters["by_error"] == {}
-    assert {row.status for row in many.all(OutboxRow)} == {"done"}
-    assert counters["operating_peak"] <= 480 * 1.01
-    assert counters["operating_peak"] >= 480 * 0.93
-    assert spent < 400 * 2.5 / 480 * 600 * 1.15
-
-
-def test_a_full_bucket_is_waited_for_without_an_error(many: World) -> None:
-    """Background writes stop below the ceiling, stay due, and go on as the bucket drains."""
-    fill(many, 40)
-    with transaction(many.deps.sessions) as session:
-        row = session.get_one(Limits, many.portal_id)
-        row.level, row.level_at = 45.0, many.clock.now()
-    assert not outbox.drain(many.deps)
-    assert {row.attempts for row in many.all(OutboxRow)} == {0}
-    many.clock.advance(10)
-    assert outbox.drain(many.deps)
-
-
-def test_a_block_by_hand_is_respected_for_an_hour(many: World) -> None:
-    """`OVERLOAD_LIMIT` means hands off (bitrix24.md pitfall 36)."""
-    fill(many, 3)
-    many.fault("overload")
-    outbox.drain(many.deps)
-    many.fresh_counters()
-    for _ in range(5):
-        many.clock.advance(600)
-        outbox.drain(many.deps)
-    assert many.counters()["http"] == 0
-    many.clock.advance(700)
-    outbox.drain(many.deps)
-    assert {row.status for row in many.all(OutboxRow)} == {"done"}
 
 
 def test_a_row_that_cannot_be_read_or_recorded_does_not_hold_the_others_up(

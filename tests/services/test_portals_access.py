@@ -225,6 +225,38 @@ def test_a_portal_that_says_we_were_removed_is_believed_only_if_the_server_agree
     assert place.row().status == "uninstalled"
 
 
+def test_a_refusal_of_our_own_keys_is_no_proof_of_a_removal(place: World) -> None:
+    """Whoever saw the application token may send the event while the operator's key is wrong: nothing is lost."""
+    place.box.control("/tokens/expire", {})
+    deps = wired(place.deps.sessions, place.box, place.clock, place.address, client_secret="mistyped")
+    assert access.removed(deps, place.portal_id) is False
+    row = place.row()
+    assert row.status != "uninstalled"
+    assert row.refresh_token
+
+
+def test_a_removal_is_not_believed_because_another_process_has_just_renewed(place: World) -> None:
+    """The refresh token we had read is dead by then, and the portal lives (bitrix24.md pitfall 6)."""
+    place.box.control("/tokens/expire", {})
+    honest = place.deps.oauth
+
+    class Overtaken:
+        """An authorisation server whose answer comes after somebody else's renewal."""
+
+        refresh = honest.refresh
+
+        def grant(self, origin: str, token: str) -> Any:
+            try:
+                return honest.grant(origin, token)
+            finally:
+                access.renew(place.deps, place.portal_id, place.row().token_version)
+
+    overtaken: Any = Overtaken()
+    assert access.removed(replace(place.deps, oauth=overtaken), place.portal_id) is False
+    assert place.row().status == "active"
+    assert ask(place)["ID"] == "1"
+
+
 def send(place: World, event: str, data: dict[str, Any], token: str = "") -> None:
     """One event with a genuine or a forged token, sent by the portal's queue."""
     body = {"client_id": CLIENT_ID, "event": event, "data": data, "user_id": 0}

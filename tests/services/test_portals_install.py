@@ -17,7 +17,7 @@ from integration.services.setup import setup
 from integration.store.base import Sessions, reading
 from integration.store.clients import Company, Deal
 from integration.store.portals import Department, Portal, Staff, Stage
-from tests.services.portal_world import CLIENT_ID, SECRET, World, agency, world
+from tests.services.portal_world import CLIENT_ID, SECRET, World, agency, on_sqlite, world
 
 
 @pytest.fixture
@@ -218,3 +218,15 @@ def test_a_set_up_that_breaks_off_goes_on_later_without_doubles(place: World) ->
     assert place.row().setup_at is not None
     names = [(row["ENTITY_ID"], row["FIELD_NAME"]) for row in place.dump()["user_fields"]]
     assert len(names) == len(set(names)) == 38
+
+
+def test_a_company_of_six_hundred_people_is_read_whole(sqlite_url: str) -> None:
+    """Lists by offset are read on as long as they come full."""
+    data = agency()
+    data.users = [*data.users, *({"ID": str(n), "NAME": f"N{n}", "ACTIVE": n % 9 > 0} for n in range(2, 601))]
+    with on_sqlite(sqlite_url) as sessions, world(sessions, data) as place:
+        place.install()
+        setup(place.deps, place.portal_id)
+        people = place.all(Staff)
+        assert len(people) == 600
+        assert not people[8].active

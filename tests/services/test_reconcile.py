@@ -114,6 +114,9 @@ def test_shrunken_rights_are_not_taken_for_deletions(sessions: Sessions) -> None
         run(place, "walk")
         assert place.row().problem.startswith("rights:")
         assert all(deal.deleted_at is None for deal in place.all(Deal))
+        place.act(0, "ui.user.update", ID=1, ADMIN=True)
+        run(place, "walk")
+        assert place.row().problem == ""
 
 
 def test_the_walk_brings_staff_and_pipelines_up_to_date(place: World) -> None:

@@ -12,6 +12,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from integration.store import schema
 from integration.store.base import Base, make_engine
@@ -77,3 +78,10 @@ def test_a_command_on_an_old_schema_ends_with_one_line_and_status_1(tmp_path: Pa
     )  # fmt: skip
     assert run.returncode == 1
     assert run.stderr.strip().splitlines() == ["molva: the database has no schema yet; run: molva migrate"]
+
+
+def test_an_error_of_the_database_names_no_values(bare: Engine) -> None:
+    """Errors are logged, and values are people's addresses, words and links (product.md T6)."""
+    with pytest.raises(DBAPIError) as error, bare.connect() as connection:
+        connection.execute(text("SELECT * FROM nowhere WHERE address = :address"), {"address": "a@b.example"})
+    assert "a@b.example" not in str(error.value)

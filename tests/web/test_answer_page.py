@@ -292,3 +292,10 @@ def test_names_with_markup_are_shown_as_text(client: FlaskClient, world: World) 
     body = client.get(f"/s/{world.token}").text
     assert "<img/src" not in body
     assert "&lt;img/src" in body
+
+
+@pytest.mark.parametrize("path", ["/s/%00abc", "/u/%00abc", "/s/%00abc/later", "/s/%D1%8F"])
+def test_a_link_that_no_database_can_hold_is_an_unknown_one(client: FlaskClient, path: str) -> None:
+    """A cut-off or made-up address is told so, on both databases (product.md S6)."""
+    found = client.get(path, follow_redirects=True)
+    assert found.status_code == 404

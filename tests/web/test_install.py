@@ -14,6 +14,7 @@ import requests
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from integration import app as composition
 from integration.bitrix.sandbox.server import Sandbox, running
@@ -202,6 +203,17 @@ def test_an_installation_event_at_the_same_address_is_taken_and_a_forged_one_ref
     }  # fmt: skip
     assert requests.post(f"{site.url}/bitrix/install", data=event, timeout=30).status_code == 200
     assert [portal.status for portal in site.portals()] == ["active"]
+
+
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [({"event": "ONCRMDEALADD", "auth[member_id]": "nobody"}, 403), ({"event": "<script>"}, 400)],
+)
+def test_an_event_that_is_not_believed_leaves_one_line(site: Site, form: dict[str, str], status: int) -> None:
+    """Here as at the address for events (product.md T2)."""
+    with capture_logs() as lines:
+        assert requests.post(f"{site.url}/bitrix/install", data=form, timeout=30).status_code == status
+    assert [line["event"] for line in lines] == ["event.refused"]
 
 
 def test_the_main_page_is_for_any_employee_once_it_is_installed(site: Site) -> None:

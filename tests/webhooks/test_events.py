@@ -248,3 +248,10 @@ def test_every_event_of_a_card_is_understood(number: int, event: str) -> None:
     """Name and id survive the way through form fields."""
     read = read_event(form(event, number).items())
     assert (read.name, read.entity_id, read.grant.member_id) == (event, number, MEMBER)
+
+
+@pytest.mark.parametrize("event", ["ONCRMDEALUPDATE", "ONTASKUPDATE"])
+def test_an_id_no_portal_has_is_of_no_use(client: FlaskClient, sessions: Sessions, event: str) -> None:
+    """Larger than any column takes: answered and counted, never an error of ours."""
+    answer = client.post("/bitrix/events", data=form(event, 99_999_999_999_999_999))
+    assert (answer.status_code, answer.text, stored(sessions)) == (200, "ignored\n", [])

@@ -1,0 +1,55 @@
+"""The neighbours fail for a while: the mail server, the portal, the delivery of events. Nothing is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from integration.bitrix.sandbox.story import tell
+from integration.demo.mailroom import write_switch
+from integration.demo.printing import Teller
+from integration.demo.runner import Play
+from integration.demo.world import World
+
+CLIENTS, SEED = 14, 5
+
+
+@pytest.mark.journey
+@pytest.mark.timeout(900)
+def test_a_silent_mail_server_a_dead_portal_and_lost_events_are_made_good(tmp_path: Path) -> None:
+    story = tell(SEED, CLIENTS)
+    world = World(tmp_path, story)
+    play = Play(story, world, Teller(quiet=True))
+    done: list[str] = []
+    mailed, announced = (play.office.opening(day) for day in (play.days.mailed, play.days.announced))
+
+    def once(name: str, moment: datetime, now: datetime, deed: Callable[[], object]) -> None:
+        if now >= moment and name not in done:
+            done.append(name)
+            deed()
+
+    def dead_for_an_hour() -> None:
+        world.control.put("settings", {"down": True})
+        back = world.now() + timedelta(hours=1)
+        play.year.agenda.put(
+            back, "the portal is back", lambda: world.control.put("settings", {"down": False})
+        )
+
+    def disturb(now: datetime) -> None:
+        losses = {"events": {"lose_every": 3, "duplicate_every": 4, "reorder": True}}
+        once("losses", story.begin + timedelta(days=20), now, lambda: world.control.put("settings", losses))
+        once("mail", announced, now, lambda: write_switch(world.mail, "temporary", 7))
+        once("mail again", mailed, now, lambda: write_switch(world.mail, "temporary", 5))
+        once("portal", mailed + timedelta(hours=1), now, dead_for_an_hour)
+
+    play.year.disturb = disturb
+    try:
+        _, actual, problems = play.run()
+    finally:
+        world.stop()
+    assert done == ["losses", "mail", "mail again", "portal"]
+    assert problems == []
+    assert actual.scores
