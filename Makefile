@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SEED ?= 1
 CLIENTS ?= 60
+WORKERS ?= auto
 
 .PHONY: demo test lint format install soak bench clean
 
@@ -11,7 +12,7 @@ demo: $(VENV)/.demo
 	$(BIN)/molva demo --once --seed $(SEED) --clients $(CLIENTS)
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff format --check .

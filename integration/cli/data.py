@@ -33,7 +33,7 @@ def list_outbox(app: Application, portal_id: int, as_json: bool) -> None:
 
     def lines(rows: list[dict[str, Any]]) -> list[str]:
         return [
-            f"{r['id']:>6}  {r['status']:<8} {r['purpose']:<10} {r['lane']:<16} {r['attempts']:>3}×  {r['error']}".rstrip()
+            f"{r['id']:>6}  {r['status']:<8} {r['purpose']:<10} {r['lane']:<16} {r['attempts']:>3}×  {r['error']}"
             for r in rows
         ] or ["Everything is written."]
 

@@ -35,7 +35,7 @@ from .portal import PortalError
 from .printing import Teller
 from .processes import StuckError, wait_for
 from .staff import Staff, doubtful_letters, waves
-from .world import World
+from .world import CLIENT_ID, World
 from .year import Year
 
 SYNC_SECONDS = 60.0
@@ -54,6 +54,7 @@ class Play:
     teller: Teller
     kills: int = 0
     unknown: list[str] = field(default_factory=list)
+    reopened: int = 0
     ground: Ground | None = None
     listed: datetime | None = None
     wave: str = ""
@@ -155,18 +156,22 @@ class Play:
         self.deeds_told = len(self.year.diary)
 
     def _settle_doubts(self) -> None:
-        """A letter nobody knows about: the head asks the mail room and decides."""
+        """After a sudden death people do what only people can: decide about letters, open the application again."""
         metrics = self.world.metrics()
-        if not metrics.get('molva_letters{status="unknown"}'):
-            return
+        if metrics.get('molva_letters{status="unknown"}'):
+            self._settle_letters()
+        if metrics.get('molva_portals{status="reauthorise"}'):
+            self._tell("Molva has lost its access; the administrator opens the application.")
+            self.world.control.post(f"apps/{CLIENT_ID}/open", {"user_id": 1})
+            self.reopened += 1
+
+    def _settle_letters(self) -> None:
+        """A letter nobody knows about: the head asks the mail room and decides."""
         self.year.read_mail()
+        arrived = {letter.headers.get("Message-ID") for letter in self.year.mailbox.letters}
         for row in doubtful_letters(self.world):
-            there = any(
-                letter.headers.get("Message-ID") == row.get("message_id")
-                for letter in self.year.mailbox.letters
-            )
             self.unknown.append(f"{row['kind']} to {row['recipient']}")
-            verdict = "was_sent" if there else "resend"
+            verdict = "was_sent" if row.get("message_id") in arrived else "resend"
             self.world.molva("letters", "decide", str(row["id"]), verdict, "--who", "head of the agency")
 
     def _busy(self) -> tuple[datetime, ...]:
@@ -249,6 +254,7 @@ class Play:
             "opted_out": len(actual.opted_out & expected.opted_out),
             "kills": list(self.killer.done),
             "unknown_letters": list(self.unknown),
+            "reopened": self.reopened,
             "portal_errors": counters.get("by_error", {}),
             "mismatches": problems,
         }

@@ -1,4 +1,7 @@
-"""`python -m integration.migrations.new "what it does"`: writes a migration from the difference between models and schema."""
+"""Writes a migration from the difference between models and schema.
+
+`python -m integration.migrations.new "what it does"`
+"""
 
 from __future__ import annotations
 

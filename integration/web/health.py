@@ -72,10 +72,12 @@ def _gauges() -> list[Gauged]:
         (queue, status): n for queue, rows in depths.items() for status, n in rows.items()
     }
     letters: dict[tuple[str, ...], float] = {(s,): n for s, n in depths.get("letters", {}).items()}
+    portals: dict[tuple[str, ...], float] = {(state,): n for state, n in health.portals(deps()).items()}
     following = health.next_due(deps())
     gauges: list[Gauged] = [
         ("molva_queue_rows", "Rows of each queue by status", ("queue", "status"), by_status),
         ("molva_letters", "Letters by status", ("status",), letters),
+        ("molva_portals", "Portals by state", ("status",), portals),
         ("molva_ignored_events", "Genuine events of no use since this process began", ("event",), ignored),
         ("molva_due_rows", "Rows whose time has come", (), {(): health.due_now(deps())}),
         ("molva_clock_timestamp_seconds", "The time the application goes by", (), {(): now.timestamp()}),

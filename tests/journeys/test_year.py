@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, make_url, text
 ROOT = Path(__file__).resolve().parents[2]
 STORY = ("--seed", "2", "--clients", "24")
 #: What may differ between a year with sudden deaths and one without.
-APART = ("seconds", "portal_requests", "unknown_letters", "kills", "portal_errors", "letters")
+APART = ("seconds", "portal_requests", "unknown_letters", "kills", "portal_errors", "letters", "reopened")
 
 
 def live(tmp_path: Path, *arguments: str, database_url: str = "") -> dict[str, Any]:
