@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 from dataclasses import dataclass
 
@@ -67,7 +68,7 @@ def settings(config: Config) -> Settings:
         oauth_origins=config.oauth_origins,
         allowed_portals=config.portals,
         allow_http=config.allow_http,
-        worker_name=f"{socket.gethostname()[:40]}:{os.getpid()}",
+        worker_name=f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(3)}",
     )
 
 

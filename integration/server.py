@@ -44,7 +44,7 @@ OPTIONS: dict[str, Any] = {
     "max_requests": 10_000,
     "max_requests_jitter": 1_000,
     "control_socket_disable": True,  # several installations on one machine must not share a socket in the home folder
-    "accesslog": None,  # addresses of answer pages are personal; we log requests ourselves, masked
+    "accesslog": None,  # addresses of answer pages are personal; the proxy in front keeps the access log
     "limit_request_line": 4094,
     "forwarded_allow_ips": "127.0.0.1",
 }

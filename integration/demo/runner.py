@@ -142,8 +142,7 @@ class Play:
 
     def _watch(self, now: datetime) -> None:
         """Tells what happened since the last step; the head settles letters in doubt after a kill."""
-        if self.killer.done:
-            self._settle_doubts()
+        self._settle_doubts()
         self.teller.progress(now, (now - self.story.begin) / LENGTH)
         fresh = self.year.letters[sum(self.letters_told.values()) :]
         if fresh:

@@ -82,7 +82,9 @@ def depths(deps: Deps) -> dict[str, dict[str, int]]:
 def portals(deps: Deps) -> dict[str, int]:
     """How many portals there are by state; one in `reauthorise` waits for its administrator to open the application."""
     with reading(deps.sessions) as session:
-        return dict(session.execute(select(Portal.status, func.count()).group_by(Portal.status)).tuples().all())
+        return dict(
+            session.execute(select(Portal.status, func.count()).group_by(Portal.status)).tuples().all()
+        )
 
 
 def due_now(deps: Deps) -> int:

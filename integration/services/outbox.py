@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from integration.bitrix.call import Call, found_by
-from integration.bitrix.errors import AccessLost, BitrixError, Retryable
+from integration.bitrix.errors import AccessLost, BitrixError, NotFound, Retryable
 from integration.bitrix.limits import choose
 from integration.logs import log
 from integration.services import effects, pace
@@ -116,10 +116,12 @@ def _probe(deps: Deps, rest: PortalRest, doubtful: Sequence[OutboxRow]) -> list[
             _succeed(deps, row, made, made)
         elif isinstance(failure, Retryable):
             _retry(deps, row, failure)
-        elif probe is None:
-            _undecidable(deps, [row])
+        elif key in got.answers or isinstance(failure, NotFound):
+            again.append(row)  # surely not there: looked and not found, or the card itself is gone
+        elif failure is None and probe is not None:
+            _retry(deps, row, Retryable(probe.method, "not_executed", effect="none"))
         else:
-            again.append(row)  # an error that stays, such as a card that is gone, will meet the call as well
+            _undecidable(deps, [row])  # nobody could look, so sending again might make it twice
     return again
 
 

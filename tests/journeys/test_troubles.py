@@ -1,4 +1,4 @@
-"""The neighbours fail for a while: the mail server, the portal, the delivery of events. Nothing is lost."""
+"""The neighbours fail for a while: mail server, portal, tokens, delivery of events. Nothing is lost."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def test_a_silent_mail_server_a_dead_portal_and_lost_events_are_made_good(tmp_pa
     world = World(tmp_path, story)
     play = Play(story, world, Teller(quiet=True))
     done: list[str] = []
+    tokens_die = story.begin + timedelta(days=100)
     mailed, announced = (play.office.opening(day) for day in (play.days.mailed, play.days.announced))
 
     def once(name: str, moment: datetime, now: datetime, deed: Callable[[], object]) -> None:
@@ -41,6 +42,7 @@ def test_a_silent_mail_server_a_dead_portal_and_lost_events_are_made_good(tmp_pa
     def disturb(now: datetime) -> None:
         losses = {"events": {"lose_every": 3, "duplicate_every": 4, "reorder": True}}
         once("losses", story.begin + timedelta(days=20), now, lambda: world.control.put("settings", losses))
+        once("tokens", tokens_die, now, lambda: world.control.post("tokens/expire", {"refresh": True}))
         once("mail", announced, now, lambda: write_switch(world.mail, "temporary", 7))
         once("mail again", mailed, now, lambda: write_switch(world.mail, "temporary", 5))
         once("portal", mailed + timedelta(hours=1), now, dead_for_an_hour)
@@ -50,6 +52,7 @@ def test_a_silent_mail_server_a_dead_portal_and_lost_events_are_made_good(tmp_pa
         _, actual, problems = play.run()
     finally:
         world.stop()
-    assert done == ["losses", "mail", "mail again", "portal"]
+    assert done == ["losses", "tokens", "mail", "mail again", "portal"]
+    assert play.reopened == 1
     assert problems == []
     assert actual.scores
