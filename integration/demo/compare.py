@@ -15,6 +15,9 @@ from .expect import Duty, Expected, Note, Score, net
 from .ground import Card
 from .letters import Letter
 
+#: The status of a finished task.
+FINISHED = 5
+
 
 @dataclass(frozen=True)
 class Carried:
@@ -95,6 +98,8 @@ def _duties(expected: Expected, actual: Actual) -> Iterator[str]:
         match = next((task for task in left if _is(duty, task)), None)
         if match is not None:
             left.remove(match)
+            if match.status != FINISHED:
+                yield f"{_name(duty.client)}: {_shown(match)} has status {match.status}, its owner finished it"
             continue
         near = [_shown(task) for task in left if duty.client in task.links]
         yield f"{_name(duty.client)}: no task {duty.kind} for user {duty.owner} until {duty.day}; there is {near}"

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from datetime import time as clock_time
 from pathlib import Path
-from typing import Any
 
 from integration.bitrix.sandbox.story import LEAST, Story, tell
 from integration.bitrix.sandbox.story_year import Act
@@ -27,7 +26,7 @@ from .actual import Actual, read
 from .compare import Carried, differences, of_wave
 from .days import ZONE, Office, local_day
 from .eligible import assess
-from .expect import Expected, expect, net, wave_days
+from .expect import Expected, expect, wave_days
 from .ground import Ground, Json, ground_of
 from .kills import Killer
 from .people import town
@@ -35,6 +34,7 @@ from .portal import PortalError
 from .printing import Teller
 from .processes import StuckError, wait_for
 from .staff import Staff, doubtful_letters, waves
+from .summary import summarise
 from .world import CLIENT_ID, World
 from .year import Year
 
@@ -77,6 +77,8 @@ class Play:
         for act in self.story.acts:
             self.year.agenda.put(act.at, act.about, self._deed(act))
         self._plan_head(self.days.listed)
+        noon = datetime.combine(self.office.after(self.days.closing, 2), clock_time(12, 0), ZONE)
+        self.year.agenda.put(noon, "owners finish their tasks", self._owners_finish)
         end = self.story.begin + LENGTH
         self.year.run(end)
         self.killer.rest()
@@ -126,6 +128,15 @@ class Play:
                 raise StuckError(f"the rehearsal found errors: {told}")
             self.world.molva("wave", "approve", str(wave["id"]), "--who", "head of the agency")
             self._tell(f"Wave {self.wave} is rehearsed and approved.")
+
+    def _owners_finish(self) -> None:
+        """Whoever owns a follow-up notes what came of it and finishes the task, in the portal's own pages."""
+        rows = [row for row in self.world.reader.tasks() if row.get("ufCrmTask")]
+        for row in rows:
+            owner, task = int(row["responsibleId"]), {"taskId": int(row["id"])}
+            self.world.control.act(owner, "ui.task.result", task | {"text": "Поговорили, договорились."})
+            self.world.control.act(owner, "tasks.task.complete", task)
+        self._tell(f"{len(rows)} follow-up tasks are finished by their owners.")
 
     def _take_ground(self) -> Ground:
         """The sandbox's own data, its addresses read by REST, departments and calendar from the story."""
@@ -224,40 +235,6 @@ class Play:
                     found.append(Carried((kind, known[name]), source, fields["UF_CRM_MOLVA_REFERRER"], own))
         return found
 
-    def summary(
-        self, expected: Expected, actual: Actual, problems: list[str], seconds: float
-    ) -> dict[str, Any]:
-        """The keys of interface.md 2, and what else is worth knowing."""
-        asked = {asked.address for verdict in expected.eligible for asked in verdict.asked}
-        letters = [letter for letter in self.year.letters if letter.recipient in asked]
-        counters = self.world.control.get("counters")
-        scored = [card for card in expected.clients if card in actual.scores]
-        return {
-            "clients": len(expected.verdicts),
-            "eligible": len(expected.eligible),
-            "not_asked": dict(sorted(Counter(v.reason for v in expected.verdicts if v.reason).items())),
-            "announced": len({letter.recipient for letter in letters if not letter.asks}),
-            "calls": 0,
-            "mailed": len({letter.recipient for letter in letters if letter.asks}),
-            "responses": sum(1 for card in actual.scores if card[0] == "contact"),
-            "nps": net(actual.scores[card].score for card in scored),
-            "cards_updated": len(actual.scores),
-            "timeline_comments": sum(map(len, actual.comments.values())),
-            "tasks": sum(1 for task in actual.tasks if task.links),
-            "portal_requests": int(counters["http"]) - self.world.reader.requests,
-            "seconds": round(seconds, 1),
-            "seed": self.story.seed,
-            "wave": self.wave,
-            "respondents": len(asked),
-            "letters": len(letters),
-            "opted_out": len(actual.opted_out & expected.opted_out),
-            "kills": list(self.killer.done),
-            "unknown_letters": list(self.unknown),
-            "reopened": self.reopened,
-            "portal_errors": counters.get("by_error", {}),
-            "mismatches": problems,
-        }
-
 
 def run_demo(*, once: bool, as_json: bool, clients: int, seed: int, port: int = 0, kills: int = 0) -> int:
     """The command ``molva demo``. Exit status 0 only if every expected card, comment and task is there."""
@@ -273,7 +250,7 @@ def run_demo(*, once: bool, as_json: bool, clients: int, seed: int, port: int = 
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         expected, actual, problems = play.run()
-        summary = play.summary(expected, actual, problems, time.monotonic() - begun)
+        summary = summarise(play, expected, actual, problems, time.monotonic() - begun)
     except FAILURES as error:
         keep = True
         sys.stderr.write(f"molva: the demo got stuck: {error}\n")

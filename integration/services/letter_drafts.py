@@ -99,7 +99,11 @@ def calendar_for(portal: Portal, policy: Policy, now: datetime) -> PortalCalenda
 def casting(session: Session, portal_id: int, invitations: Collection[Invitation], wave_id: int) -> Cast:
     """Read the people of these invitations in a few statements."""
     ids = {invitation.wave_client_id for invitation in invitations}
-    lines = session.scalars(select(WaveClient).where(WaveClient.wave_id == wave_id, WaveClient.id.in_(ids)))
+    lines = session.scalars(
+        select(WaveClient).where(
+            WaveClient.portal_id == portal_id, WaveClient.wave_id == wave_id, WaveClient.id.in_(ids)
+        )
+    )
     clients = {line.id: line for line in lines}
     contacts = select(Contact.id, Contact.name, Contact.last_name).where(
         Contact.portal_id == portal_id, Contact.id.in_({i.contact_id for i in invitations})

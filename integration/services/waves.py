@@ -111,7 +111,8 @@ def overview(deps: Deps, portal_id: int) -> list[dict[str, Any]]:
 
 def _overview(session: Session, wave: Wave) -> dict[str, Any]:
     plan = Plan.from_json(wave.plan)
-    reasons, outcomes = wave_lists.reasons(session, wave.id), wave_queries.outcomes(session, wave.id)
+    reasons = wave_lists.reasons(session, wave.portal_id, wave.id)
+    outcomes = wave_queries.outcomes(session, wave.portal_id, wave.id)
     invited = sum(outcomes.values())
     return {
         "id": wave.id, "name": wave.name, "stage": wave.stage, "approved_by": wave.approved_by,
@@ -147,7 +148,7 @@ def approve(deps: Deps, portal_id: int, wave_id: int, who: str) -> list[str]:
         wave.step_due_at = machine.next_look(state_of(stage), now, stage.calendar.letters) or now
         if machine.stage_at(stage.plan, now, stage.calendar.letters):
             wave.step_due_at = now  # approved after its announcement: the machine catches up at once
-        wave_queries.look_at_all(session, wave_id, now, only_open=True)
+        wave_queries.look_at_all(session, portal_id, wave_id, now, only_open=True)
         warnings = [finding.code for finding in report.warnings]
         wave_queries.note(session, wave, now, "approved", who, ", ".join(warnings))
         return warnings
@@ -181,7 +182,7 @@ def resume(deps: Deps, portal_id: int, wave_id: int, who: str) -> None:
         kept = {name: value for name, value in wave.plan.items() if name != "paused_on"}
         wave.plan = {**kept, **moved.to_json()}
         wave.stage, wave.paused_from, wave.step_due_at = wave.paused_from, "", now
-        wave_queries.look_at_all(session, wave_id, now, only_open=True)
+        wave_queries.look_at_all(session, portal_id, wave_id, now, only_open=True)
         wave_queries.note(session, wave, now, "resumed", who, f"after {(today - since) // DAY} days")
 
     _change(deps, portal_id, wave_id, act)
@@ -196,7 +197,7 @@ def cancel(deps: Deps, portal_id: int, wave_id: int, who: str, why: str = "") ->
             raise WaveError("is_over", wave.name)
         wave.stage, wave.closed_by, wave.closed_at, wave.step_due_at = "cancelled", who[:200], now, None
         _end_early(session, stage, now, who, why)
-        wave_queries.look_at_all(session, wave_id, now, only_open=False)
+        wave_queries.look_at_all(session, portal_id, wave_id, now, only_open=False)
         wave_queries.note(session, wave, now, "cancelled", who, why)
 
     _change(deps, portal_id, wave_id, act)
@@ -224,17 +225,17 @@ def exclude(deps: Deps, portal_id: int, wave_id: int, line_id: int, who: str, wh
         raise WaveError("no_reason")
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
-        wave = wave_queries.locked(session, wave_id)
-        line = wave_queries.clients_by_id(session, wave_id, [line_id]).get(line_id)
-        if wave is None or wave.portal_id != portal_id or line is None or line.reason == "excluded_by_hand":
+        wave = wave_queries.locked(session, portal_id, wave_id)
+        line = wave_queries.clients_by_id(session, portal_id, wave_id, [line_id]).get(line_id)
+        if wave is None or line is None or line.reason == "excluded_by_hand":
             return False
         if wave.stage in wave_queries.DONE_STAGES:
             raise WaveError("is_over", wave.name)
         line.eligible, line.reason = False, "excluded_by_hand"
         line.reason_detail = f"{who.replace(':', ' ')}: {why}"[:500]
         detail = {"who": who, "why": why}
-        ids = wave_queries.exclude_client(session, wave_id, line_id, now, detail)
-        wave_queries.cancel_waiting_letters(session, wave_id, now, ids)
+        ids = wave_queries.exclude_client(session, portal_id, wave_id, line_id, now, detail)
+        wave_queries.cancel_waiting_letters(session, portal_id, wave_id, now, ids)
         if wave.stage == "closing":
             wave.step_due_at = now
         wave_queries.note(session, wave, now, "excluded", who, f"{line.client_kind}:{line.client_id}: {why}")
@@ -243,13 +244,13 @@ def exclude(deps: Deps, portal_id: int, wave_id: int, line_id: int, who: str, wh
 
 def _end_early(session: Session, stage: Scene, now: datetime, who: str, why: str) -> None:
     stage.wave.plan = {**stage.wave.plan, "why": why}
-    wave_queries.close_open(session, stage.wave.id, now, {"who": who, "why": why})
-    wave_queries.cancel_waiting_letters(session, stage.wave.id, now)
+    wave_queries.close_open(session, stage.wave.portal_id, stage.wave.id, now, {"who": who, "why": why})
+    wave_queries.cancel_waiting_letters(session, stage.wave.portal_id, stage.wave.id, now)
 
 
 def _locked(session: Session, portal_id: int, wave_id: int, now: datetime) -> Scene:
-    wave = wave_queries.locked(session, wave_id)
-    if wave is None or wave.portal_id != portal_id:
+    wave = wave_queries.locked(session, portal_id, wave_id)
+    if wave is None:
         raise WaveError("no_such_wave", str(wave_id))
     return scene(session, wave, now)
 

@@ -39,30 +39,30 @@ def advance_due(deps: Deps) -> bool:
     with reading(deps.sessions) as session:
         waves = wave_queries.due_waves(session, now)
     found = False
-    for wave_id in waves:
-        found |= _advance_wave(deps, wave_id)
+    for portal_id, wave_id in waves:
+        found |= _advance_wave(deps, portal_id, wave_id)
     with reading(deps.sessions) as session:
         waves = wave_queries.waves_with_due_invitations(session, now)
-    for wave_id in waves:
+    for portal_id, wave_id in waves:
         for _ in range(_ROUNDS):
-            if not _advance_chunk(deps, wave_id):
+            if not _advance_chunk(deps, portal_id, wave_id):
                 break
             found = True
     return found
 
 
-def _advance_wave(deps: Deps, wave_id: int) -> bool:
+def _advance_wave(deps: Deps, portal_id: int, wave_id: int) -> bool:
     """The wave itself: owner's tasks, its stage, its end."""
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
-        wave = wave_queries.locked(session, wave_id, wait=False)
+        wave = wave_queries.locked(session, portal_id, wave_id, wait=False)
         if wave is None or wave.step_due_at is None or wave.step_due_at > now:
             return False
         stage = scene(session, wave, now)
         if wave.stage == "closed":
             freeze_result(session, stage, now)
             return True
-        still_open = wave_queries.open_invitations(session, wave_id)
+        still_open = wave_queries.open_invitations(session, portal_id, wave_id)
         for intent in machine.advance_wave(state_of(stage), still_open, now, stage.calendar.letters):
             match intent:
                 case CreateOwnerTask():
@@ -85,12 +85,14 @@ def _move(session: Session, wave: Wave, intent: MoveStage, now: datetime) -> Non
     wave_queries.note(session, wave, now, f"stage:{intent.to}", detail="; ".join(told))
 
 
-def _advance_chunk(deps: Deps, wave_id: int) -> bool:
+def _advance_chunk(deps: Deps, portal_id: int, wave_id: int) -> bool:
     """The next people of a wave that are due. False: nobody is, or another worker is at it."""
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
-        wave = wave_queries.locked(session, wave_id, wait=False)
-        due = wave_queries.due_invitations(session, wave_id, now, CHUNK) if wave is not None else []
+        wave = wave_queries.locked(session, portal_id, wave_id, wait=False)
+        due = (
+            wave_queries.due_invitations(session, portal_id, wave_id, now, CHUNK) if wave is not None else []
+        )
         if wave is None or not due:
             return False
         stage = scene(session, wave, now)
@@ -173,6 +175,6 @@ def _end(session: Session, stage: Scene, invitation: Invitation, final: Final, n
     """Write a final outcome down (product.md W14); letters that wait are useless now."""
     invitation.outcome, invitation.outcome_at, invitation.due_at = final.outcome, now, None
     invitation.outcome_detail = dict(final.detail)
-    wave_queries.cancel_waiting_letters(session, stage.wave.id, now, [invitation.id])
+    wave_queries.cancel_waiting_letters(session, stage.wave.portal_id, stage.wave.id, now, [invitation.id])
     if stage.wave.stage in wave_queries.DONE_STAGES:
         clear_survey_url(session, stage.portal, invitation, now)

@@ -27,7 +27,8 @@ def closed(session: Session, stage: Scene, now: datetime, *, who: str, late: boo
     wave.step_due_at = stage.plan.moment(stage.plan.frozen_on, stage.calendar.letters)
     if wave.step_due_at <= now:
         wave.step_due_at = now
-    wave_queries.look_at_all(session, wave.id, now, only_open=False)  # the personal links are taken back
+    # The personal links are taken back.
+    wave_queries.look_at_all(session, wave.portal_id, wave.id, now, only_open=False)
     wave_queries.note(session, wave, now, "closed", who, "late" if late else "")
 
 
@@ -45,11 +46,11 @@ def result(session: Session, stage: Scene) -> dict[str, Any]:
     `clients`: one value per client by the account rule, the headline (N1); `answers`: all counted answers;
     `interval` is that of a finite base of the eligible clients (N2), `limits` needs no assumption (N3).
     """
-    rows = wave_lists.counted_scores(session, stage.wave.id)
+    rows = wave_lists.counted_scores(session, stage.wave.portal_id, stage.wave.id)
     answers = Counts.of(group(row[3]) for row in rows)
     accounts = Counts.of(_accounts(stage, rows))
-    base = max(wave_lists.eligible_clients(session, stage.wave.id), accounts.n)
-    outcomes = wave_queries.outcomes(session, stage.wave.id)
+    base = max(wave_lists.eligible_clients(session, stage.wave.portal_id, stage.wave.id), accounts.n)
+    outcomes = wave_queries.outcomes(session, stage.wave.portal_id, stage.wave.id)
     rates = aapor(dispositions(outcomes))
     return {
         "rule": stage.policy.account_rule,
@@ -61,7 +62,7 @@ def result(session: Session, stage: Scene) -> dict[str, Any]:
         },
         "outcomes": outcomes,
         "rates": {"rr1": rates.rr1, "coop1": rates.coop1, "ref1": rates.ref1, "con1": rates.con1},
-        "coverage": wave_lists.coverage(session, stage.wave.id),
+        "coverage": wave_lists.coverage(session, stage.wave.portal_id, stage.wave.id),
     }
 
 

@@ -47,7 +47,7 @@ def facts_of(
     if known is not None:
         only = invitations[0]
         return {only.id: _again(only, known)}
-    answers = wave_queries.counted_answers(session, [i.id for i in invitations])
+    answers = wave_queries.counted_answers(session, stage.portal.id, [i.id for i in invitations])
     cards = _cards(session, stage, people, invitations)
     keys = {key for invitation in invitations for key in _handles(invitation)}
     never = wave_queries.opt_outs(session, stage.portal.id, keys)

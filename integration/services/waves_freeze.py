@@ -61,14 +61,14 @@ def freeze(
         if not going_on:
             break
     with reading(deps.sessions) as session:
-        return wave_lists.reasons(session, wave_id)
+        return wave_lists.reasons(session, portal_id, wave_id)
 
 
 def _begin(deps: Deps, session: Session, portal_id: int, wave_id: int) -> Freeze:
     """Take up a freeze under way, or clear the list and start one with today's rules."""
     now = deps.clock.now()
-    wave = wave_queries.locked(session, wave_id)
-    if wave is None or wave.portal_id != portal_id:
+    wave = wave_queries.locked(session, portal_id, wave_id)
+    if wave is None:
         raise WaveError("no_such_wave", str(wave_id))
     if wave.approved_by or wave.stage not in ("draft", "rehearsed"):
         raise WaveError("list_is_final", wave.name)
@@ -76,8 +76,8 @@ def _begin(deps: Deps, session: Session, portal_id: int, wave_id: int) -> Freeze
     if "freeze" not in wave.plan:
         policy, version = policies.ensure_stored(session, portal.id, deps)
         day = local_day(now, zone_named(policy.time_zone))
-        excluded = _excluded(session, wave_id)
-        wave_lists.clear_list(session, wave_id)
+        excluded = _excluded(session, portal_id, wave_id)
+        wave_lists.clear_list(session, portal_id, wave_id)
         wave.policy_version = version
         wave.plan = {
             **wave.plan,
@@ -98,9 +98,9 @@ def _planned_anew(wave: Wave, portal: Portal, policy: Policy, now: datetime) -> 
     return plan(start, policy, calendar_for(portal, policy, now).letters).to_json()
 
 
-def _excluded(session: Session, wave_id: int) -> dict[str, str]:
+def _excluded(session: Session, portal_id: int, wave_id: int) -> dict[str, str]:
     """Exclusions by hand outlive a list that is frozen anew (product.md E7)."""
-    lines = wave_lists.lines_by_reason(session, wave_id, "excluded_by_hand", 100_000)
+    lines = wave_lists.lines_by_reason(session, portal_id, wave_id, "excluded_by_hand", 100_000)
     return {str(ClientKey(line.client_kind, line.client_id)): line.reason_detail for line in lines}  # type: ignore[arg-type]
 
 
@@ -118,14 +118,16 @@ def _pass_clients(deps: Deps, work: Freeze, cursor: dict[str, Any], steps: int) 
         for lines in _chunks(_line(work, client) for client in stream):
             last = f"{lines[-1]['client_kind']}:{lines[-1]['client_id']}"
             with transaction(deps.sessions) as writing:
-                if not wave_lists.advance_freeze(writing, work.wave_id, cursor, after=last):
+                if not wave_lists.advance_freeze(writing, work.portal_id, work.wave_id, cursor, after=last):
                     return False
                 wave_lists.add_clients(writing, lines)
             cursor, steps = {**cursor, "after": last}, steps - 1
             if steps <= 0:
                 return False
     with transaction(deps.sessions) as writing:
-        return wave_lists.advance_freeze(writing, work.wave_id, cursor, phase="people", after=0)
+        return wave_lists.advance_freeze(
+            writing, work.portal_id, work.wave_id, cursor, phase="people", after=0
+        )
 
 
 def _chunks(lines: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
@@ -188,14 +190,14 @@ def _finish(deps: Deps, work: Freeze, cursor: dict[str, Any]) -> bool:
     """The list stands. False: another worker is ahead."""
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
-        wave = wave_queries.locked(session, work.wave_id)
+        wave = wave_queries.locked(session, work.portal_id, work.wave_id)
         if wave is None or wave.plan.get("freeze") != cursor:
             return False
-        if wave_lists.pending_clients(session, work.wave_id, 0, 1):
+        if wave_lists.pending_clients(session, work.portal_id, work.wave_id, 0, 1):
             return False
         wave.plan = {name: value for name, value in wave.plan.items() if name != "freeze"}
         wave.frozen_at = now
-        found = wave_lists.reasons(session, work.wave_id)
+        found = wave_lists.reasons(session, work.portal_id, work.wave_id)
         told = ", ".join(f"{reason or 'eligible'}: {n}" for reason, n in sorted(found.items()))
         wave_queries.note(session, wave, now, "frozen", detail=told)
         return True

@@ -96,7 +96,7 @@ def rehearse(deps: Deps, portal_id: int, wave_id: int, who: str = "molva") -> di
         _frozen(deps, portal_id, wave_id)
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
-        wave = wave_queries.locked(session, wave_id)
+        wave = wave_queries.locked(session, portal_id, wave_id)
         if wave is None or wave.frozen_at is None or wave.stage not in ("draft", "rehearsed"):
             raise WaveError("not_frozen", str(wave_id))
         report = report_in(deps, session, scene(session, wave, now), now)
@@ -116,9 +116,9 @@ def _frozen(deps: Deps, portal_id: int, wave_id: int) -> None:
 def report_in(deps: Deps, session: Session, stage: Scene, now: datetime) -> Report:
     """The report inside a transaction that holds the wave."""
     wave = stage.wave
-    reasons = wave_lists.reasons(session, wave.id)
+    reasons = wave_lists.reasons(session, wave.portal_id, wave.id)
     eligible = reasons.pop("", 0)
-    coverage = wave_lists.coverage(session, wave.id)
+    coverage = wave_lists.coverage(session, wave.portal_id, wave.id)
     samples, problems = _letters(deps, session, stage)
     errors = [*_rules(stage), *_senders(session, stage), *problems]
     if not eligible:
@@ -132,7 +132,10 @@ def report_in(deps: Deps, session: Session, stage: Scene, now: datetime) -> Repo
         respondents=int(coverage["contacts"]),
         reasons=reasons,
         left_out={
-            reason: [line.name for line in wave_lists.lines_by_reason(session, wave.id, reason, _SHOWN)]
+            reason: [
+                line.name
+                for line in wave_lists.lines_by_reason(session, wave.portal_id, wave.id, reason, _SHOWN)
+            ]
             for reason in reasons
         },
         days=[(name, day) for name, day in stage.plan.stage_days()],
@@ -158,7 +161,7 @@ def _rules(stage: Scene) -> list[Finding]:
 def _senders(session: Session, stage: Scene) -> list[Finding]:
     """Every client on the list must get letters from a living person who does not serve it (W5, W6)."""
     found: Counter[tuple[str, tuple[tuple[str, Any], ...]]] = Counter()
-    for city, manager, number in wave_lists.branches(session, stage.wave.id):
+    for city, manager, number in wave_lists.branches(session, stage.wave.portal_id, stage.wave.id):
         for letter in _planned(stage):
             sender = pick_sender(letter, city, manager, stage.policy, stage.team)
             if isinstance(sender, LetterProblem):
@@ -181,7 +184,7 @@ def _planned(stage: Scene) -> list[LetterKind]:
 
 def _letters(deps: Deps, session: Session, stage: Scene) -> tuple[list[Sample], list[Finding]]:
     """Each letter rendered for one respondent of each sender and language, and what is missing in it."""
-    chosen = wave_lists.sample_invitations(session, stage.wave.id)[:_SHOWN]
+    chosen = wave_lists.sample_invitations(session, stage.wave.portal_id, stage.wave.id)[:_SHOWN]
     people = casting(session, stage.portal.id, chosen, stage.wave.id)
     samples: list[Sample] = []
     findings: list[Finding] = []
@@ -215,9 +218,9 @@ def _warnings(deps: Deps, session: Session, stage: Scene, reasons: dict[str, int
     for reason in ("no_channel", "no_respondent"):
         if reasons.get(reason):
             found.append(Finding(reason, {"clients": reasons[reason]}))
-    if nameless := wave_lists.unnamed(session, stage.wave.id):
+    if nameless := wave_lists.unnamed(session, stage.wave.portal_id, stage.wave.id):
         found.append(Finding("missing_placeholder", {"placeholder": "person", "respondents": nameless}))
-    if suspect := suspect_import_date(wave_lists.since_dates(session, stage.wave.id)):
+    if suspect := suspect_import_date(wave_lists.since_dates(session, stage.wave.portal_id, stage.wave.id)):
         found.append(
             Finding("import_date", {"day": suspect[0].isoformat(), "share": round(100 * suspect[1])})
         )

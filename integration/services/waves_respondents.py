@@ -64,7 +64,10 @@ class People:
             flagged = snapshots.flagged_people(session, work.portal_id, work.day)
             never = wave_queries.opt_outs(session, work.portal_id)
             dead = {email_key(address) for address in wave_queries.refused_addresses(session, work.portal_id)}
-            taken = {email_key(address) for address in wave_lists.taken_addresses(session, work.wave_id)}
+            taken = {
+                email_key(address)
+                for address in wave_lists.taken_addresses(session, work.portal_id, work.wave_id)
+            }
             troubled = wave_lists.clients_with_open_followups(session, work.portal_id)
             team = policies.team(session, work.portal_id)
             zones = {
@@ -78,7 +81,9 @@ class People:
     def settle(self, cursor: Mapping[str, Any]) -> bool:
         """Judge the next clients. False: nobody is left, or another worker is ahead."""
         with reading(self.deps.sessions) as session:
-            lines = wave_lists.pending_clients(session, self.work.wave_id, int(cursor["after"]), _CHUNK)
+            lines = wave_lists.pending_clients(
+                session, self.work.portal_id, self.work.wave_id, int(cursor["after"]), _CHUNK
+            )
             clients, people, contacts = self._facts(session, lines)
         if not lines:
             return False
@@ -88,7 +93,9 @@ class People:
             with_reach([p for group in people.values() for p in group], reach), self.history, self.work.policy
         )
         with transaction(self.deps.sessions) as session:
-            if not wave_lists.advance_freeze(session, self.work.wave_id, cursor, after=lines[-1].id):
+            if not wave_lists.advance_freeze(
+                session, self.work.portal_id, self.work.wave_id, cursor, after=lines[-1].id
+            ):
                 return False
             invitations: list[dict[str, Any]] = []
             for line in lines:
@@ -98,7 +105,10 @@ class People:
                 )
                 verdict = self._judge(line, clients.get(key), group, cursor["excluded"])
                 wave_lists.settle_client(
-                    session, line.id, **_settled(verdict, clients.get(key), self.work.policy)
+                    session,
+                    self.work.portal_id,
+                    line.id,
+                    **_settled(verdict, clients.get(key), self.work.policy),
                 )
                 invitations += [self._invitation(line, verdict, who) for who in verdict.respondents]
             wave_lists.add_invitations(session, invitations)

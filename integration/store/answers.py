@@ -77,7 +77,9 @@ def _hold_wave(session: Session, portal_id: int, client_row: int | None) -> None
     )
     hold_closing(session, portal_id)
     session.execute(
-        select(Wave.id).where(Wave.id.in_(of_client)).with_for_update(read=True, key_share=True)
+        select(Wave.id)
+        .where(Wave.portal_id == portal_id, Wave.id.in_(of_client))
+        .with_for_update(read=True, key_share=True)
     ).all()
 
 

@@ -135,9 +135,9 @@ def revisions_of(session: Session, portal_id: int, response_id: int) -> list[Res
     return list(session.scalars(statement))
 
 
-def add_proof(session: Session, **columns: Any) -> None:
+def add_proof(session: Session, *, portal_id: int, **columns: Any) -> None:
     """Keep a one-time value (its hash); the primary key refuses a second one."""
-    session.add(Proof(**columns))
+    session.add(Proof(portal_id=portal_id, **columns))
     session.flush()
 
 

@@ -121,17 +121,13 @@ def _cards(portal_id: int, kind: ClientKind, behind: int) -> Select[*tuple[Any, 
     if kind == "company":
         return (
             select(
-                Company.id,
-                Company.title,
-                Company.city,
-                Company.assigned_by,
-                Company.opted_out,
-                Company.hold_until,
+                Company.id, Company.title, Company.city, Company.assigned_by, Company.opted_out,
+                Company.hold_until, Company.since_field,
             )
             .where(Company.portal_id == portal_id, Company.id > behind, Company.deleted_at.is_(None))
             .where(~Company.own)
             .order_by(Company.id)
-        )
+        )  # fmt: skip
     own_deal = exists().where(
         Deal.portal_id == Contact.portal_id,
         Deal.client_kind == "contact",
@@ -140,11 +136,13 @@ def _cards(portal_id: int, kind: ClientKind, behind: int) -> Select[*tuple[Any, 
     )
     name = func.trim(Contact.name + " " + Contact.last_name)
     return (
-        select(Contact.id, name, Contact.post, Contact.assigned_by, Contact.opted_out, Contact.hold_until)
+        select(
+            Contact.id, name, Contact.post, Contact.assigned_by, Contact.opted_out, Contact.hold_until, null(),
+        )
         .where(Contact.portal_id == portal_id, Contact.id > behind, Contact.deleted_at.is_(None))
         .where(own_deal)
         .order_by(Contact.id)
-    )
+    )  # fmt: skip
 
 
 def _service(policy: Policy) -> ColumnElement[bool] | None:
@@ -204,7 +202,7 @@ def _merge(
 ) -> Iterator[ClientFacts]:
     """Both streams are sorted by the client's id; deals of cards that are gone are passed over."""
     at, group = next(deals, (0, []))
-    for number, name, city, assigned_by, opted_out, hold_until in cards:
+    for number, name, city, assigned_by, opted_out, hold_until, since_field in cards:
         while at and at < number:
             at, group = next(deals, (0, []))
         yield ClientFacts(
@@ -215,6 +213,7 @@ def _merge(
             opted_out=opted_out,
             hold_until=hold_until,
             deals=group if at == number else (),
+            since_field=since_field,
         )
 
 

@@ -19,10 +19,14 @@ from integration.store.waves import Invitation, Wave, WaveClient
 PENDING = "pending"  # reason of a client whose people have not been read yet
 
 
-def clear_list(session: Session, wave_id: int) -> None:
+def clear_list(session: Session, portal_id: int, wave_id: int) -> None:
     """Take the list of a wave away, before it is frozen anew."""
-    session.execute(delete(Invitation).where(Invitation.wave_id == wave_id))
-    session.execute(delete(WaveClient).where(WaveClient.wave_id == wave_id))
+    session.execute(
+        delete(Invitation).where(Invitation.portal_id == portal_id, Invitation.wave_id == wave_id)
+    )
+    session.execute(
+        delete(WaveClient).where(WaveClient.portal_id == portal_id, WaveClient.wave_id == wave_id)
+    )
 
 
 def add_clients(session: Session, lines: Sequence[Mapping[str, Any]]) -> None:
@@ -37,23 +41,34 @@ def add_invitations(session: Session, lines: Sequence[Mapping[str, Any]]) -> Non
         session.execute(insert(Invitation), list(lines))
 
 
-def pending_clients(session: Session, wave_id: int, after_id: int, limit: int) -> list[WaveClient]:
+def pending_clients(
+    session: Session, portal_id: int, wave_id: int, after_id: int, limit: int
+) -> list[WaveClient]:
     """Lines whose people have not been judged yet, in order."""
     statement = select(WaveClient).where(
-        WaveClient.wave_id == wave_id, WaveClient.reason == PENDING, WaveClient.id > after_id
+        WaveClient.portal_id == portal_id,
+        WaveClient.wave_id == wave_id,
+        WaveClient.reason == PENDING,
+        WaveClient.id > after_id,
     )
     return list(session.scalars(statement.order_by(WaveClient.id).limit(limit)))
 
 
-def settle_client(session: Session, line_id: int, **values: Any) -> None:
+def settle_client(session: Session, portal_id: int, line_id: int, **values: Any) -> None:
     """Write the final verdict of one line."""
-    statement = update(WaveClient).where(WaveClient.id == line_id).values(**values)
+    statement = (
+        update(WaveClient).where(WaveClient.portal_id == portal_id, WaveClient.id == line_id).values(**values)
+    )
     session.execute(statement.execution_options(synchronize_session=False))
 
 
-def taken_addresses(session: Session, wave_id: int) -> set[str]:
+def taken_addresses(session: Session, portal_id: int, wave_id: int) -> set[str]:
     """Addresses already invited in this wave, as stored."""
-    return set(session.scalars(select(Invitation.address).where(Invitation.wave_id == wave_id)))
+    return set(
+        session.scalars(
+            select(Invitation.address).where(Invitation.portal_id == portal_id, Invitation.wave_id == wave_id)
+        )
+    )
 
 
 def asked_before(
@@ -83,24 +98,28 @@ def clients_with_open_followups(session: Session, portal_id: int) -> set[ClientK
     return {ClientKey(cast("Any", kind), number) for kind, number in session.execute(statement)}
 
 
-def since_dates(session: Session, wave_id: int) -> list[date | None]:
+def since_dates(session: Session, portal_id: int, wave_id: int) -> list[date | None]:
     """Since when the clients of a list work with the agency, where it is known."""
-    statement = select(WaveClient.since).where(WaveClient.wave_id == wave_id, WaveClient.since.is_not(None))
+    statement = select(WaveClient.since).where(
+        WaveClient.portal_id == portal_id, WaveClient.wave_id == wave_id, WaveClient.since.is_not(None)
+    )
     return list(session.scalars(statement))
 
 
-def coverage(session: Session, wave_id: int) -> dict[str, Any]:
+def coverage(session: Session, portal_id: int, wave_id: int) -> dict[str, Any]:
     """Clients, contacts and yearly revenue on the list and among those asked (product.md E7)."""
     asked = case((WaveClient.eligible, 1), else_=0)
     money = case((WaveClient.eligible, WaveClient.yearly_revenue), else_=0)
     statement = select(
         func.count(), func.sum(asked), func.sum(WaveClient.yearly_revenue), func.sum(money)
-    ).where(WaveClient.wave_id == wave_id)
+    ).where(WaveClient.portal_id == portal_id, WaveClient.wave_id == wave_id)
     clients, eligible, revenue, eligible_revenue = session.execute(statement).one()
     contacts = session.execute(
-        select(func.count()).where(Invitation.wave_id == wave_id, Invitation.outcome != "excluded")
+        select(func.count()).where(
+            Invitation.portal_id == portal_id, Invitation.wave_id == wave_id, Invitation.outcome != "excluded"
+        )
     ).scalar_one()
-    excluded = reasons(session, wave_id).get("excluded_by_hand", 0)
+    excluded = reasons(session, portal_id, wave_id).get("excluded_by_hand", 0)
     return {
         "clients": clients, "eligible": int(eligible or 0), "contacts": contacts, "excluded": excluded,
         "revenue": str(Decimal(revenue or 0).quantize(Decimal("0.01"))),
@@ -108,7 +127,7 @@ def coverage(session: Session, wave_id: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def counted_scores(session: Session, wave_id: int) -> list[Any]:
+def counted_scores(session: Session, portal_id: int, wave_id: int) -> list[Any]:
     """Counted answers of a wave with what accounts and channels need, by client."""
     statement = (
         select(
@@ -117,53 +136,63 @@ def counted_scores(session: Session, wave_id: int) -> list[Any]:
         )
         .join(Invitation, Invitation.id == Response.invitation_id)
         .join(WaveClient, WaveClient.id == Invitation.wave_client_id)
-        .where(and_(Response.wave_id == wave_id, Response.status == "counted"))
+        .where(and_(Response.portal_id == portal_id, Response.wave_id == wave_id, Response.status == "counted"))
         .order_by(WaveClient.id, Invitation.contact_id)
     )  # fmt: skip
     return list(session.execute(statement))
 
 
-def eligible_clients(session: Session, wave_id: int) -> int:
+def eligible_clients(session: Session, portal_id: int, wave_id: int) -> int:
     """The finite base N: clients that were to be asked, excluded ones not among them (product.md N2)."""
-    statement = select(func.count()).where(WaveClient.wave_id == wave_id, WaveClient.eligible)
+    statement = select(func.count()).where(
+        WaveClient.portal_id == portal_id, WaveClient.wave_id == wave_id, WaveClient.eligible
+    )
     return session.execute(statement).scalar_one()
 
 
-def sample_invitations(session: Session, wave_id: int) -> list[Invitation]:
+def sample_invitations(session: Session, portal_id: int, wave_id: int) -> list[Invitation]:
     """One invitation of each sender and language: what a rehearsal renders."""
     first = (
         select(func.min(Invitation.id))
-        .where(Invitation.wave_id == wave_id, Invitation.outcome == "")
+        .where(Invitation.portal_id == portal_id, Invitation.wave_id == wave_id, Invitation.outcome == "")
         .group_by(Invitation.sender_key, Invitation.language)
     )
     return list(session.scalars(select(Invitation).where(Invitation.id.in_(first)).order_by(Invitation.id)))
 
 
-def unnamed(session: Session, wave_id: int) -> int:
+def unnamed(session: Session, portal_id: int, wave_id: int) -> int:
     """Respondents whose card has no name."""
-    statement = select(func.count()).where(Invitation.wave_id == wave_id, Invitation.name == "")
+    statement = select(func.count()).where(
+        Invitation.portal_id == portal_id, Invitation.wave_id == wave_id, Invitation.name == ""
+    )
     return session.execute(statement).scalar_one()
 
 
-def lines_by_reason(session: Session, wave_id: int, reason: str, limit: int) -> list[WaveClient]:
+def lines_by_reason(
+    session: Session, portal_id: int, wave_id: int, reason: str, limit: int
+) -> list[WaveClient]:
     """Some lines of the list with one reason, by name."""
-    statement = select(WaveClient).where(WaveClient.wave_id == wave_id, WaveClient.reason == reason)
+    statement = select(WaveClient).where(
+        WaveClient.portal_id == portal_id, WaveClient.wave_id == wave_id, WaveClient.reason == reason
+    )
     return list(session.scalars(statement.order_by(WaveClient.name, WaveClient.id).limit(limit)))
 
 
-def advance_freeze(session: Session, wave_id: int, seen: Mapping[str, Any], **changes: Any) -> bool:
+def advance_freeze(
+    session: Session, portal_id: int, wave_id: int, seen: Mapping[str, Any], **changes: Any
+) -> bool:
     """Move a freeze on if it still stands where it was `seen`. False: another worker is ahead."""
-    found = locked(session, wave_id)
+    found = locked(session, portal_id, wave_id)
     if found is None or found.plan.get("freeze") != seen:
         return False
     found.plan = {**found.plan, "freeze": {**seen, **changes}}
     return True
 
 
-def branches(session: Session, wave_id: int) -> list[tuple[str, int | None, int]]:
+def branches(session: Session, portal_id: int, wave_id: int) -> list[tuple[str, int | None, int]]:
     """Cities and account managers of those asked, with how many clients each pair has."""
     statement = select(WaveClient.city, WaveClient.manager_id, func.count()).where(
-        WaveClient.wave_id == wave_id, WaveClient.eligible
+        WaveClient.portal_id == portal_id, WaveClient.wave_id == wave_id, WaveClient.eligible
     )
     grouped = statement.group_by(WaveClient.city, WaveClient.manager_id)
     return [(city, manager, n) for city, manager, n in session.execute(grouped)]
@@ -180,7 +209,9 @@ def unfinished(session: Session, portal_id: int, wave_id: int) -> tuple[int, int
     return session.execute(followups).scalar_one(), session.execute(before).scalar_one()
 
 
-def reasons(session: Session, wave_id: int) -> dict[str, int]:
+def reasons(session: Session, portal_id: int, wave_id: int) -> dict[str, int]:
     """Clients of the list by reason; the empty one is asked (product.md E4)."""
-    statement = select(WaveClient.reason, func.count()).where(WaveClient.wave_id == wave_id)
+    statement = select(WaveClient.reason, func.count()).where(
+        WaveClient.portal_id == portal_id, WaveClient.wave_id == wave_id
+    )
     return dict(session.execute(statement.group_by(WaveClient.reason)).all())

@@ -41,28 +41,36 @@ def waves_of(session: Session, portal_id: int) -> list[Wave]:
     return list(session.scalars(select(Wave).where(Wave.portal_id == portal_id).order_by(Wave.id.desc())))
 
 
-def locked(session: Session, wave_id: int, *, wait: bool = True) -> Wave | None:
+def locked(session: Session, portal_id: int, wave_id: int, *, wait: bool = True) -> Wave | None:
     """The wave, held until the end of the transaction; with `wait` off nothing if somebody else holds it."""
-    statement = select(Wave).where(Wave.id == wave_id).with_for_update(skip_locked=not wait)
+    statement = (
+        select(Wave)
+        .where(Wave.portal_id == portal_id, Wave.id == wave_id)
+        .with_for_update(skip_locked=not wait)
+    )
     return session.scalars(statement.execution_options(populate_existing=True)).one_or_none()
 
 
-def due_waves(session: Session, now: datetime) -> list[int]:
-    """Waves whose own next step has come."""
-    statement = select(Wave.id).where(Wave.step_due_at <= now, Wave.stage != "cancelled")
-    return list(session.scalars(statement.order_by(Wave.step_due_at, Wave.id)))
+def due_waves(session: Session, now: datetime) -> list[tuple[int, int]]:
+    """Waves of all portals whose own next step has come: portal and wave."""
+    statement = select(Wave.portal_id, Wave.id).where(Wave.step_due_at <= now, Wave.stage != "cancelled")
+    found = session.execute(statement.order_by(Wave.step_due_at, Wave.id))
+    return [(portal, wave_id) for portal, wave_id in found]
 
 
-def waves_with_due_invitations(session: Session, now: datetime) -> list[int]:
-    """Waves in which somebody must be looked at."""
-    return list(session.scalars(select(Invitation.wave_id).where(Invitation.due_at <= now).distinct()))
+def waves_with_due_invitations(session: Session, now: datetime) -> list[tuple[int, int]]:
+    """Waves of all portals in which somebody must be looked at: portal and wave."""
+    statement = select(Invitation.portal_id, Invitation.wave_id).where(Invitation.due_at <= now).distinct()
+    return [(portal, wave_id) for portal, wave_id in session.execute(statement)]
 
 
-def due_invitations(session: Session, wave_id: int, now: datetime, limit: int) -> list[Invitation]:
+def due_invitations(
+    session: Session, portal_id: int, wave_id: int, now: datetime, limit: int
+) -> list[Invitation]:
     """Invitations to look at, held until the end of the transaction; those somebody else holds are left out."""
     statement = (
         select(Invitation)
-        .where(Invitation.wave_id == wave_id, Invitation.due_at <= now)
+        .where(Invitation.portal_id == portal_id, Invitation.wave_id == wave_id, Invitation.due_at <= now)
         .order_by(Invitation.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -71,36 +79,44 @@ def due_invitations(session: Session, wave_id: int, now: datetime, limit: int) -
     return list(session.scalars(statement))
 
 
-def look_at_all(session: Session, wave_id: int, now: datetime, *, only_open: bool) -> None:
+def look_at_all(session: Session, portal_id: int, wave_id: int, now: datetime, *, only_open: bool) -> None:
     """Let the machine look at every invitation of a wave again."""
-    statement = update(Invitation).where(Invitation.wave_id == wave_id)
+    statement = update(Invitation).where(Invitation.portal_id == portal_id, Invitation.wave_id == wave_id)
     if only_open:
         statement = statement.where(Invitation.outcome == "")
     session.execute(statement.values(due_at=now).execution_options(synchronize_session=False))
 
 
-def open_invitations(session: Session, wave_id: int) -> int:
+def open_invitations(session: Session, portal_id: int, wave_id: int) -> int:
     """How many respondents lack a final outcome (product.md W14)."""
-    statement = select(func.count()).where(Invitation.wave_id == wave_id, Invitation.outcome == "")
+    statement = select(func.count()).where(
+        Invitation.portal_id == portal_id, Invitation.wave_id == wave_id, Invitation.outcome == ""
+    )
     return session.execute(statement).scalar_one()
 
 
-def outcomes(session: Session, wave_id: int) -> dict[str, int]:
+def outcomes(session: Session, portal_id: int, wave_id: int) -> dict[str, int]:
     """Invitations by outcome; the empty one is still open."""
-    statement = select(Invitation.outcome, func.count()).where(Invitation.wave_id == wave_id)
+    statement = select(Invitation.outcome, func.count()).where(
+        Invitation.portal_id == portal_id, Invitation.wave_id == wave_id
+    )
     return dict(session.execute(statement.group_by(Invitation.outcome)).all())
 
 
-def clients_by_id(session: Session, wave_id: int, ids: Collection[int]) -> dict[int, WaveClient]:
+def clients_by_id(
+    session: Session, portal_id: int, wave_id: int, ids: Collection[int]
+) -> dict[int, WaveClient]:
     """Lines of the list by their own id."""
-    statement = select(WaveClient).where(WaveClient.wave_id == wave_id, WaveClient.id.in_(ids))
+    statement = select(WaveClient).where(
+        WaveClient.portal_id == portal_id, WaveClient.wave_id == wave_id, WaveClient.id.in_(ids)
+    )
     return {row.id: row for row in session.scalars(statement)}
 
 
-def counted_answers(session: Session, invitation_ids: Collection[int]) -> dict[int, str]:
+def counted_answers(session: Session, portal_id: int, invitation_ids: Collection[int]) -> dict[int, str]:
     """Invitations that have an answer, with its status: counted or held."""
     statement = select(Response.invitation_id, Response.status).where(
-        Response.invitation_id.in_(invitation_ids)
+        Response.portal_id == portal_id, Response.invitation_id.in_(invitation_ids)
     )
     return dict(session.execute(statement).all())
 
@@ -143,11 +159,18 @@ def events(session: Session, portal_id: int, wave_id: int) -> list[WaveEvent]:
 
 
 def cancel_waiting_letters(
-    session: Session, wave_id: int, now: datetime, invitation_ids: Collection[int] | None = None
+    session: Session,
+    portal_id: int,
+    wave_id: int,
+    now: datetime,
+    invitation_ids: Collection[int] | None = None,
 ) -> int:
     """Take back letters of a wave that have not left; thanks stay."""
     statement = update(LetterRow).where(
-        LetterRow.wave_id == wave_id, LetterRow.status == "waiting", LetterRow.kind.not_like("thanks%")
+        LetterRow.portal_id == portal_id,
+        LetterRow.wave_id == wave_id,
+        LetterRow.status == "waiting",
+        LetterRow.kind.not_like("thanks%"),
     )
     if invitation_ids is not None:
         statement = statement.where(LetterRow.invitation_id.in_(invitation_ids))
@@ -156,14 +179,18 @@ def cancel_waiting_letters(
     return cast("CursorResult[Any]", done).rowcount
 
 
-def close_open(session: Session, wave_id: int, now: datetime, detail: Mapping[str, Any]) -> int:
+def close_open(
+    session: Session, portal_id: int, wave_id: int, now: datetime, detail: Mapping[str, Any]
+) -> int:
     """Give everyone still open the outcome `closed_early`, those with a counted answer `answered` (W14)."""
     answered = (
         select(Response.id)
         .where(Response.invitation_id == Invitation.id, Response.status == "counted")
         .exists()
     )
-    statement = update(Invitation).where(Invitation.wave_id == wave_id, Invitation.outcome == "")
+    statement = update(Invitation).where(
+        Invitation.portal_id == portal_id, Invitation.wave_id == wave_id, Invitation.outcome == ""
+    )
     session.execute(
         statement.where(answered)
         .values(outcome="answered", outcome_at=now)
@@ -186,12 +213,17 @@ def look_at_address(session: Session, portal_id: int, address: str, now: datetim
 
 
 def exclude_client(
-    session: Session, wave_id: int, line_id: int, now: datetime, detail: Mapping[str, Any]
+    session: Session, portal_id: int, wave_id: int, line_id: int, now: datetime, detail: Mapping[str, Any]
 ) -> list[int]:
     """End the open invitations of one client as excluded; their ids."""
     statement = (
         update(Invitation)
-        .where(Invitation.wave_id == wave_id, Invitation.wave_client_id == line_id, Invitation.outcome == "")
+        .where(
+            Invitation.portal_id == portal_id,
+            Invitation.wave_id == wave_id,
+            Invitation.wave_client_id == line_id,
+            Invitation.outcome == "",
+        )
         .values(outcome="excluded", outcome_at=now, outcome_detail=dict(detail), due_at=now)
         .returning(Invitation.id)
         .execution_options(synchronize_session=False)

@@ -135,7 +135,7 @@ def a_full_portal() -> tuple[Expected, Actual]:
     card = CardScore(4, "detractor", date(2026, 10, 1), "долго", "2026", "email")
     task = Task(
         7, "Встреча: оценка 4 из 10", "", 3, 2, date(2026, 10, 5), (2,),
-        frozenset({("company", 5), ("deal", 11), ("contact", 1)}), 2,
+        frozenset({("company", 5), ("deal", 11), ("contact", 1)}), 5,
     )  # fmt: skip
     actual = Actual(
         scores=dict.fromkeys([("deal", 11), ("deal", 12), ("company", 5), ("contact", 1)], card),

@@ -61,6 +61,22 @@ def test_a_date_field_of_the_company_replaces_the_deals() -> None:
     assert client_since(client(), policy) is not None
 
 
+def test_the_company_s_date_field_wins_whatever_the_deals_say() -> None:
+    """Over an earlier won deal and over the deals' own field; an empty or unnamed field leaves the deals (E1)."""
+    policy = replace(POLICY, since_field="UF_CRM_SINCE", since_field_on="company")
+    earlier = won(won_on=date(2001, 1, 1), since_field=date(2000, 1, 1))
+    named = client_since(client(deals=(earlier,), since_field=date(2015, 3, 1)), policy)
+    assert named is not None
+    assert (named.day, named.source) == (date(2015, 3, 1), "since_field")
+    for card, rules in (
+        (client(deals=(earlier,)), policy),
+        (client(deals=(earlier,), since_field=date(2015, 3, 1)), POLICY),
+    ):
+        found = client_since(card, rules)
+        assert found is not None
+        assert (found.day, found.source) == (date(2001, 1, 1), "won")
+
+
 def test_the_deal_through_which_a_client_is_chosen() -> None:
     """An open service deal before a won one; the youngest; the one that ended last (E2, E7)."""
     young = replace(OPEN, id=7, service_on=date(2026, 1, 1))

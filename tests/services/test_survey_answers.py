@@ -244,9 +244,9 @@ def test_an_answer_and_the_waves_own_machine_never_wait_for_each_other_in_a_circ
     results: list[AnswerResult] = []
     answering = threading.Thread(target=lambda: results.append(world.post(9, proof=proof)))
     with transaction(world.deps.sessions) as session:
-        wave_queries.locked(session, world.wave_id)
+        wave_queries.locked(session, world.portal.id, world.wave_id)
         answering.start()
         answering.join(1)  # by now it waits for the wave
-        wave_queries.look_at_all(session, world.wave_id, world.clock.now(), only_open=False)
+        wave_queries.look_at_all(session, world.portal.id, world.wave_id, world.clock.now(), only_open=False)
     answering.join(60)
     assert [result.status for result in results] == ["counted"]

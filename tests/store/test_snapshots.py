@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ from sqlalchemy import insert
 
 from integration.nps.people import ClientKey
 from integration.nps.policy import Policy
+from integration.nps.relation import client_since
 from integration.store import snapshots
 from integration.store.base import Sessions, reading, transaction
 from integration.store.clients import Company, Contact, ContactCompany, Deal, StageMove
@@ -168,3 +170,27 @@ def test_memory_does_not_grow_with_the_number_of_clients(sessions: Sessions, por
             tracemalloc.stop()
         assert count >= clients * 10
     assert peaks[1] < 2 * peaks[0] + 2_000_000
+
+
+def test_the_named_date_field_of_a_company_reaches_the_rules_and_wins(filled: Sessions) -> None:
+    """Company 3 has a service deal since 2024, but its card says since when it is a client (E1)."""
+    said = date(2011, 11, 11)
+    policy = replace(PIPELINE, since_field="UF_CRM_SINCE", since_field_on="company")
+    with transaction(filled) as session:
+        session.get_one(Company, (1, 3)).since_field = said
+    with reading(filled) as session:
+        streamed = {client.key: client for client in snapshots.clients(session, 1, policy, ZONE)}
+        key = ClientKey("company", 3)
+        picked = snapshots.clients_by_key(session, 1, policy, ZONE, [key], [3])
+        other = {client.key: client for client in snapshots.clients(session, 2, policy, ZONE)}
+    assert streamed[key].since_field == picked[key].since_field == said
+    assert {number: client.since_field for number, client in streamed.items() if number != key} == {
+        ClientKey("company", 5): None, ClientKey("contact", 60): None,
+    }  # fmt: skip
+    assert other[key].since_field is None
+    since = client_since(streamed[key], policy)
+    assert since is not None
+    assert (since.day, since.source) == (said, "since_field")
+    unnamed = client_since(streamed[key], PIPELINE)
+    assert unnamed is not None
+    assert unnamed.source == "service"
