@@ -21,6 +21,9 @@ from sqlalchemy import Engine, text
 import integration.store
 from integration.store.base import Base, Sessions, Vault, make_engine, make_sessions, transaction
 from integration.store.portals import Portal
+from tests.browser import browser, pytest_collection_modifyitems, pytest_terminal_summary
+
+__all__ = ["browser", "pytest_collection_modifyitems", "pytest_terminal_summary"]
 
 START = datetime(2026, 1, 12, 6, 0, tzinfo=UTC)
 

@@ -119,6 +119,10 @@ class Reader:
         }
         return {wanted[key]: list(rows) for key, rows in self.batch(commands).items()}
 
+    def addresses(self) -> list[Json]:
+        """All addresses; each names the client above its requisite."""
+        return list(self._pages("crm.address.list", {"select": ["*"]}, lambda result: result))
+
     def tasks(self) -> list[Json]:
         """All tasks of the portal."""
         select = [

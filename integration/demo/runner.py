@@ -141,7 +141,7 @@ class Play:
     def _take_ground(self) -> Ground:
         """The sandbox's own data, its addresses read by REST, departments and calendar from the story."""
         dump = self.world.control.get("dump")
-        rows = self.world.reader.call("crm.address.list", {"select": ["*"], "start": -1})["result"]
+        rows = self.world.reader.addresses()
         roles = {number: xml for xml, number in self.staff.enum("contact", "UF_CRM_MOLVA_ROLE").items()}
         items = dump["items"]
         plain: Json = {

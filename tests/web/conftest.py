@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 from sqlalchemy import Engine
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
@@ -22,10 +20,6 @@ from integration.store.base import Sessions, make_engine, make_sessions
 from tests.conftest import HandClock
 from tests.services.survey_world import BROWSER, World, make_world
 from webhooks import unsubscribe
-
-NO_CHROMIUM = "need a Chromium: install one or name it in CHROMIUM"
-LEFT_OUT = pytest.StashKey[int]()
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
 def make_app(deps: Deps) -> Flask:
@@ -84,53 +78,6 @@ def served(app: Flask) -> Iterator[str]:
 def site(shown_world: World) -> Iterator[str]:
     """The answer pages of `shown_world`, served."""
     yield from served(make_app(shown_world.deps))
-
-
-def chromium() -> str | None:
-    """The Chromium of this machine: `CHROMIUM`, else the first of the usual names on the path."""
-    named = os.environ.get("CHROMIUM")
-    return named or next((found for name in CHROMIUM if (found := shutil.which(name))), None)
-
-
-def in_ci() -> bool:
-    return os.environ.get("CI", "").lower() in ("true", "1")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without a Chromium browser tests are left out and counted in one line, but never in CI (interface.md 1)."""
-    if in_ci() or chromium() is not None:
-        return
-    left_out = [item for item in items if item.get_closest_marker("browser")]
-    items[:] = [item for item in items if not item.get_closest_marker("browser")]
-    config.hook.pytest_deselected(items=left_out)
-    config.stash[LEFT_OUT] = len(left_out)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Said by the process that prints, also when others run the tests."""
-    if not in_ci() and chromium() is None:
-        count = config.stash.get(LEFT_OUT, "all")
-        terminalreporter.write_line(f"SKIPPED [{count}] browser tests: {NO_CHROMIUM}")
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """One Chromium for the session; a missing one is a failure here, see above for where it is not."""
-    path = chromium()
-    if path is None:
-        pytest.fail(f"browser tests {NO_CHROMIUM}", pytrace=False)
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(
-            executable_path=path,
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-dev-shm-usage",
-                "--disable-background-networking",
-            ],
-        )
-        yield made
-        made.close()
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from integration.bitrix.sandbox.server import Sandbox
 from tests.bitrix.sandbox.conftest import CLIENT_ID, Receiver, register
@@ -20,19 +20,8 @@ BX24.init(function () {{
 </script>"""
 
 
-@pytest.fixture
-def chromium_path() -> str:
-    """The machine's Chromium; without one the browser tests were left out before (`tests/web/conftest.py`)."""
-    from tests.web.conftest import NO_CHROMIUM, chromium
-
-    path = chromium()
-    if path is None:
-        pytest.fail(f"browser tests {NO_CHROMIUM}", pytrace=False)
-    return path
-
-
 @pytest.mark.browser
-def test_the_installer_finishes_from_its_frame(box: Sandbox, receiver: Receiver, chromium_path: str) -> None:
+def test_the_installer_finishes_from_its_frame(box: Sandbox, receiver: Receiver, browser: Browser) -> None:
     """The installer's page calls a method and installFinish; the portal then shows the application."""
     register(box, install_url=receiver.url("/install"), app_url=receiver.url("/app"), title="Molva")
     box.portal.state.apps[CLIENT_ID].state = "added"
@@ -41,16 +30,13 @@ def test_the_installer_finishes_from_its_frame(box: Sandbox, receiver: Receiver,
     receiver.page = _PAGE.format(
         script=script, finish="if (location.pathname === '/install') BX24.installFinish();"
     )
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox"])
-        page = browser.new_page()
+    with browser.new_page() as page:
         page.goto(f"{box.portal_url}/frame/{CLIENT_ID}?user=1&lang=en")
         expect(page.frame_locator("iframe").locator("#who")).to_have_text("Anna en", timeout=20_000)
         for _ in range(100):
             if receiver.on("/app"):
                 break
             page.wait_for_timeout(100)
-        browser.close()
     assert box.portal.state.apps[CLIENT_ID].state == "installed"
     assert receiver.on("/install")[0]["AUTH_ID"]
     assert receiver.on("/app")[0]["PLACEMENT"] == "DEFAULT"
