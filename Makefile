@@ -4,11 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 SEED ?= 1
 CLIENTS ?= 60
+PORT ?= 0
 WORKERS ?= auto
 
-.PHONY: demo test lint format install soak bench clean
+.PHONY: demo year test lint format install soak bench clean
 
 demo: $(VENV)/.demo
+	@$(BIN)/molva demo --seed $(SEED) --clients $(CLIENTS) --port $(PORT)
+
+year: $(VENV)/.demo
 	$(BIN)/molva demo --once --seed $(SEED) --clients $(CLIENTS)
 
 test: $(VENV)/.test

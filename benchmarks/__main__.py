@@ -35,11 +35,18 @@ def _freezing(quick: bool) -> Section:
     return freezing.main(quick)
 
 
+def _pages(quick: bool) -> Section:
+    from benchmarks import pages
+
+    return pages.main(quick)
+
+
 BENCHMARKS: dict[str, Callable[[bool], Section]] = {
     "first_sync": _first_sync,
     "writing": _writing,
     "intake": _intake,
     "freezing": _freezing,
+    "pages": _pages,
 }
 
 

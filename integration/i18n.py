@@ -68,6 +68,16 @@ def number(language: str, value: int | float | Decimal, decimals: int = 0) -> st
     return numbers.format_decimal(value, format=pattern, locale=locale(language))
 
 
+def money(language: str, value: int | float | Decimal, currency: str) -> str:
+    """A sum without its hundredths, e.g. "1 250 000 ₽"; a bare number without a currency (ISO code)."""
+    if not currency:
+        return number(language, value)
+    symbol = numbers.get_currency_symbol(currency, locale(language))
+    before = known(language) == "en" and not symbol.isalpha()
+    pattern = "¤#,##0" if before else "#,##0\u00a0¤"
+    return numbers.format_currency(value, currency, pattern, locale(language), currency_digits=False)
+
+
 def known(language: str, default: str = DEFAULT) -> str:
     """A language we speak: the given ISO code (a region is ignored) or the default."""
     base = language.replace("_", "-").split("-")[0].lower()

@@ -1,8 +1,8 @@
-"""What a portal must hold for Molva — event bindings and card fields — and the calls that add what is
+"""What a portal must hold for Molva — event bindings, card fields, tabs — and the calls that add what is
 missing.
 
 Set-up is a comparison that may be run at any time: at installation, after an update has dropped the bindings,
-after somebody deleted a field (bitrix24.md 2.5, 8.3; product.md B1). Nothing is ever deleted, and a field
+after somebody deleted a field (bitrix24.md 2.5, 8.3; product.md B1). No field is ever deleted, and one
 that somebody else made under our name is reported, not touched. Labels are handed in ready-made: ``{code:
 {language: text}}``, with ``code.value`` for the items of enumerations.
 """
@@ -10,12 +10,15 @@ that somebody else made under our name is reported, not touched. Labels are hand
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from integration.bitrix import tabs
 from integration.bitrix.call import Call, rows_at
 from integration.bitrix.calls import event_bind, event_get, userfield_add, userfield_list, userfield_update
 from integration.bitrix.links import Entity
+from integration.bitrix.tabs import FoundTabs
+from integration.bitrix.widgets import placement_get, placement_list
 
 Row = dict[str, Any]
 Labels = Mapping[str, Mapping[str, str]]
@@ -52,12 +55,13 @@ REFERRAL_SOURCES = (
     *("client", "former_client", "partner", "employee"),
     *("publication", "event", "other", "unknown"),
 )
+SOURCE_FIELD = "UF_CRM_MOLVA_REFERRAL_SOURCE"
 NPS_GROUPS = ("promoter", "passive", "detractor")
 NPS_CHANNELS = ("phone", "email", "link", "messenger", "import", "in_person")
 ROLES = ("decides", "daily", "other")
 
 FIELDS: tuple[FieldSpec, ...] = (
-    FieldSpec("UF_CRM_MOLVA_REFERRAL_SOURCE", "enumeration", _ALL, REFERRAL_SOURCES),
+    FieldSpec(SOURCE_FIELD, "enumeration", _ALL, REFERRAL_SOURCES),
     FieldSpec("UF_CRM_MOLVA_REFERRER", "crm", _ALL, settings=_CLIENT_ONLY),
     FieldSpec("UF_CRM_MOLVA_REFERRAL_DATE", "date", _ALL),
     FieldSpec("UF_CRM_MOLVA_REFERRALS", "integer", _CLIENTS),
@@ -74,16 +78,29 @@ FIELDS: tuple[FieldSpec, ...] = (
 )
 
 
+TAB = "tab"  # the label of the tab; with ``.about`` its description
+
+
+def fields_with(sources: Sequence[str]) -> tuple[FieldSpec, ...]:
+    """Our fields where the agency has referral sources of its own: standard items stay, own ones follow."""
+    own = tuple(dict.fromkeys(one for one in sources if one not in REFERRAL_SOURCES))
+    return tuple(
+        replace(spec, values=spec.values + own) if spec.code == SOURCE_FIELD else spec for spec in FIELDS
+    )
+
+
 @dataclass(frozen=True)
 class Wanted:
-    """What should be there: one ``handler`` address for all ``events``, and ``fields`` labelled by
-    ``labels``; items of enumerations have one text only, in ``language``."""
+    """What should be there: one ``handler`` address for all ``events``, ``fields`` labelled by ``labels``,
+    and, unless ``base`` is empty, the tabs, which open addresses below it. Items of enumerations have one
+    text only, in ``language``."""
 
     handler: str
     labels: Labels
     language: str = "en"
     events: tuple[str, ...] = EVENTS
     fields: tuple[FieldSpec, ...] = FIELDS
+    base: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,28 +126,40 @@ class Plan:
 
 
 def look(wanted: Wanted) -> dict[str, Call]:
-    """The reads ``plan`` needs, as one batch: bindings, and each field by its name, since a portal may hold
-    more fields than fit on a page."""
-    reads = {"events": event_get()}
+    """The reads ``plan`` needs, as one batch: bindings, tabs, and each field by its name, since a portal may
+    hold more fields than fit on a page."""
+    reads = {"events": event_get()} if wanted.events else {}
+    if wanted.base:
+        reads |= {"tabs": placement_get(), "places": placement_list()}
     for spec in wanted.fields:
         for entity in spec.on:
             reads[f"{entity}_{spec.code}"] = userfield_list(entity, name=spec.code)
     return reads
 
 
-def found_in(results: Mapping[str, Any]) -> tuple[list[Row], dict[Entity, list[Row]]]:
-    """Bindings and fields by entity, from the results of ``look``."""
+def found_in(results: Mapping[str, Any]) -> tuple[list[Row], dict[Entity, list[Row]], FoundTabs]:
+    """Bindings, fields by entity, and tabs, from the results of ``look``."""
     fields: dict[Entity, list[Row]] = {entity: [] for entity in _ALL}
     for key, result in results.items():
         entity = next((e for e in _ALL if key.startswith(f"{e}_")), None)
         if entity is not None:
             fields[entity] += rows_at(result)
-    return rows_at(results.get("events")), fields
+    asked = "tabs" in results and "places" in results
+    found_tabs = FoundTabs(
+        tuple(rows_at(results.get("tabs"))), tabs.codes(results.get("places")), "" if asked else "not_asked"
+    )
+    return rows_at(results.get("events")), fields, found_tabs
 
 
-def plan(wanted: Wanted, found_events: Sequence[Row], found_fields: Mapping[Entity, Sequence[Row]]) -> Plan:
+def plan(
+    wanted: Wanted,
+    found_events: Sequence[Row],
+    found_fields: Mapping[Entity, Sequence[Row]],
+    found_tabs: FoundTabs | None = None,
+) -> Plan:
     """What to add so that all that is wanted is there; nothing when it is. ``found_events``: rows of
-    ``event.get``; ``found_fields``: rows of ``crm.*.userfield.list`` by entity."""
+    ``event.get``; ``found_fields``: rows of ``crm.*.userfield.list`` by entity; ``found_tabs``: as read,
+    none: they are left alone."""
     calls: list[Call] = []
     problems: list[Problem] = []
     for spec in wanted.fields:
@@ -144,6 +173,10 @@ def plan(wanted: Wanted, found_events: Sequence[Row], found_fields: Mapping[Enti
                 calls.append(update)
     bound = {(str(row.get("event", "")).upper(), str(row.get("handler", ""))) for row in found_events}
     calls += [event_bind(e, wanted.handler) for e in wanted.events if (e, wanted.handler) not in bound]
+    if wanted.base and found_tabs is not None:
+        title, about = (dict(wanted.labels.get(name) or {}) for name in (TAB, f"{TAB}.about"))
+        texts = {code: {"TITLE": one, "DESCRIPTION": about.get(code, "")} for code, one in title.items()}
+        calls += tabs.plan(wanted.base, title.get(wanted.language) or "Molva", texts, found_tabs)
     return Plan(tuple(calls), tuple(problems))
 
 
@@ -189,14 +222,18 @@ def _item(wanted: Wanted, spec: FieldSpec, value: str) -> Row:
 
 
 def _missing_items(wanted: Wanted, spec: FieldSpec, entity: Entity, row: Row) -> Call | None:
-    items = rows_at(row.get("LIST"))
-    there = {item.get("XML_ID") for item in items}
-    missing = [value for value in spec.values if value not in there]
+    items, missing = rows_at(row.get("LIST")), missing_items(spec, row)
     if not missing:
         return None
     kept = [{k: item[k] for k in ("ID", "VALUE", "XML_ID", "SORT", "DEF") if k in item} for item in items]
     full = kept + [_item(wanted, spec, value) for value in missing]
     return userfield_update(entity, int(row["ID"]), {"LIST": full})
+
+
+def missing_items(spec: FieldSpec, row: Row) -> list[str]:
+    """XML_IDs of the items that a found field lacks."""
+    there = {item.get("XML_ID") for item in rows_at(row.get("LIST"))}
+    return [value for value in spec.values if value not in there]
 
 
 @dataclass(frozen=True)

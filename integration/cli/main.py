@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from integration import __version__
-from integration.cli import admin, data, waves
+from integration.cli import admin, answers, data, waves
 from integration.cli.common import application, configuration, database, fail
 
 PORT = click.IntRange(0, 65535)
@@ -73,19 +73,35 @@ def migrate() -> None:
 
 
 @cli.command()
-@click.option("--once", is_flag=True, help="Run one whole wave, print the summary and end.")
+@click.option("--once", is_flag=True, help="Live one whole year, print the summary and end.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("--clients", default=60, show_default=True, help="How many clients the agency has.")
 @click.option("--seed", default=1, show_default=True, help="Which agency: the same seed gives the same one.")
 @click.option("--port", default=0, type=PORT, help="First port to use; 0 takes free ones.")
-@click.option("--kills", default=0, show_default=True, help="Kill worker or web this many times on the way.")
-def demo(once: bool, as_json: bool, clients: int, seed: int, port: int, kills: int) -> None:
-    """A sandbox portal with an agency in it, and Molva at work there."""
+@click.option(
+    "--kills",
+    default=0,
+    show_default=True,
+    help="With --once: kill worker or web this many times on the way.",
+)
+@click.option("--bare", is_flag=True, help="Without --once: leave the installation of Molva to you.")
+def demo(once: bool, as_json: bool, clients: int, seed: int, port: int, kills: int, bare: bool) -> None:
+    """A sandbox portal with an agency in it, and Molva at work there, until Ctrl-C.
+
+    With --once nothing is left running: one whole year is lived and compared with what should have come out.
+    """
     try:
+        from integration.demo.live import run_live
         from integration.demo.runner import run_demo
     except ModuleNotFoundError as error:
         fail(f"the demo needs the package {error.name}; install it with: pip install 'molva[demo]'")
-    sys.exit(run_demo(once=once, as_json=as_json, clients=clients, seed=seed, port=port, kills=kills))
+    if once and bare:
+        raise click.UsageError("--bare goes without --once")
+    if not once and (as_json or kills):
+        raise click.UsageError("--json and --kills go with --once")
+    if once:
+        sys.exit(run_demo(once=once, as_json=as_json, clients=clients, seed=seed, port=port, kills=kills))
+    sys.exit(run_live(clients=clients, seed=seed, port=port, bare=bare))
 
 
 @cli.command()
@@ -119,6 +135,7 @@ def restore(file: Path) -> None:
 admin.register(cli)
 waves.register(cli)
 data.register(cli)
+answers.register(cli)
 
 
 def main() -> None:

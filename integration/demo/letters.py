@@ -7,6 +7,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,11 @@ def letter_of(row: dict[str, Any]) -> Letter:
         text=str(row["text"]),
         html=str(row["html"]),
     )
+
+
+def name_of(letter: Letter) -> str:
+    """How the letter calls its reader; the address where it does not."""
+    return parseaddr(letter.headers.get("To", ""))[0] or letter.recipient
 
 
 class Mailbox:

@@ -19,7 +19,9 @@ import sys
 import time
 from dataclasses import dataclass, field
 from email import message_from_bytes
+from email.header import decode_header, make_header
 from email.message import EmailMessage
+from email.policy import compat32
 from email.policy import default as default_policy
 from pathlib import Path
 from typing import Any
@@ -117,13 +119,19 @@ def read_message(raw: bytes) -> dict[str, Any]:
     message = message_from_bytes(raw, policy=default_policy)
     if not isinstance(message, EmailMessage):  # the default policy makes nothing else
         raise TypeError(type(message).__name__)
+    heads = message_from_bytes(raw, policy=compat32)
     text, html = message.get_body(("plain",)), message.get_body(("html",))
     return {
-        "headers": {name: str(message[name]) for name in KEPT if message[name] is not None},
+        "headers": {name: _head(str(value)) for name, value in heads.items() if name in KEPT},
         "text": text.get_content() if text is not None else "",
         "html": html.get_content() if html is not None else "",
         "bytes": len(raw),
     }
+
+
+def _head(value: str) -> str:
+    """A header as RFC 2047 says; the library's newer reader adds blanks between the parts of a long name."""
+    return str(make_header(decode_header(" ".join(value.split()))))
 
 
 async def serve(room: Mailroom, port: int) -> None:

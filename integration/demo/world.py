@@ -31,12 +31,13 @@ ROOT = Path(integration.__file__).resolve().parents[1]
 
 @dataclass
 class World:
-    """Everything that runs. ``database_url`` "" means an SQLite file in ``folder``."""
+    """Everything that runs. ``database_url`` "" means an SQLite file in ``folder``, ports 0 any free ones."""
 
     folder: Path
     story: Story
     database_url: str = ""
     port: int = 0
+    portal_port: int = 0
     control: Control = field(init=False)
     reader: Reader = field(init=False)
     children: dict[str, Child] = field(default_factory=dict)
@@ -77,7 +78,7 @@ class World:
         sandbox = self._child(
             "sandbox",
             python("-m", "integration.bitrix.sandbox.server", "--agency", str(agency), "--clock-file", clock,
-                   "--control-token", token),
+                   "--control-token", token, "--port", str(self.portal_port)),
         )  # fmt: skip
         sandbox.ready_line = True
         told = sandbox.start()
@@ -149,6 +150,18 @@ class World:
 
     def install(self) -> None:
         """Adds the application to the portal as its administrator does, up to ``installFinish``."""
+        self.register()
+        answer = self.control.post(
+            f"apps/{CLIENT_ID}/install", {"user_id": 1, "finish": "auto", "lang": "ru"}
+        )
+        if answer["status"] != 200 or not answer.get("installed"):
+            raise StuckError(
+                f"the installation failed: {json.dumps(answer)[:600]}\n{self.children['web'].tail()}"
+            )
+        self.read()
+
+    def register(self) -> None:
+        """Tells the portal of the application, without installing it."""
         app = {
             "client_id": CLIENT_ID,
             "client_secret": CLIENT_SECRET,
@@ -158,13 +171,9 @@ class World:
             "title": "Molva",
         }
         self.control.post("apps", app)
-        answer = self.control.post(
-            f"apps/{CLIENT_ID}/install", {"user_id": 1, "finish": "auto", "lang": "ru"}
-        )
-        if answer["status"] != 200 or not answer.get("installed"):
-            raise StuckError(
-                f"the installation failed: {json.dumps(answer)[:600]}\n{self.children['web'].tail()}"
-            )
+
+    def read(self) -> None:
+        """Opens the demo's own way to read the portal, an incoming webhook."""
         self.reader = Reader(self.control.post("webhooks", {"user_id": 1})["url"])
 
     def metrics(self) -> dict[str, float]:

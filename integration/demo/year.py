@@ -56,6 +56,7 @@ class Year:
     """Runs the world from one moment to another.
 
     ``watch`` is called at every step with virtual time, ``disturb`` right after every jump of the clock.
+    ``grain``: Molva's own next work is waited for at least so long, so that repeats in trouble come together.
     """
 
     world: World
@@ -65,6 +66,7 @@ class Year:
     diary: list[Deed] = field(default_factory=list)
     agenda: Agenda = field(default_factory=Agenda)
     jumps: int = 0
+    grain: timedelta = timedelta(seconds=1)
 
     def __post_init__(self) -> None:
         self.mailbox = Mailbox(self.world.mail)
@@ -107,7 +109,7 @@ class Year:
         following = self.world.metrics().get("molva_next_due_timestamp_seconds")
         if following is not None:
             due = datetime.fromtimestamp(following, UTC)
-            moments.append((max(due, now + timedelta(seconds=1)), "Molva"))
+            moments.append((max(due, now + self.grain), "Molva"))
         return min(moments)
 
     def _log(self, line: str) -> None:

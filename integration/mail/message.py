@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import EmailPolicy
@@ -16,24 +17,39 @@ from typing import Any
 from integration.mail.outgoing import MailRefused, OutgoingLetter
 
 _WHOLE = frozenset({"list-unsubscribe", "list-unsubscribe-post", "message-id", "in-reply-to", "references"})
+_NAMED = frozenset({"from", "to", "reply-to"})
 
 
 class _Wire(EmailPolicy):
-    """Headers that machines read keep their value whole.
+    """Headers that machines read keep their value whole, those that people read keep their blanks.
 
     The library would fold a long address without blanks into encoded words, which no mail provider takes
-    for a link or an id (RFC 2047 5, RFC 8058).
+    for a link or an id (RFC 2047 5, RFC 8058); and where a subject or a name needs several encoded words, many
+    of its versions lose the blanks between them.
     """
 
     def fold(self, name: str, value: Any) -> str:
         if name.lower() in _WHOLE:
             return f"{name}: {value}{self.linesep}"
+        if name.lower() == "subject" and not str(value).isascii():
+            return f"{name}: {self._words(str(value), len(name) + 2)}{self.linesep}"
+        if name.lower() in _NAMED and not str(value).isascii():
+            shown = f",{self.linesep} ".join(self._mailbox(one, len(name) + 2) for one in value.addresses)
+            return f"{name}: {shown}{self.linesep}"
         return str(super().fold(name, value))
 
     def fold_binary(self, name: str, value: Any) -> bytes:
-        if name.lower() in _WHOLE:
+        if name.lower() in _WHOLE | _NAMED | {"subject"}:
             return self.fold(name, value).encode("ascii", "strict")
         return super().fold_binary(name, value)
+
+    def _words(self, text: str, taken: int) -> str:
+        return Header(text, "utf-8", maxlinelen=76 - taken).encode(linesep=self.linesep)
+
+    def _mailbox(self, one: Address, taken: int) -> str:
+        if one.display_name.isascii():
+            return str(one)
+        return f"{self._words(one.display_name, taken)}{self.linesep} <{one.addr_spec}>"
 
 
 # 7 bit on the wire: no server needs 8BITMIME; long lines of text never reach the limit of 998.

@@ -61,17 +61,34 @@ def account_result(
     if not given:
         return None
     worst = _worst(given)
+    deciders = [answer for answer in given if answer.role == "decides"]
+    used = weights_of(rule, weights)
+    shares = [(used.get(answer.role or "other", 1), answer.score) for answer in given]
+    score = score_by(
+        rule,
+        min((answer.score for answer in deciders), default=None),
+        worst.score,
+        sum(share for share, _ in shares),
+        sum(share * value for share, value in shares),
+    )
     if rule == "worst_decision_maker":
-        worst = _worst([answer for answer in given if answer.role == "decides"] or given)
-        score = worst.score
-    else:
-        used = weights if rule == "weighted" else _EQUAL
-        shares = [(used.get(answer.role or "other", 1), answer.score) for answer in given]
-        total = sum(share for share, _ in shares)
-        summed = sum(share * value for share, value in shares)
-        score = -((total - 2 * summed) // (2 * total)) if total else worst.score
+        worst = _worst(deciders or given)
     spread = max(answer.score for answer in given) - min(answer.score for answer in given)
     return AccountResult(score, group(score), worst, len(given), spread)
+
+
+def weights_of(rule: AccountRule, weights: Mapping[str, int]) -> Mapping[str, int]:
+    """The weights of roles that a rule uses: all alike unless it weighs them."""
+    return weights if rule == "weighted" else _EQUAL
+
+
+def score_by(rule: AccountRule, decider: int | None, worst: int, weight: int, weighted: int) -> int:
+    """The client's one score from what a database can sum up: the lowest score of those who decide (None: none
+    of them answered) and of all, the sum of the weights, and of weight times score.
+    """
+    if rule == "worst_decision_maker":
+        return worst if decider is None else decider
+    return -((weight - 2 * weighted) // (2 * weight)) if weight else worst
 
 
 def _worst(answers: Sequence[PersonAnswer]) -> PersonAnswer:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from .intents import Facts, LetterKind
 from .people import ClientFacts, Group, Person, Team
 from .plans import Plan
-from .policy import LANGUAGES, Policy, Sender
+from .policy import Policy, Sender
 from .policy_checks import is_no_reply, looks_like_address
 from .workdays import WorkCalendar
 
@@ -99,9 +99,9 @@ def _by_city(city: str, policy: Policy) -> str:
 
 
 def language_for(person: Person, policy: Policy) -> str:
-    """The person's language if there are texts in it (``ru-RU`` counts as ``ru``), else the portal's (S4)."""
+    """The person's language if the agency writes in it (``ru-RU`` counts as ``ru``), else the main one (S4)."""
     wanted = (person.language or "").strip().casefold().replace("_", "-").partition("-")[0]
-    return wanted if wanted in LANGUAGES else policy.language
+    return wanted if wanted in policy.languages else policy.language
 
 
 def letter_facts(

@@ -66,7 +66,7 @@ REFERRAL_SOURCES = (
     "former_client",
     "partner",
     "employee",
-    "rating",
+    "publication",
     "event",
     "other",
     "unknown",
@@ -135,7 +135,8 @@ class Policy:
     wave_owner: int | None = None
     country: str = ""
     time_zone: str = "UTC"
-    language: Language = "en"
+    language: Language = "en"  # of the portal; ``languages``: what letters may be written in
+    languages: tuple[Language, ...] = LANGUAGES
     # Who signs (W5, W6). ``sender_by_city``: city as in the card -> key of a sender.
     senders: tuple[Sender, ...] = ()
     sender_by_city: Mapping[str, str] = default(default_factory=dict)
@@ -155,6 +156,7 @@ class Policy:
     escalate_days: int = 2
     silent_check: bool = False
     systemic_share: int = 30
+    callers: tuple[int, ...] = ()  # employees who see the call desk and nothing else (P2)
     # Numbers (N).
     account_rule: AccountRule = "worst_decision_maker"
     role_weights: Mapping[str, int] = default(default_factory=lambda: {"decides": 3, "daily": 2, "other": 1})
@@ -162,11 +164,19 @@ class Policy:
     # Referrals (R). ``recommendation_id``: STATUS_ID of the portal's own source "by recommendation".
     referral_sources: tuple[str, ...] = REFERRAL_SOURCES
     recommending_sources: tuple[str, ...] = RECOMMENDING_SOURCES
+    referral_source_names: Mapping[str, str] = default(default_factory=dict)  # own sources: code -> as typed
     recommendation_id: str = "RECOMMENDATION"
+    # Personal data (T7).
+    retention_months: int = 36
 
     def sender(self, key: str) -> Sender | None:
         """The sender of a key, None if there is none."""
         return next((sender for sender in self.senders if sender.key == key), None)
+
+    @property
+    def own_sources(self) -> tuple[str, ...]:
+        """Codes of the referral sources the agency added to the usual ones (product.md R1)."""
+        return tuple(source for source in self.referral_sources if source not in REFERRAL_SOURCES)
 
     def days_for(self, group: Group) -> int:
         """Working days until a follow-up of this group is due (product.md F1)."""

@@ -6,8 +6,8 @@ from calendar import monthrange
 from collections.abc import Iterator
 
 from .errors import UnknownZone
-from .people import GROUPS, ROLES
-from .policy import LANGUAGES, Policy, PolicyProblem
+from .people import GROUPS, ROLES, Team
+from .policy import LANGUAGES, REFERRAL_SOURCES, Policy, PolicyProblem
 from .workdays import zone_named
 
 # field: (least, most), both allowed
@@ -36,7 +36,23 @@ RANGES: dict[str, tuple[int, int]] = {
     "escalate_days": (0, 60),
     "systemic_share": (1, 100),
     "min_group": (1, 100),
+    "retention_months": (12, 120),
 }
+# field: how many entries at most; text: how long at most. A settings page is no warehouse.
+SIZES: dict[str, int] = {
+    "service_pipelines": 200,
+    "service_stages": 500,
+    "trouble_stages": 500,
+    "shared_mailboxes": 300,
+    "senders": 50,
+    "sender_by_city": 300,
+    "director_by_city": 300,
+    "callers": 300,
+    "referral_sources": 40,
+}
+TEXT = 200
+SOURCE_NAME = 60
+YEAR = 365
 NO_REPLY = ("noreply", "no-reply", "no_reply", "donotreply", "do-not-reply", "do_not_reply")
 
 
@@ -53,7 +69,91 @@ def is_no_reply(address: str) -> bool:
 
 def problems(policy: Policy) -> list[PolicyProblem]:
     """Everything wrong with a policy, in the order of its fields."""
-    return [*_ranges(policy), *_wave(policy), *_senders(policy), *_people(policy), *_referrals(policy)]
+    parts = (_ranges, _sizes, _clients, _wave, _span, _languages, _senders, _people, _referrals)
+    return [problem for part in parts for problem in part(policy)]
+
+
+def people_problems(policy: Policy, team: Team) -> list[PolicyProblem]:
+    """Employees the policy names whom the portal does not know, or who have left (product.md F3).
+
+    A portal whose staff could not be read tells nothing: then nobody is doubted.
+    """
+    return [found for field, user in _named(policy) if team.staff and (found := _doubt(field, user, team))]
+
+
+def _named(policy: Policy) -> Iterator[tuple[str, int]]:
+    for name in ("head_user_id", "default_owner", "wave_owner"):
+        user = getattr(policy, name)
+        if user is not None:
+            yield name, user
+    for sender in policy.senders:
+        if sender.user_id is not None:
+            yield "senders", sender.user_id
+    for director in policy.director_by_city.values():
+        yield "director_by_city", director
+    for caller in policy.callers:
+        yield "callers", caller
+
+
+def _doubt(field: str, user: int, team: Team) -> PolicyProblem | None:
+    person = team.staff.get(user)
+    if person is None:
+        return PolicyProblem(field, "unknown_user", {"user": user})
+    return None if person.active else PolicyProblem(field, "dismissed", {"user": user, "name": person.name})
+
+
+def pipeline_of(stage: str) -> int | None:
+    """The pipeline of a deal stage by its id: "C9:WON" is of 9, "WON" of 0 (bitrix24.md 7.6); None: no stage id."""
+    prefix, colon, _ = stage.partition(":")
+    if not colon:
+        return 0
+    number = prefix.removeprefix("C")
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else None
+
+
+def _sizes(policy: Policy) -> Iterator[PolicyProblem]:
+    for name, most in SIZES.items():
+        if len(getattr(policy, name)) > most:
+            yield PolicyProblem(name, "too_many", {"most": most})
+    for sender in policy.senders:
+        if any(len(getattr(sender, name)) > TEXT for name in ("key", "name", "position", "email", "phone")):
+            yield PolicyProblem("senders", "too_long", {"sender": sender.key, "most": TEXT})
+    for name in ("since_field", "end_field", "city_field", "recommendation_id"):
+        if len(getattr(policy, name)) > TEXT:
+            yield PolicyProblem(name, "too_long", {"most": TEXT})
+    for name in ("sender_by_city", "director_by_city"):
+        if any(not city.strip() or len(city) > TEXT for city in getattr(policy, name)):
+            yield PolicyProblem(name, "bad_city", {"most": TEXT})
+
+
+def _clients(policy: Policy) -> Iterator[PolicyProblem]:
+    chosen = {pipeline_of(stage) for stage in policy.service_stages}
+    if policy.service_stages and policy.service_pipelines:
+        for stage in policy.service_stages:
+            if pipeline_of(stage) not in policy.service_pipelines:
+                yield PolicyProblem("service_stages", "stage_elsewhere", {"stage": stage})
+        for pipeline in policy.service_pipelines:
+            if pipeline not in chosen:
+                yield PolicyProblem("service_stages", "pipeline_without_stage", {"pipeline": pipeline})
+    if policy.end_field and policy.end_field == policy.since_field and policy.since_field_on == "deal":
+        yield PolicyProblem("end_field", "same_field")
+
+
+def _span(policy: Policy) -> Iterator[PolicyProblem]:
+    """Next year's survey must not be drafted while this one still runs."""
+    days = policy.plan_days_before + max(policy.reminder_days, default=0) + policy.closing_days
+    if policy.calling:
+        days += policy.calling_days
+    if policy.wave_month and days >= YEAR:
+        yield PolicyProblem("closing_days", "longer_than_year", {"days": days})
+
+
+def _languages(policy: Policy) -> Iterator[PolicyProblem]:
+    chosen = policy.languages
+    if len(set(chosen)) != len(chosen) or not set(chosen) <= set(LANGUAGES):
+        yield PolicyProblem("languages", "unknown_language", {"language": ", ".join(map(str, chosen))})
+    elif policy.language in LANGUAGES and policy.language not in chosen:
+        yield PolicyProblem("languages", "main_language_missing", {"language": policy.language})
 
 
 def _ranges(policy: Policy) -> Iterator[PolicyProblem]:
@@ -131,6 +231,21 @@ def _referrals(policy: Policy) -> Iterator[PolicyProblem]:
         yield PolicyProblem("referral_sources", "not_unique")
     if "unknown" not in sources:
         yield PolicyProblem("referral_sources", "unknown_missing")
+    names = policy.referral_source_names
+    for source in sources:
+        if source not in REFERRAL_SOURCES and not names.get(source, "").strip():
+            yield PolicyProblem("referral_sources", "source_unnamed", {"source": source})
+    for source, name in names.items():
+        if source in REFERRAL_SOURCES or source not in sources:
+            yield PolicyProblem("referral_sources", "no_such_source", {"source": source})
+        elif len(name) > SOURCE_NAME:
+            yield PolicyProblem("referral_sources", "too_long", {"source": source, "most": SOURCE_NAME})
+    if len({_same(name) for name in names.values()}) != len(names):
+        yield PolicyProblem("referral_sources", "names_not_unique")
     for source in policy.recommending_sources:
         if source not in sources:
             yield PolicyProblem("recommending_sources", "no_such_source", {"source": source})
+
+
+def _same(name: str) -> str:
+    return " ".join(name.split()).casefold()

@@ -17,6 +17,8 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "account_rule": get_args(AccountRule),
     "since_field_on": ("deal", "company"),
 }
+_RENAMED = {"rating": "publication"}  # codes of referral sources, as older rows have them
+_SOURCES = ("referral_sources", "recommending_sources")
 _HINTS = get_type_hints(Policy)
 _DEFAULT = Policy()
 
@@ -56,7 +58,8 @@ def _read(name: str, value: Any) -> Any:
     default = getattr(_DEFAULT, name)
     if isinstance(default, tuple):
         number = "int" in str(_HINTS[name])
-        return tuple(_integer(item) if number else _text(item) for item in _list(value))
+        items = [_integer(item) if number else _text(item) for item in _list(value)]
+        return tuple(_RENAMED.get(str(item), item) for item in items) if name in _SOURCES else tuple(items)
     if isinstance(default, Mapping):
         return _mapping(name, value)
     if isinstance(default, bool):
@@ -73,7 +76,7 @@ def _read(name: str, value: Any) -> Any:
 def _mapping(name: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise TypeError(name)
-    read = _text if name == "sender_by_city" else _integer
+    read = _text if name in ("sender_by_city", "referral_source_names") else _integer
     return {_text(key): read(item) for key, item in value.items()}
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import comb, sqrt
+from fractions import Fraction
+from math import sqrt
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -118,9 +119,11 @@ def finite(counts: Counts, clients: int, z: float = Z95) -> Estimate | None:
     bounds = limits(counts, clients)
     if bounds is None:
         return None
+    if not silent:
+        return Estimate(bounds.low, 0.0, bounds, counts.n)
     n, mean, spread = _adjusted(counts)
     centre = ((counts.p - counts.d) + silent * mean) / clients
-    se = silent / clients * sqrt(spread * (1 / n + 1 / silent)) if silent else 0.0
+    se = silent / clients * sqrt(spread * (1 / n + 1 / silent))
     low = max(bounds.low, 100 * (centre - z * se))
     high = min(bounds.high, 100 * (centre + z * se))
     return Estimate(100 * centre, 100 * se, Interval(low, high), counts.n)
@@ -205,8 +208,11 @@ def paired_change(table: Sequence[Sequence[int]]) -> PairedChange | None:
 def sign_test(rose: int, fell: int) -> float:
     """Two-sided exact p of the sign test; 1 when nobody moved."""
     n = rose + fell
-    tail = sum(comb(n, k) for k in range(min(rose, fell) + 1))
-    return float(min(1.0, 2 * tail / 2**n))
+    tail = ways = 1  # each number of ways follows from the one before: thousands of pairs stay cheap
+    for k in range(min(rose, fell)):
+        ways = ways * (n - k) // (k + 1)
+        tail += ways
+    return float(min(Fraction(1), Fraction(2 * tail, 2**n)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,3 +106,8 @@ def _days(value: Any, years: Iterable[int]) -> Iterable[date]:
                 yield date(year, int(match[2]), int(match[1]))
             except ValueError:
                 continue
+
+
+def countries() -> list[str]:
+    """Countries whose public holidays the library knows, by their two letters."""
+    return [code for code in holidays.list_supported_countries() if len(code) == 2]

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, cast
 
 from integration.bitrix import records
-from integration.bitrix.links import Entity, parse_link
+from integration.bitrix.links import Entity, crm_link, parse_link
 from integration.bitrix.records import uf_day, uf_enum, uf_flag, uf_text
 from integration.nps.people import ClientKey
 from integration.nps.policy import Policy
@@ -92,6 +92,9 @@ class Reading:
     def ours(self, kind: str, uf: Mapping[str, Any]) -> dict[str, Any]:
         """The columns that come from our own fields, as far as `uf` holds them."""
         found: dict[str, Any] = {"referral": {code: uf[code] for code in REFERRAL if code in uf}}
+        if kind != "deal":
+            link = parse_link(uf.get(REFERRAL[1]))
+            found["referrer"] = crm_link(*link) if link else ""
         if kind != "lead":
             found["scores"] = {code: uf[code] for code in SCORES if code in uf}
         if kind in ("company", "contact"):

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Select, or_, select
 
 from integration.bitrix.errors import BitrixError, Retryable
 from integration.logs import log
-from integration.services import mirror, reconcile, setup, upkeep, waves
+from integration.services import layouts, mirror, reconcile, setup, upkeep, waves
 from integration.services.chore_types import Chore, Outcome
 from integration.services.deps import Deps
 from integration.services.pace import PACED
@@ -45,6 +45,7 @@ def table() -> Mapping[str, Entry]:
     return {
         "setup": Entry(setup.run),
         "check": Entry(setup.check, housekeeping=True),
+        "layout": Entry(layouts.run),
         "first_sync": Entry(mirror.first_sync),
         "reconcile": Entry(reconcile.reconcile, housekeeping=True),
         "walk": Entry(reconcile.walk, housekeeping=True),

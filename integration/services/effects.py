@@ -101,6 +101,7 @@ def _into_mirror(session: Session, portal: Portal | None, row: OutboxRow, result
         "UF_CRM_MOLVA_OPT_OUT": "opted_out",
         "UF_CRM_MOLVA_HOLD_UNTIL": "hold_until",
         "UF_CRM_MOLVA_ROLE": "role",
+        "UF_CRM_MOLVA_REFERRER": "referrer",
     }
     columns |= {name: ours[name] for code, name in single.items() if code in written and name in ours}
     if "sourceId" in written and kind in ("deal", "lead"):

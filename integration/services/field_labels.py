@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from integration.bitrix.manifest import SOURCE_FIELD
 from integration.i18n import LANGUAGES, mark, portal_code, text
 
 FIELDS: dict[str, str] = {
@@ -28,7 +31,6 @@ VALUES: dict[str, dict[str, str]] = {
         "partner": mark("Partner"),
         "employee": mark("Employee"),
         "publication": mark("Rating or publication"),
-        "rating": mark("Rating or publication"),
         "event": mark("Event"),
         "other": mark("Other"),
         "unknown": mark("Unknown"),
@@ -54,12 +56,22 @@ VALUES: dict[str, dict[str, str]] = {
 }
 
 
-def labels() -> dict[str, dict[str, str]]:
-    """Labels by code, and of list values by `code.value`, each by the portal's own language codes."""
+TAB = mark("Molva")
+TAB_ABOUT = mark("What this client thinks of us, and who recommended whom")
+
+
+def labels(sources: Mapping[str, str] | None = None) -> dict[str, dict[str, str]]:
+    """Labels by code, of list values by `code.value`, each by the portal's own language codes; `tab`, `tab.about`.
+
+    `sources`: the agency's own referral sources, code -> as they typed it, the same in every language.
+    """
     found = {code: _in_all(message) for code, message in FIELDS.items()}
     for code, values in VALUES.items():
         found |= {f"{code}.{value}": _in_all(message) for value, message in values.items()}
-    return found
+    for value, name in (sources or {}).items():
+        own = {portal_code(language): name for language in LANGUAGES}
+        found.setdefault(f"{SOURCE_FIELD}.{value}", own)
+    return found | {"tab": _in_all(TAB), "tab.about": _in_all(TAB_ABOUT)}
 
 
 def _in_all(message: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Who opened a page inside the portal, and what the page is told about the installation (product.md P2, P3).
+"""Who opened a page inside the portal, proven, and the signed value that stands for them (product.md P2, P3).
 
 The frame's fields are user input. Whose token it is says the authorisation server, whether the person is an
 administrator says the portal; the answer travels in a signed value for a quarter of an hour.
@@ -6,32 +6,37 @@ administrator says the portal; the answer travels in a signed value for a quarte
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
-from datetime import date, datetime
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from integration.bitrix import calls
+from integration.bitrix.call import Call
 from integration.bitrix.errors import BitrixError, Retryable, Suspended
 from integration.bitrix.protocol import Frame
+from integration.bitrix.protocol import Grant as Claim
 from integration.i18n import language_of
-from integration.nps.plans import Plan
-from integration.services import policies, portals, states
-from integration.services.deps import Deps, Grant
-from integration.store import chores, overviews
+from integration.services import portals, states
+from integration.services.deps import BatchAnswer, Deps, Grant
 from integration.store import portals as rows
 from integration.store.base import reading
 from integration.store.portals import Portal
 
 SESSION_SECONDS = 15 * 60
+RENEWAL_SECONDS = (
+    31 * 86_400
+)  # a page left open; the fresh token proves the person, the old value only names them
 PURPOSE = "frame"
-SET_UP_CHORES = ("setup", "first_sync")
 NEEDS_ADMINISTRATOR = ("new", "reauthorise", "uninstalled")
 
 
 class FrameRefused(Exception):
     """The frame's opener was not accepted; `code` says why, for a catalogue.
 
-    Those of `portals.InstallRefused`, and `not_installed`: an administrator has to open the application first.
+    Those of `portals.InstallRefused`, and `not_installed`: an administrator has to open the application first;
+    `stale`: a session that cannot be renewed; `other_person`: the token is somebody else's.
     """
 
     def __init__(self, code: str) -> None:
@@ -41,43 +46,19 @@ class FrameRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """A person in a portal, proven. `origin`: the portal's address as a browser writes it in a header."""
+    """A person in a portal, proven at `proved_at` (UTC, whole seconds).
+
+    `origin`: the portal's address as a browser writes it in a header. `card`: kind and id of the card this
+    person was seen to read when the proof was made (bitrix24.md 12.2); nothing outside the cards' tabs.
+    """
 
     portal_id: int
     user_id: int
     administrator: bool
     language: str
     origin: str
-
-
-@dataclass(frozen=True, slots=True)
-class PortalState:
-    """The state of an installation for people. Moments are UTC, `wave_days` calendar days of the portal.
-
-    `cards` counts companies, contacts and deals; `stuck` calls and letters that wait for a person;
-    `failed` names set-up work that was given up; `wave_days` the planned days of the steps ahead by name.
-    """
-
-    portal_id: int
-    domain: str
-    status: str
-    problem: str
-    language: str
-    time_zone: str
-    setup_at: datetime | None
-    synced_at: datetime | None
-    worker_seen_at: datetime | None
-    fields: int
-    cards: dict[str, int]
-    failed: tuple[str, ...]
-    stuck: dict[str, int]
-    has_sender: bool
-    wave: str = ""
-    wave_stage: str = ""
-    wave_approved: bool = False
-    wave_days: dict[str, date] = field(default_factory=dict)
-    invited: int = 0
-    answered: int = 0
+    proved_at: datetime
+    card: tuple[str, int] | None = None
 
 
 def open_frame(deps: Deps, frame: Frame) -> Viewer:
@@ -85,24 +66,38 @@ def open_frame(deps: Deps, frame: Frame) -> Viewer:
 
     An administrator who opens the application of a portal that has lost its access gives it a new one.
     """
+    return open_beside(deps, frame, {})[0]
+
+
+def open_beside(deps: Deps, frame: Frame, more: Mapping[str, Call]) -> tuple[Viewer, BatchAnswer]:
+    """`open_frame` with further calls by the person's own token, in the same request as the proof.
+
+    What the portal refused of them is in the answer's `errors`; raises `FrameRefused` as `open_frame` does.
+    """
     try:
         grant = portals.prove(deps, frame.grant)
     except portals.InstallRefused as refused:
         raise FrameRefused(refused.code) from None
-    administrator = _is_administrator(deps, grant, frame.grant.access_token)
+    administrator, got = _asked(deps, grant, frame.grant.access_token, more)
     portal = _portal(deps, grant)
     if portal is None or portal.status in NEEDS_ADMINISTRATOR:
         portal = _take_in(deps, frame, administrator)
     elif portal.status == "suspended":
         states.resume(deps, portal.id)  # the portal has just answered
-    return viewer(portal, grant.user_id, administrator, frame.language)
+    return viewer(portal, grant.user_id, administrator, frame.language, deps.clock.now()), got
 
 
-def viewer(portal: Portal, user_id: int, administrator: bool, language: str) -> Viewer:
-    """The viewer of a stored portal; `language` is the Bitrix24 code of this person."""
+def viewer(portal: Portal, user_id: int, administrator: bool, language: str, now: datetime) -> Viewer:
+    """The viewer of a stored portal, proven now; `language` is the Bitrix24 code of this person."""
     scheme = urlsplit(portal.endpoint).scheme or "https"
     own = language_of(language, language_of(portal.language))
-    return Viewer(portal.id, user_id, administrator, own, f"{scheme}://{portal.domain}")
+    proved_at = now.replace(microsecond=0)
+    return Viewer(portal.id, user_id, administrator, own, f"{scheme}://{portal.domain}", proved_at)
+
+
+def with_card(who: Viewer, kind: str, card_id: int) -> Viewer:
+    """The viewer with the right to a card that the portal has just shown them."""
+    return replace(who, card=(kind, card_id))
 
 
 def installed(deps: Deps, frame: Frame) -> Viewer:
@@ -115,60 +110,77 @@ def installed(deps: Deps, frame: Frame) -> Viewer:
         portal = rows.get(session, done.portal_id)
     if portal is None:
         raise FrameRefused("not_installed")
-    return viewer(portal, done.user_id, True, frame.language)
+    return viewer(portal, done.user_id, True, frame.language, deps.clock.now())
 
 
 def seal(deps: Deps, who: Viewer) -> str:
-    """The signed value that stands for a viewer in the page's own requests (product.md P3)."""
-    return deps.signer.sign(PURPOSE, asdict(who), deps.clock.now())
+    """The signed value that stands for a viewer in the page's own requests (product.md P3).
+
+    Its age counts from the proof: sealing a viewer again prolongs nothing (product.md P2).
+    """
+    value = asdict(who) | {"proved_at": int(who.proved_at.timestamp())}
+    return deps.signer.sign(PURPOSE, value, who.proved_at)
+
+
+def opened(deps: Deps, text: str, max_age: int) -> Viewer | None:
+    """The viewer of a signed value that was proven at most `max_age` seconds ago, whatever became of the portal;
+    nothing if it is forged or older."""
+    value = deps.signer.open(PURPOSE, text, deps.clock.now(), max_age) if text else None
+    if value is None:
+        return None
+    try:
+        kind, card = value.get("card") or ("", 0)
+        return Viewer(
+            **value
+            | {
+                "proved_at": datetime.fromtimestamp(value["proved_at"], UTC),
+                "card": (str(kind), int(card)) if kind else None,
+            }
+        )
+    except (TypeError, KeyError, ValueError):
+        return None
 
 
 def unseal(deps: Deps, text: str) -> Viewer | None:
     """The viewer of a signed value; nothing if it is forged, older than 15 minutes, or the portal is gone."""
-    value = deps.signer.open(PURPOSE, text, deps.clock.now(), SESSION_SECONDS) if text else None
-    if value is None:
-        return None
-    try:
-        who = Viewer(**value)
-    except TypeError:
+    who = opened(deps, text, SESSION_SECONDS)
+    if who is None:
         return None
     with reading(deps.sessions) as session:
         portal = rows.get(session, who.portal_id)
     return who if portal is not None and portal.status != "uninstalled" else None
 
 
-def state(deps: Deps, portal_id: int) -> PortalState | None:
-    """The state of an installation; nothing if there is no such portal."""
+def renew(deps: Deps, text: str, access_token: str) -> Viewer:
+    """Prove the viewer of an old signed value anew by a fresh token of the same person; raise `FrameRefused`.
+
+    The token's application, portal and person must be those of the value, and the portal is asked again
+    whether the person is an administrator (product.md P2; bitrix24.md 2.9).
+    """
+    old = opened(deps, text, RENEWAL_SECONDS)
+    if old is None:
+        raise FrameRefused("stale")
     with reading(deps.sessions) as session:
-        portal = rows.get(session, portal_id)
-        if portal is None:
-            return None
-        policy, _version = policies.load(session, portal_id)
-        found = overviews.current_wave(session, portal_id)
-        known = PortalState(
-            portal_id=portal_id, domain=portal.domain, status=portal.status, problem=portal.problem,
-            language=language_of(portal.language), time_zone=portal.time_zone, setup_at=portal.setup_at,
-            synced_at=portal.synced_at, worker_seen_at=chores.last_beat(session),
-            fields=sum(len(codes) for codes in portal.fields.values() if isinstance(codes, dict)),
-            cards=overviews.cards(session, portal_id),
-            failed=tuple(overviews.failed_chores(session, portal_id, SET_UP_CHORES)),
-            stuck=overviews.stuck(session, portal_id), has_sender=bool(policy.senders),
-        )  # fmt: skip
-        return _with_wave(known, found) if found else known
-
-
-def _with_wave(known: PortalState, found: overviews.WaveCounts) -> PortalState:
-    wave = found.wave
-    try:
-        plan = Plan.from_json(wave.plan)
-    except (KeyError, ValueError, TypeError):
-        days: dict[str, date] = {}
-    else:
-        days = dict[str, date](plan.stage_days())
-    return replace(
-        known, wave=wave.name, wave_stage=wave.stage, wave_approved=wave.approved_at is not None, wave_days=days,
-        invited=found.invited, answered=found.answered,
+        portal = rows.get(session, old.portal_id)
+    if portal is None or portal.status in NEEDS_ADMINISTRATOR:
+        raise FrameRefused("not_installed")
+    claim = Claim(
+        member_id=portal.member_id, access_token=access_token, domain=portal.domain,
+        server_endpoint=portal.oauth_origin,
     )  # fmt: skip
+    try:
+        grant = portals.prove(deps, claim)
+    except portals.InstallRefused as refused:
+        raise FrameRefused(refused.code) from None
+    if grant.client_id != portal.client_id or grant.user_id != old.user_id:
+        raise FrameRefused("other_person")
+    more = {"card": calls.item_get(cast("Any", old.card[0]), old.card[1])} if old.card else {}
+    administrator, got = _asked(deps, grant, access_token, more)
+    if portal.status == "suspended":
+        states.resume(deps, portal.id)  # the portal has just answered
+    proved_at = deps.clock.now().replace(microsecond=0)
+    card = old.card if "card" in got.answers else None  # the right to the card is proven anew as well
+    return replace(old, administrator=administrator, proved_at=proved_at, card=card)
 
 
 def _portal(deps: Deps, grant: Grant) -> Portal | None:
@@ -188,22 +200,35 @@ def _take_in(deps: Deps, frame: Frame, administrator: bool) -> Portal:
     return portal
 
 
-def _is_administrator(deps: Deps, grant: Grant, token: str) -> bool:
-    """The portal's word, asked with the person's own token at the address the authorisation server named."""
+def _asked(deps: Deps, grant: Grant, token: str, more: Mapping[str, Call]) -> tuple[bool, BatchAnswer]:
+    """Whether the person is an administrator, and what else was asked: one request with the person's own token,
+    at the address the authorisation server named."""
+    rest = deps.rest(grant.endpoint, token)
     try:
-        profile = deps.rest(grant.endpoint, token).call(calls.profile()).result
+        if more:
+            got = rest.batch({"profile": calls.profile(), **more})
+        else:
+            got = BatchAnswer({"profile": rest.call(calls.profile())}, {})
+        if "profile" in got.errors:
+            raise got.errors["profile"]
     except Retryable:
         raise FrameRefused("unreachable") from None
     except Suspended:
         raise FrameRefused("suspended") from None
     except BitrixError:
         raise FrameRefused("dead_token") from None
+    profile = got.answers["profile"].result if "profile" in got.answers else None
     if not isinstance(profile, dict) or not profile:
         raise FrameRefused("dead_token")  # dismissed
-    return profile.get("ADMIN") in (True, "Y", "true", "1")
+    return profile.get("ADMIN") in (True, "Y", "true", "1"), got
 
 
 def is_known(deps: Deps, domain: str) -> bool:
     """Whether one of our portals has this address."""
     with reading(deps.sessions) as session:
         return rows.has_domain(session, domain.lower())
+
+
+def renewable(deps: Deps, who: Viewer) -> bool:
+    """Whether a session that has run out is young enough to be renewed."""
+    return (deps.clock.now() - who.proved_at).total_seconds() <= RENEWAL_SECONDS

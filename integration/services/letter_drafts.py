@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from integration.i18n import known
 from integration.nps import letters as rules
 from integration.nps.intents import LetterKind
 from integration.nps.letters import Judged, LetterProblem
@@ -20,8 +21,9 @@ from integration.nps.people import ClientFacts, ClientKey, Person, Team
 from integration.nps.plans import Plan
 from integration.nps.policy import Policy, Sender
 from integration.nps.workdays import local_day, zone_named
-from integration.services import policies
+from integration.services import letter_texts, policies
 from integration.services.calendars import PortalCalendar, portal_calendar
+from integration.services.letter_texts import Own
 from integration.store import letters as letter_rows
 from integration.store.answers import agency_name
 from integration.store.clients import Contact, Deal
@@ -34,7 +36,8 @@ from integration.store.waves import Invitation, Wave, WaveClient
 class Draft:
     """A letter that is to be written. `key` makes it unique in its portal; moments are UTC.
 
-    `facts` lack the links, which are made from `token`; `thread`: message ids of the letters it follows.
+    `facts` lack the links, which are made from `token`; `thread`: message ids of the letters it follows; `own`:
+    the agency's words, where it has some. `test`: a sample for staff, whose links lead to nobody.
     """
 
     key: str
@@ -50,6 +53,8 @@ class Draft:
     planned_for: datetime | None = None
     expires_at: datetime | None = None
     thread: tuple[str, ...] = ()
+    own: Own | None = None
+    test: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,7 @@ class Scene:
     team: Team
     agency: str
     services: Mapping[int, str]
+    own: Mapping[tuple[str, str], Own] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,7 @@ def scene(session: Session, wave: Wave, now: datetime) -> Scene:
     return Scene(
         portal=portal, wave=wave, policy=policy, plan=plan, calendar=calendar_for(portal, policy, now),
         team=policies.team(session, portal.id), agency=agency_name(session, portal),
-        services=pipelines(session, portal.id),
+        services=pipelines(session, portal.id), own=letter_texts.in_use(session, portal.id),
     )  # fmt: skip
 
 
@@ -146,6 +152,7 @@ def draft(
         planned_for=planned,
         expires_at=_expires(stage, letter),
         thread=tuple(people.threads.get(invitation.id, ())),
+        own=stage.own.get((letter, known(invitation.language))),
     )
 
 

@@ -7,9 +7,10 @@ from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
+from integration.i18n import known
 from integration.mail.render import Rendered, render
 from integration.nps.policy import Sender
-from integration.services import policies
+from integration.services import letter_texts, policies
 from integration.services.deps import Deps
 from integration.services.letter_drafts import Draft
 from integration.services.letters_drain import MAIN_LETTERS as MAIN_LETTERS
@@ -39,10 +40,11 @@ def queue(deps: Deps, session: Session, portal_id: int, draft: Draft, now: datet
         lane=rows.lane_of(draft.recipient_address),
         now=now,
         key=draft.key,
-        kind=draft.kind,
+        kind="test" if draft.test else draft.kind,
         wave_id=draft.wave_id,
         invitation_id=draft.invitation_id,
         language=draft.language,
+        wording=letter_texts.carried(draft.kind, known(draft.language), draft.own),
         sender_key=draft.sender.key,
         sender_name=draft.sender.name[:200],
         sender_address=draft.sender.email.strip(),
@@ -63,7 +65,8 @@ def write(deps: Deps, draft: Draft) -> Rendered:
     links = {"survey_url": survey_url(deps, draft.token), "unsubscribe_url": ""}
     if draft.token:
         links["unsubscribe_url"] = unsubscribe_url(deps, draft.token)
-    return render(draft.kind, draft.language, {**draft.facts, **links})
+    own = draft.own.text if draft.own else None
+    return render(draft.kind, draft.language, {**draft.facts, **links}, own)
 
 
 def survey_url(deps: Deps, token: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -13,6 +15,8 @@ from integration.nps.letters import sender_problems
 from integration.nps.people import Staff as Employee
 from integration.nps.people import Team
 from integration.nps.policy import Language, Policy, PolicyProblem, Sender
+from integration.nps.policy_changes import Change, Choice, Conflict, changes, merge, names
+from integration.nps.policy_checks import people_problems
 from integration.nps.policy_json import from_json, to_json
 from integration.nps.workdays import zone_named
 from integration.services.calendars import country_of
@@ -30,6 +34,8 @@ MIRRORED = (
     "end_field",
     "city_field",
 )  # other fields are read from the cards then
+LISTED = ("referral_sources", "referral_source_names")  # items of a list field in the portal
+PEOPLE = ("head_user_id", "default_owner", "wave_owner", "senders", "director_by_city", "callers")
 # Words in the name of a pipeline that carries work after the sale, in the languages of our portals.
 _SERVICE_WORDS = (
     "сопровожд", "обслуж", "абон", "поддерж", "сервис", "ведение", "проект", "производств", "реализац",
@@ -65,27 +71,138 @@ def ensure_stored(session: Session, portal_id: int, deps: Deps) -> tuple[Policy,
     return load(session, portal_id)
 
 
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """Settings that somebody else changed too, to other values, since the author looked. `at` is UTC."""
+
+    conflict: Conflict
+    author: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What counts now. `changes`: what this save changed, empty if nothing; `taken`: settings somebody else had
+    changed meanwhile, which stand; `rereads`: the cards are read again, since other fields of them count.
+    """
+
+    version: int
+    changes: tuple[Change, ...] = ()
+    taken: tuple[str, ...] = ()
+    rereads: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why nothing was saved. `policy`: what was wanted, together with what others have saved meanwhile;
+    `version`: the one that counts.
+    """
+
+    policy: Policy
+    version: int
+    problems: tuple[PolicyProblem, ...] = ()
+    clashes: tuple[Clash, ...] = ()
+
+
 def save(
     deps: Deps, portal_id: int, body: Mapping[str, Any], author: str, base_version: int
 ) -> list[PolicyProblem] | int:
-    """Store a new version and give its number, or say what is wrong with it.
+    """Store a new version and give its number, or say what is wrong with it; see `submit`.
 
-    `body`: the fields to change, JSON values; the others stay. `base_version`: what the author saw; if
-    somebody saved since, the answer is the problem `changed_meanwhile` (product.md P, architecture.md flow 4).
+    If somebody changed the same settings since `base_version`, the answer is the problem `changed_meanwhile`.
+    """
+    done = submit(deps, portal_id, body, author, base_version)
+    if isinstance(done, Saved):
+        return done.version
+    if done.clashes:
+        return [PolicyProblem("", "changed_meanwhile", {"version": done.version})]
+    return list(done.problems)
+
+
+def submit(
+    deps: Deps,
+    portal_id: int,
+    body: Mapping[str, Any],
+    author: str,
+    base_version: int,
+    chosen: Mapping[str, Choice] | None = None,
+    chosen_at: int = 0,
+) -> Saved | Refused:
+    """Store a new version made of what counts now and the author's changes (architecture.md flow 4).
+
+    `body`: the fields to change, JSON values; the others stay. `base_version`: what the author saw; what others
+    have changed since is kept, and where both changed the same, `chosen` says whose value counts (by the name
+    of the conflict; `chosen_at`: the version that counted then), else nothing is saved. The same save once more
+    changes nothing.
     """
     with transaction(deps.sessions) as session:
+        rows.lock(session, portal_id)
         current, number = load(session, portal_id)
-        if number != base_version:
-            return [PolicyProblem("", "changed_meanwhile", {"version": number})]
-        unknown = sorted(set(body) - set(to_json(current)))
-        policy, wrong = from_json({**to_json(current), **body})
-        problems = [PolicyProblem(name, "unknown_field") for name in unknown] + wrong + policy.problems()
-        if problems:
-            return problems
-        stored = rows.add_version(session, portal_id, number + 1, to_json(policy), author, deps.clock.now())
-        if stored and any(getattr(policy, name) != getattr(current, name) for name in MIRRORED):
-            chores.schedule(session, portal_id, "first_sync", deps.clock.now())
-        return number + 1 if stored else [PolicyProblem("", "changed_meanwhile", {"version": number + 1})]
+        seen = _seen(session, portal_id, base_version)
+        mine, wrong = from_json({**to_json(seen), **body})
+        wrong = [PolicyProblem(name, "unknown_field") for name in sorted(set(body) - set(names()))] + wrong
+        merged = merge(seen, mine, current, chosen if chosen_at == number else None)
+        if merged.conflicts:
+            clashes = tuple(_clash(session, portal_id, base_version, one) for one in merged.conflicts)
+            return Refused(merged.policy, number, tuple(wrong), clashes)
+        changed = changes(current, merged.policy)
+        wrong += _problems(session, portal_id, merged.policy, current, {change.field for change in changed})
+        if wrong:
+            return Refused(merged.policy, number, tuple(wrong))
+        if number and not changed:
+            return Saved(number, taken=merged.taken)
+        now = deps.clock.now()
+        if not rows.add_version(session, portal_id, number + 1, to_json(merged.policy), author[:200], now):
+            return Refused(merged.policy, number + 1, (PolicyProblem("", "changed_meanwhile"),))
+        rereads = _follow(session, portal_id, {change.field for change in changed}, now)
+        return Saved(number + 1, changed, merged.taken, rereads)
+
+
+def _seen(session: Session, portal_id: int, base_version: int) -> Policy:
+    """What the author saw; before anybody saved, the default, even if the machine has stored it meanwhile."""
+    if base_version:
+        return load_version(session, portal_id, base_version)
+    first = rows.version(session, portal_id, 1)
+    if first is not None and first.author == MACHINE:
+        return from_json(first.body)[0]
+    return default_policy(session, portal_id)
+
+
+def _problems(
+    session: Session, portal_id: int, policy: Policy, current: Policy, changed: set[str]
+) -> list[PolicyProblem]:
+    """What is wrong with the new settings; what was wrong before and elsewhere keeps nobody from saving."""
+    before = current.problems()
+    found = [one for one in policy.problems() if one not in before or one.field in changed]
+    if changed & set(PEOPLE):
+        crew = team(session, portal_id)
+        known = people_problems(current, crew)
+        found += [one for one in people_problems(policy, crew) if one.field in changed and one not in known]
+    return found
+
+
+def _clash(session: Session, portal_id: int, base_version: int, conflict: Conflict) -> Clash:
+    """Who has changed these settings last since that version, and when."""
+    last: rows.PolicyRow | None = None
+    before = _seen(session, portal_id, base_version)
+    for row in rows.since(session, portal_id, base_version):
+        after = from_json(row.body)[0]
+        if any(getattr(before, name) != getattr(after, name) for name in conflict.fields):
+            last = row
+        before = after
+    if last is None:
+        raise LookupError("a conflict with nobody")
+    return Clash(conflict, last.author, last.saved_at)
+
+
+def _follow(session: Session, portal_id: int, changed: set[str], now: datetime) -> bool:
+    """What other settings ask for: cards read anew, the portal's lists completed. Whether cards are read anew."""
+    if changed & set(LISTED):
+        chores.schedule(session, portal_id, "setup", now)
+    rereads = bool(changed & set(MIRRORED))
+    if rereads:
+        chores.schedule(session, portal_id, "first_sync", now)
+    return rereads
 
 
 def default_policy(session: Session, portal_id: int) -> Policy:

@@ -1,12 +1,14 @@
 """Set-up of a portal: what it must hold for us, compared and completed; what we must know of it, read.
 
 May run at any time and as often as one likes: at installation, after an update of the application has
-dropped the event bindings, after somebody deleted a field, and once a day (bitrix24.md 2.5).
+dropped the event bindings, after somebody deleted a field, and once a day (bitrix24.md 2.5). One at a time for
+each portal, because two that look at the same moment would both make a tab.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,14 +17,16 @@ from integration.bitrix import calls, manifest
 from integration.bitrix.call import Call
 from integration.bitrix.errors import BitrixError, Retryable
 from integration.bitrix.links import Entity
+from integration.bitrix.tabs import FoundTabs
 from integration.i18n import language_of, portal_code
 from integration.logs import log
-from integration.services import directory, field_labels
+from integration.services import directory, field_labels, policies, setup_facts
 from integration.services.access import PortalRest
 from integration.services.calls_queue import repair_fields
 from integration.services.chore_types import Outcome
 from integration.services.deps import Deps
 from integration.services.portal_facts import facts_of
+from integration.store import checks
 from integration.store import chores as chore_rows
 from integration.store import portals as rows
 from integration.store.base import reading, transaction
@@ -30,15 +34,19 @@ from integration.store.base import reading, transaction
 STEP = 15  # calls of the plan in one request: a new field takes the portal a while
 DAY = 86_400
 RECONCILE_EVERY = 600
-Found = tuple[list[dict[str, Any]], dict[Entity, list[dict[str, Any]]]]
+ALONE = timedelta(minutes=5)  # longer than a set-up takes; a killed one keeps the next waiting so long
+UNDER_WAY = "setup_under_way"
+TABS = ("tabs", "places")
+Found = tuple[list[dict[str, Any]], dict[Entity, list[dict[str, Any]]], FoundTabs]
 
 
 @dataclass(frozen=True, slots=True)
 class SetUp:
-    """What a set-up did: `added` calls, and codes of what a person must settle."""
+    """What a set-up did: `added` calls, their names in `done`, and codes of what a person must settle."""
 
     added: int
     problems: tuple[str, ...]
+    done: tuple[str, ...] = ()
 
 
 def run(deps: Deps, portal_id: int, cursor: dict[str, Any]) -> Outcome:
@@ -54,12 +62,34 @@ def check(deps: Deps, portal_id: int, cursor: dict[str, Any]) -> Outcome:
 
 
 def setup(deps: Deps, portal_id: int, *, interactive: bool = False, people: bool = True) -> SetUp:
-    """Complete the portal's events and fields and read its settings, with `people` also staff and pipelines.
+    """Complete the portal's events, fields and tabs and read its settings, with `people` also staff and pipelines.
 
-    `interactive`: an administrator waits for it on the installer page. Raises `BitrixError`.
+    `interactive`: an administrator waits for it. Raises `BitrixError`; `Retryable` with the code `UNDER_WAY`
+    while somebody else sets the same portal up.
     """
+    with _alone(deps, portal_id):
+        return _setup(deps, portal_id, interactive, people)
+
+
+@contextmanager
+def _alone(deps: Deps, portal_id: int) -> Iterator[None]:
+    holder = f"{deps.settings.worker_name[:40]}:{deps.dice.token()[:16]}"
+    with transaction(deps.sessions) as session:
+        known = rows.get(session, portal_id) is not None
+        mine = not known or checks.take(session, portal_id, holder, deps.clock.now(), ALONE)
+    if not mine:
+        raise Retryable("setup", UNDER_WAY, effect="none", after=10)
+    try:
+        yield
+    finally:
+        with transaction(deps.sessions) as session:
+            if rows.get(session, portal_id) is not None:
+                checks.release(session, portal_id, holder)
+
+
+def _setup(deps: Deps, portal_id: int, interactive: bool, people: bool) -> SetUp:
     rest = PortalRest(deps, portal_id, interactive)
-    wanted = _wanted(deps, portal_id)
+    wanted = wanted_of(deps, portal_id)
     found = _look(rest, wanted)
     plan = manifest.plan(wanted, *found)
     problems = [f"{p.entity}.{p.code}:{p.kind}" for p in plan.problems]
@@ -77,48 +107,68 @@ def setup(deps: Deps, portal_id: int, *, interactive: bool = False, people: bool
             portal.fields = field_map(found[1])
             facts_of(portal, {key: answer.result for key, answer in answers.items()}, now)
             portal.setup_at = now
-            portal.problem = f"setup:{problems[0]}"[:200] if problems else _without_setup(portal.problem)
+            portal.problem = _problem(problems, found[2], portal.problem)
             if found_people is not None:
                 directory.save(session, portal_id, found_people)
+            setup_facts.keep(session, portal_id, setup_facts.facts(wanted, found), now)
             repair_fields(session, portal, now)
             _order_periodic(session, portal_id, now)
     log(__name__).info("portal.set_up", portal=portal_id, added=len(plan.calls), problems=problems)
-    return SetUp(len(plan.calls), tuple(problems))
+    missing_tabs = [f"placement:{found[2].problem}"] if wanted.base and found[2].problem else []
+    return SetUp(len(plan.calls), (*problems, *missing_tabs), tuple(_name(call) for call in plan.calls))
 
 
-def _wanted(deps: Deps, portal_id: int) -> manifest.Wanted:
+def _problem(problems: Sequence[str], tabs: FoundTabs, known: str) -> str:
+    """What the portal's row says is wrong: what a person must settle, else a scope that the tabs lack."""
+    if problems:
+        return f"setup:{problems[0]}"[:200]
+    if tabs.problem in ("insufficient_scope", "invalid_scope"):
+        return "scope:placement"
+    return _without_setup(known)
+
+
+def wanted_of(deps: Deps, portal_id: int) -> manifest.Wanted:
+    """What this portal should hold, by its kind, its language and its settings."""
     with reading(deps.sessions) as session:
         portal = rows.get(session, portal_id)
+        policy = policies.load(session, portal_id)[0] if portal is not None else None
     language, kind = (portal.language, portal.kind) if portal is not None else ("en", "market")
+    sources = policy.referral_sources if policy is not None else ()
+    names = policy.referral_source_names if policy is not None else {}
+    web = kind != "webhook"
     return manifest.Wanted(
         handler=f"{deps.settings.public_url}/bitrix/events",
-        labels=field_labels.labels(),
+        labels=field_labels.labels(names),
         language=portal_code(language_of(language)),
-        events=() if kind == "webhook" else manifest.EVENTS,
+        events=manifest.EVENTS if web else (),
+        fields=manifest.fields_with(sources),
+        base=deps.settings.public_url if web else "",
     )
 
 
 def _look(rest: PortalRest, wanted: manifest.Wanted) -> Found:
-    reads = manifest.look(wanted)
-    if not wanted.events:
-        reads.pop("events", None)
+    """What the portal holds; without the scope for tabs these alone stay unknown."""
     results: dict[str, Any] = {}
-    for part in _parts(reads, calls.BATCH):
+    refused = ""
+    for part in parts(manifest.look(wanted), calls.BATCH):
         got = rest.batch(part)
-        for error in got.errors.values():
-            raise error
+        for key, error in got.errors.items():
+            if key not in TABS or isinstance(error, Retryable) or not isinstance(error, BitrixError):
+                raise error
+            refused = refused or error.code.lower() or "refused"
         results |= {key: answer.result for key, answer in got.answers.items()}
-    return manifest.found_in(results)
+    events, fields, tabs = manifest.found_in(results)
+    return events, fields, FoundTabs(problem=refused) if refused else tabs
 
 
 def _apply(rest: PortalRest, plan: Sequence[Call]) -> list[str]:
     """Make the plan's calls; what is refused is a problem for a person, what may work later raises.
 
-    Fields are not created twice by a repetition, because each set-up looks first.
+    Nothing is made twice by a repetition, because each set-up looks first.
     """
     problems: list[str] = []
     numbered = {f"c{number}": call for number, call in enumerate(plan)}
-    for part in _parts(numbered, STEP):
+    for part in parts(numbered, STEP):
         for key, error in rest.batch(part).errors.items():
             if isinstance(error, Retryable):
                 raise error
@@ -128,7 +178,8 @@ def _apply(rest: PortalRest, plan: Sequence[Call]) -> list[str]:
     return problems
 
 
-def _parts(many: Mapping[str, Call], size: int) -> list[dict[str, Call]]:
+def parts(many: Mapping[str, Call], size: int) -> list[dict[str, Call]]:
+    """Calls in requests of at most `size`."""
     items = list(many.items())
     return [dict(items[start : start + size]) for start in range(0, len(items), size)]
 
@@ -136,7 +187,12 @@ def _parts(many: Mapping[str, Call], size: int) -> list[dict[str, Call]]:
 def _name(call: Call) -> str:
     """What a planned call is about, for people."""
     fields = call.params.get("fields") or {}
-    return str(call.params.get("event") or fields.get("FIELD_NAME") or call.params.get("id") or call.method)
+    named = call.params.get("event") or call.params.get("PLACEMENT") or fields.get("FIELD_NAME")
+    if named and call.method.endswith("userfield.add"):
+        return f"{call.method.split('.')[1]}.{named}"
+    if call.method.endswith("userfield.update"):
+        return f"{call.method.split('.')[1]}.list"
+    return str(named or call.params.get("id") or call.method)
 
 
 def _settings() -> dict[str, Call]:

@@ -14,22 +14,26 @@ from sqlalchemy.orm import Session
 
 from integration.logs import log
 from integration.nps.people import Channel
-from integration.nps.questionnaire import Answers, Problems, Wording, read
-from integration.services import survey_effects, survey_guard
+from integration.nps.questionnaire import Answers, Problems, read
+from integration.services import survey_effects, survey_guard, survey_rows
 from integration.services.deps import Deps
 from integration.services.survey_guard import PURPOSES, Purpose
 from integration.services.survey_pages import UNKNOWN, page, view
-from integration.services.survey_types import AnswerResult, HeldReason, SurveyPage
+from integration.services.survey_types import (
+    AnswerResult,
+    ChangedMeanwhile,
+    HeldReason,
+    SurveyPage,
+)
 from integration.store import answers, responses
 from integration.store.answers import Asked
 from integration.store.base import transaction
-from integration.store.responses import Response, ResponseRevision
+from integration.store.responses import Response
 
 __all__ = ["answer", "correct", "page", "prove"]
 
 _log = log(__name__)
 
-WORDING = 1  # version of the question on the page, raised with every change of its text (product.md W13)
 MOST_REVISIONS = 100  # a machine that keeps posting fills no table
 
 
@@ -81,7 +85,7 @@ def answer(
         if isinstance(given, Problems):
             return AnswerResult("problem", shown, problems=tuple((p.field, p.code) for p in given.problems))
         verdict = survey_guard.judge(session, found.invitation, proof, ("answer", "confirm"), user_agent, now)
-        if _stands_already(response, given):
+        if survey_rows.stands_already(response, given):
             return AnswerResult("counted", shown)
         if verdict.proven:
             return _count(deps, session, found, response, given, channel, now)
@@ -90,12 +94,21 @@ def answer(
 
 
 def correct(
-    deps: Deps, portal_id: int, response_id: int, *, score: int, comment: str, author: str, reason: str
+    deps: Deps,
+    portal_id: int,
+    response_id: int,
+    *,
+    score: int,
+    comment: str,
+    author: str,
+    reason: str,
+    seen: int | None = None,
 ) -> bool:
     """A correction by staff, or their confirmation of a held answer (product.md S1, S3).
 
     `reason` must say why; the old value, the author and the time are kept; card and statistics follow.
-    Returns False if there is no such answer. Raises `ValueError` for an empty reason or a score off 0–10.
+    Returns False if there is no such answer. Raises `ValueError` for an empty reason or a score off 0–10, and
+    `ChangedMeanwhile` if `seen`, the revision the author looked at, is not the one that stands.
     """
     if not reason.strip() or not author.strip():
         raise ValueError("a correction names its author and its reason")
@@ -109,19 +122,14 @@ def correct(
         if response is None or found is None:
             return False
         session.refresh(response)
-        if not _stands_already(response, given):
-            before = _store(session, found, response, given, now, author=author, reason=reason.strip())
+        if not survey_rows.stands_already(response, given):
+            if seen is not None and seen != response.revision:
+                raise ChangedMeanwhile
+            before = survey_rows.store(
+                session, found, response, given, now, author=author, reason=reason.strip()
+            )
             survey_effects.after_count(deps, session, found, response, before, now)
         return True
-
-
-def _stands_already(response: Response | None, given: Answers) -> bool:
-    """The same answer is already counted: a double click, a reload, a replay. Nothing is to be done."""
-    return (
-        response is not None
-        and response.status == "counted"
-        and (response.score, response.comment) == (given.score, given.comment)
-    )
 
 
 def _count(
@@ -135,58 +143,10 @@ def _count(
 ) -> AnswerResult:
     """A person answered: the answer, the outcome, the cards and the follow-up in this transaction."""
     if response is None:
-        response = _new(session, found, given, channel, now)
-    before = _store(session, found, response, given, now, author="client", reason="")
+        response = survey_rows.new(session, found, given, channel, now)
+    before = survey_rows.store(session, found, response, given, now, author="client", reason="")
     survey_effects.after_count(deps, session, found, response, before, now)
     return AnswerResult("counted", view(deps, session, found, response, now))
-
-
-def _new(session: Session, found: Asked, given: Answers, channel: Channel, now: datetime) -> Response:
-    response = Response(
-        portal_id=found.portal.id,
-        wave_id=found.wave.id,
-        invitation_id=found.invitation.id,
-        score=given.score,
-        comment=given.comment,
-        channel=channel,
-        status="held",
-        wording=Wording(WORDING, found.invitation.language).id,
-        recorded_by="client",
-        answered_at=now,
-        revision=0,
-    )
-    session.add(response)
-    session.flush()
-    return response
-
-
-def _store(
-    session: Session,
-    found: Asked,
-    response: Response,
-    given: Answers,
-    now: datetime,
-    *,
-    author: str,
-    reason: str,
-) -> int | None:
-    """Make this the counted answer; the score it had as a counted one, if it was.
-
-    `answered_at` stays the moment of the first counted one.
-    """
-    before = response.score if response.status == "counted" else None
-    if response.status != "counted":
-        response.answered_at = now
-    response.status, response.held_reason = "counted", ""
-    response.score, response.comment = given.score, given.comment
-    _add_revision(session, response, given, now, status="counted", author=author, reason=reason)
-    if found.invitation.outcome != "answered":
-        found.invitation.outcome, found.invitation.outcome_at = "answered", now
-    found.invitation.due_at = None
-    if found.wave.stage == "closing":
-        found.wave.step_due_at = now  # the last outcome may be this one (product.md W14)
-    answers.cancel_letters(session, found.portal.id, now, invitation_id=found.invitation.id)
-    return before
 
 
 def _hold(
@@ -202,12 +162,15 @@ def _hold(
 ) -> AnswerResult:
     """Keep an unproven answer apart; beside a counted one it is only a flagged version (product.md S1)."""
     if response is None:
-        response = _new(session, found, given, channel, now)
+        response = survey_rows.new(session, found, given, channel, now)
         response.held_reason = reason
     flag = "after_human" if response.status == "counted" else reason
     if not _kept_already(session, response, given, flag):
-        _add_revision(session, response, given, now, status="held", flag=flag)
-        if response.status == "held" and (reason == "no_script" or response.held_reason != "no_script"):
+        survey_rows.add_revision(session, response, given, now, status="held", flag=flag)
+        if response.status == "rejected" or (
+            response.status == "held" and (reason == "no_script" or response.held_reason != "no_script")
+        ):
+            response.status = "held"  # what was rejected was another answer
             response.score, response.comment, response.held_reason = given.score, given.comment, reason
     confirm = survey_guard.issue(deps, session, found.invitation, "confirm", now, now)
     return AnswerResult(
@@ -222,32 +185,3 @@ def _kept_already(session: Session, response: Response, given: Answers, flag: st
     return any(
         (r.score, r.comment, r.status, r.flag) == (given.score, given.comment, "held", flag) for r in kept
     )
-
-
-def _add_revision(
-    session: Session,
-    response: Response,
-    given: Answers,
-    now: datetime,
-    *,
-    status: str,
-    flag: str = "",
-    author: str = "client",
-    reason: str = "",
-) -> None:
-    response.revision += 1
-    session.add(
-        ResponseRevision(
-            portal_id=response.portal_id,
-            response_id=response.id,
-            revision=response.revision,
-            score=given.score,
-            comment=given.comment,
-            status=status,
-            flag=flag,
-            author=author,
-            reason=reason,
-            at=now,
-        )
-    )
-    session.flush()

@@ -58,6 +58,18 @@ class AnswerResult:
     comment: str = ""
 
 
+class ChangedMeanwhile(Exception):
+    """Somebody else changed the answer after it was looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordResult:
+    """What became of an answer that staff wanted to record. `closed`: it cannot be recorded (any more)."""
+
+    status: Literal["counted", "problem", "closed"]
+    problems: tuple[tuple[str, str], ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class UnsubscribePage:
     """The unsubscribe page; it works for ever, also when the answer page does not (product.md S6)."""

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from integration.bitrix import calls
 from integration.bitrix.errors import BitrixError, Retryable
 from integration.logs import log
+from integration.services import privacy
 from integration.services.access import PortalRest
 from integration.services.chore_types import Outcome
 from integration.services.deps import Deps
@@ -48,20 +49,22 @@ def erase(deps: Deps, portal_id: int, cursor: dict[str, Any]) -> Outcome:
 
 
 def prune(deps: Deps, portal_id: int, cursor: dict[str, Any]) -> Outcome:
-    """Drop finished rows that are of no use any more."""
+    """Drop finished rows that are of no use any more, and persons the portal no longer wants to remember (T7)."""
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
         _drop(session, InboxRow, portal_id, now - INBOX_KEPT)
         _drop(session, OutboxRow, portal_id, now - OUTBOX_KEPT)
         session.execute(delete(Heartbeat).where(Heartbeat.seen_at < now - INBOX_KEPT))
-    return Outcome()
+    return Outcome(now, {}) if privacy.forget_old(deps, portal_id) else Outcome()
 
 
 def _drop(session: Session, model: Any, portal_id: int, before: datetime) -> None:
     session.execute(
         delete(model)
         .where(
-            model.portal_id == portal_id, model.status.in_(("done", "superseded")), model.finished_at < before
+            model.portal_id == portal_id,
+            model.status.in_(("done", "superseded", "cancelled")),
+            model.finished_at < before,
         )
         .execution_options(synchronize_session=False)
     )

@@ -73,7 +73,7 @@ class People:
             zones = {
                 number: row.time_zone for number, row in policy_rows.staff(session, work.portal_id).items()
             }
-        by_client, by_handle = _asked(asked, work.zone)
+        by_client, by_handle = asked_days(asked, work.zone)
         reach = _read(deps, work, [person.contact_id for person in flagged], interactive)
         history = History(frozenset(never), by_handle, tuple(with_reach(flagged, reach)), frozenset(dead))
         return cls(deps, work, interactive, team, zones, history, by_client, frozenset(troubled), taken)
@@ -100,7 +100,7 @@ class People:
             invitations: list[dict[str, Any]] = []
             for line in lines:
                 key = _key(line)
-                group = _with_primary(
+                group = with_primary(
                     [seen[p.contact_id] for p in people.get(key, [])], contacts.get(line.deal_id or 0)
                 )
                 verdict = self._judge(line, clients.get(key), group, cursor["excluded"])
@@ -175,7 +175,7 @@ class People:
         return next((name for name in candidates if name and _is_zone(name)), self.work.policy.time_zone)
 
 
-def _asked(
+def asked_days(
     rows: Sequence[tuple[ClientKey, int, str, str, str]], zone: ZoneInfo
 ) -> tuple[dict[ClientKey, date], dict[str, date]]:
     """The last day each client and each person was asked in another wave."""
@@ -204,7 +204,7 @@ def _key(line: WaveClient) -> ClientKey:
     return ClientKey("company" if line.client_kind == "company" else "contact", line.client_id)
 
 
-def _with_primary(people: list[Person], contact_id: int | None) -> list[Person]:
+def with_primary(people: list[Person], contact_id: int | None) -> list[Person]:
     """The contact of the deal is the primary one; else the card that was made first (product.md E6)."""
     ids = {person.contact_id for person in people}
     primary = contact_id if contact_id in ids else min(ids, default=None)

@@ -73,7 +73,22 @@ def perform(deps: Deps, session: Session, portal: Portal, intents: Iterable[Inte
 
 
 def _score(session: Session, portal: Portal, intent: WriteScore, cause: Cause, now: datetime) -> None:
-    values: dict[str, Any] = {
+    changed = _differences(session, portal, intent.card, score_values(portal, intent))
+    if changed:
+        queue_fields(session, portal, intent.card, changed, purpose="score", cause=cause, now=now)
+
+
+def write_whole(
+    session: Session, portal: Portal, intent: WriteScore, cause: Cause, now: datetime
+) -> int | None:
+    """All score fields of a card, whatever the mirror believes to stand there (product.md B2: restoring)."""
+    values = score_values(portal, intent)
+    return queue_fields(session, portal, intent.card, values, purpose="score", cause=cause, now=now)
+
+
+def score_values(portal: Portal, intent: WriteScore) -> dict[str, Any]:
+    """The score fields of a card by code."""
+    return {
         SCORE: intent.score,
         GROUP: ListValue(intent.group),
         DATE: intent.day.isoformat(),
@@ -81,9 +96,6 @@ def _score(session: Session, portal: Portal, intent: WriteScore, cause: Cause, n
         WAVE: intent.wave,
         CHANNEL: ListValue(intent.channel),
     }
-    changed = _differences(session, portal, intent.card, values)
-    if changed:
-        queue_fields(session, portal, intent.card, changed, purpose="score", cause=cause, now=now)
 
 
 def _comment(

@@ -19,6 +19,7 @@ class Company(Base):
     """A company card."""
 
     __tablename__ = "companies"
+    __table_args__ = (Index("ix_companies_referrer", "portal_id", "referrer"),)
 
     portal_id: Mapped[int] = mapped_column(ForeignKey("portals.id", ondelete="CASCADE"), primary_key=True)
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
@@ -35,6 +36,9 @@ class Company(Base):
     referral: Mapped[dict[str, Any]] = mapped_column(
         JSON, default=dict
     )  # our referral fields by code, as on the card
+    referrer: Mapped[str] = mapped_column(
+        String(32), default="", server_default=""
+    )  # CO_5 | C_7, to be found by
     scores: Mapped[dict[str, Any]] = mapped_column(
         JSON, default=dict
     )  # our NPS fields by code, as on the card
@@ -46,7 +50,10 @@ class Contact(Base):
     """A contact card."""
 
     __tablename__ = "contacts"
-    __table_args__ = (Index("ix_contacts_company", "portal_id", "company_id"),)
+    __table_args__ = (
+        Index("ix_contacts_company", "portal_id", "company_id"),
+        Index("ix_contacts_referrer", "portal_id", "referrer"),
+    )
 
     portal_id: Mapped[int] = mapped_column(ForeignKey("portals.id", ondelete="CASCADE"), primary_key=True)
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
@@ -63,6 +70,7 @@ class Contact(Base):
     opted_out: Mapped[bool] = mapped_column(default=False)
     hold_until: Mapped[date | None] = mapped_column(Date)
     referral: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    referrer: Mapped[str] = mapped_column(String(32), default="", server_default="")
     scores: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     updated_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
@@ -125,6 +133,7 @@ class Lead(Base):
     """A lead card: only what referral carrying needs (product.md R2)."""
 
     __tablename__ = "leads"
+    __table_args__ = (Index("ix_leads_referrer", "portal_id", "referrer"),)
 
     portal_id: Mapped[int] = mapped_column(ForeignKey("portals.id", ondelete="CASCADE"), primary_key=True)
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
@@ -136,6 +145,7 @@ class Lead(Base):
     assigned_by: Mapped[int | None] = mapped_column(Integer)
     source_id: Mapped[str] = mapped_column(String(64), default="")
     referral: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    referrer: Mapped[str] = mapped_column(String(32), default="", server_default="")
     updated_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, Integer, String, UniqueConstraint, select, update
+from sqlalchemy import JSON, ForeignKey, Index, Integer, String, UniqueConstraint, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from integration.store.base import Base, UTCDateTime
 from integration.store.outbox import OutboxRow
+
+OPEN = "status IN ('open', 'task_done')"  # literal, so that both databases match it to the partial index
 
 
 class FollowUp(Base):
@@ -20,6 +22,9 @@ class FollowUp(Base):
         UniqueConstraint("portal_id", "key"),
         Index("ix_followups_task", "portal_id", "task_id"),
         Index("ix_followups_client", "portal_id", "client_kind", "client_id"),
+        Index(
+            "ix_followups_open", "portal_id", "deadline", sqlite_where=text(OPEN), postgresql_where=text(OPEN)
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

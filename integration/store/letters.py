@@ -26,6 +26,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from integration.store.base import Base, UTCDateTime
 from integration.store.queue import OPEN, Claimable
 
+STUCK = "status IN ('buried', 'unknown')"  # literal, so that both databases match it to the partial index
+
 
 class LetterRow(Claimable, Base):
     """One letter to one address. Lane: the address, so that a person's letters keep their order.
@@ -41,6 +43,7 @@ class LetterRow(Claimable, Base):
         UniqueConstraint("portal_id", "key"),
         UniqueConstraint("message_id"),
         Index("ix_letters_invitation", "invitation_id"),
+        Index("ix_letters_stuck", "portal_id", sqlite_where=text(STUCK), postgresql_where=text(STUCK)),
     )
 
     key: Mapped[str] = mapped_column(String(200))  # "<kind>:<invitation>"; makes queueing idempotent
@@ -50,6 +53,9 @@ class LetterRow(Claimable, Base):
     wave_id: Mapped[int | None] = mapped_column(ForeignKey("waves.id", ondelete="SET NULL"))
     invitation_id: Mapped[int | None] = mapped_column(Integer)
     language: Mapped[str] = mapped_column(String(8), default="")
+    wording: Mapped[str] = mapped_column(
+        String(64), default="", server_default=""
+    )  # which words it carries (W13), e.g. agency/invitation/ru/3
     sender_key: Mapped[str] = mapped_column(String(64), default="")
     sender_name: Mapped[str] = mapped_column(String(200))
     sender_address: Mapped[str] = mapped_column(String(255))
@@ -141,6 +147,30 @@ def threads(session: Session, portal_id: int, invitation_ids: Collection[int]) -
         if invitation is not None:
             found.setdefault(invitation, []).append(message)
     return found
+
+
+def question_wording(session: Session, portal_id: int, invitation_id: int, kinds: Collection[str]) -> str:
+    """Which words the last question to a respondent carried, if it went; else empty (product.md W13)."""
+    statement = (
+        select(LetterRow.wording)
+        .where(
+            LetterRow.portal_id == portal_id,
+            LetterRow.invitation_id == invitation_id,
+            LetterRow.kind.in_(kinds),
+            LetterRow.status.in_(("done", "unknown")),
+        )
+        .order_by(LetterRow.handed_at.desc(), LetterRow.id.desc())
+        .limit(1)
+    )
+    return session.scalar(statement) or ""
+
+
+def tests_since(session: Session, portal_id: int, since: datetime) -> int:
+    """How many test letters were ordered since a moment, whatever became of them."""
+    statement = select(func.count()).where(
+        LetterRow.portal_id == portal_id, LetterRow.kind == "test", LetterRow.created_at > since
+    )
+    return session.execute(statement).scalar_one()
 
 
 def letter(session: Session, portal_id: int, letter_id: int) -> LetterRow | None:

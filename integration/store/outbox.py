@@ -6,12 +6,26 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, Integer, String, UniqueConstraint, exists, select, true, update
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Index,
+    Integer,
+    String,
+    UniqueConstraint,
+    exists,
+    select,
+    text,
+    true,
+    update,
+)
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from integration.store.base import Base, UTCDateTime
 from integration.store.portals import Portal
 from integration.store.queue import Claimable, is_open
+
+STUCK = "status = 'buried'"  # literal, so that both databases match it to the partial index
 
 
 class OutboxRow(Claimable, Base):
@@ -23,7 +37,11 @@ class OutboxRow(Claimable, Base):
     """
 
     __tablename__ = "outbox"
-    __table_args__ = (*Claimable.indexes("outbox"), UniqueConstraint("portal_id", "key"))
+    __table_args__ = (
+        *Claimable.indexes("outbox"),
+        UniqueConstraint("portal_id", "key"),
+        Index("ix_outbox_stuck", "portal_id", sqlite_where=text(STUCK), postgresql_where=text(STUCK)),
+    )
 
     key: Mapped[str] = mapped_column(String(200))
     purpose: Mapped[str] = mapped_column(

@@ -6,17 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from integration.store.chores import ChoreRow
 from integration.store.clients import Company, Contact, Deal
+from integration.store.letters import STUCK as LETTERS_STUCK
 from integration.store.letters import LetterRow
+from integration.store.outbox import STUCK as CALLS_STUCK
 from integration.store.outbox import OutboxRow
 from integration.store.responses import Response
 from integration.store.waves import Invitation, Wave
 
 OVER = ("closed", "cancelled")
+MANY = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +32,15 @@ class WaveCounts:
 
 
 def cards(session: Session, portal_id: int) -> dict[str, int]:
-    """How many companies, contacts and deals are mirrored and not deleted."""
+    """How many companies, contacts and deals are mirrored and not deleted; counted up to `MANY` of each."""
     kinds: Mapping[str, Any] = {"companies": Company, "contacts": Contact, "deals": Deal}
-    return {
-        name: session.scalar(
-            select(func.count()).select_from(row).where(row.portal_id == portal_id, row.deleted_at.is_(None))
-        )
-        or 0
-        for name, row in kinds.items()
-    }
+    return {name: _bounded(session, portal_id, row) for name, row in kinds.items()}
+
+
+def _bounded(session: Session, portal_id: int, row: Any) -> int:
+    """A count that ends at `MANY`: nobody reads a million rows to see a progress bar."""
+    some = select(row.id).where(row.portal_id == portal_id, row.deleted_at.is_(None)).limit(MANY)
+    return session.scalar(select(func.count()).select_from(some.subquery())) or 0
 
 
 def failed_chores(session: Session, portal_id: int, names: tuple[str, ...]) -> list[str]:
@@ -51,22 +54,36 @@ def failed_chores(session: Session, portal_id: int, names: tuple[str, ...]) -> l
 
 
 def stuck(session: Session, portal_id: int) -> dict[str, int]:
-    """How many calls to the portal were given up and how many letters need a person's decision."""
-    outbox = select(func.count()).where(OutboxRow.portal_id == portal_id, OutboxRow.status == "buried")
-    letters = select(func.count()).where(
-        LetterRow.portal_id == portal_id, LetterRow.status.in_(("buried", "unknown"))
+    """How many calls to the portal were given up; letters given up and of unknown fate, and both together."""
+    outbox = select(func.count()).where(OutboxRow.portal_id == portal_id, text(f"outbox.{CALLS_STUCK}"))
+    letters = (
+        select(LetterRow.status, func.count())
+        .where(LetterRow.portal_id == portal_id, text(f"letters.{LETTERS_STUCK}"))
+        .group_by(LetterRow.status)
     )
-    return {"outbox": session.scalar(outbox) or 0, "letters": session.scalar(letters) or 0}
+    by_status = dict(session.execute(letters).all())
+    return {
+        "outbox": session.scalar(outbox) or 0,
+        "letters": sum(by_status.values()),
+        "buried": by_status.get("buried", 0),
+        "unknown": by_status.get("unknown", 0),
+    }
+
+
+def current_wave_id(session: Session, portal_id: int) -> int | None:
+    """The id of the wave that runs or comes next, else of the last one."""
+    statement = (
+        select(Wave.id)
+        .where(Wave.portal_id == portal_id, Wave.stage != "cancelled")
+        .order_by(Wave.stage.in_(OVER), Wave.planned_at.desc(), Wave.id.desc())
+    )
+    return session.scalar(statement.limit(1))
 
 
 def current_wave(session: Session, portal_id: int) -> WaveCounts | None:
     """The wave that runs or comes next, else the last one, with its counts."""
-    statement = (
-        select(Wave)
-        .where(Wave.portal_id == portal_id, Wave.stage != "cancelled")
-        .order_by(Wave.stage.in_(OVER), Wave.planned_at.desc(), Wave.id.desc())
-    )
-    wave = session.scalars(statement.limit(1)).first()
+    wave_id = current_wave_id(session, portal_id)
+    wave = session.scalars(select(Wave).where(Wave.portal_id == portal_id, Wave.id == wave_id)).first()
     if wave is None:
         return None
     invited = select(func.count()).where(Invitation.portal_id == portal_id, Invitation.wave_id == wave.id)

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from integration.store.base import Base, UTCDateTime
-from integration.store.portals import Department, Staff, Stage
+from integration.store.portals import Department, Portal, Staff, Stage
 
 
 class PolicyRow(Base):
@@ -34,6 +34,25 @@ def newest(session: Session, portal_id: int) -> PolicyRow | None:
 def version(session: Session, portal_id: int, number: int) -> PolicyRow | None:
     """One version."""
     return session.get(PolicyRow, (portal_id, number))
+
+
+def lock(session: Session, portal_id: int) -> None:
+    """Let nobody else save settings of this portal until the transaction ends."""
+    session.execute(select(Portal.id).where(Portal.id == portal_id).with_for_update())
+
+
+def since(session: Session, portal_id: int, number: int) -> list[PolicyRow]:
+    """Versions younger than this one, oldest first."""
+    statement = select(PolicyRow).where(PolicyRow.portal_id == portal_id, PolicyRow.version > number)
+    return list(session.scalars(statement.order_by(PolicyRow.version)))
+
+
+def latest(session: Session, portal_id: int, limit: int, before: int = 0) -> list[PolicyRow]:
+    """The youngest versions, youngest first; with `before` those older than that number."""
+    statement = select(PolicyRow).where(PolicyRow.portal_id == portal_id)
+    if before:
+        statement = statement.where(PolicyRow.version < before)
+    return list(session.scalars(statement.order_by(PolicyRow.version.desc()).limit(limit)))
 
 
 def add_version(

@@ -67,6 +67,12 @@ class Portal(Base):
     synced_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # first synchronisation finished
     status_since: Mapped[datetime | None] = mapped_column(UTCDateTime)
     problem: Mapped[str] = mapped_column(String(200), default="")  # code of what is wrong, for people
+    first_run_at: Mapped[datetime | None] = mapped_column(
+        UTCDateTime
+    )  # the four steps were gone through (P7)
+    first_run: Mapped[dict[str, Any]] = mapped_column(
+        JSON, default=dict, server_default="{}"
+    )  # step -> done | skipped
 
 
 class Limits(Base):
@@ -190,6 +196,11 @@ def everyone(session: Session) -> Sequence[Portal]:
 def ids(session: Session, statuses: Collection[str] = ("active",)) -> list[int]:
     """Ids of portals in one of these states."""
     return list(session.scalars(select(Portal.id).where(Portal.status.in_(statuses)).order_by(Portal.id)))
+
+
+def employee(session: Session, portal_id: int, user_id: int) -> Staff | None:
+    """One employee as last read; nothing if the portal has not named this person (yet)."""
+    return session.get(Staff, (portal_id, user_id))
 
 
 def take_renewal(session: Session, portal_id: int, seen: int, now: datetime, lease: timedelta) -> bool:

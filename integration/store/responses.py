@@ -5,18 +5,35 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Integer, String, Text, UniqueConstraint, delete, select, update
+from sqlalchemy import (
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    delete,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from integration.store.base import Base, UTCDateTime
 from integration.store.waves import Invitation, Wave, WaveClient
+
+HELD = "status = 'held'"  # literal, so that both databases match it to the partial index
 
 
 class Response(Base):
     """The current answer of one invitation. `held` answers count nowhere until confirmed (product.md S1)."""
 
     __tablename__ = "responses"
-    __table_args__ = (UniqueConstraint("invitation_id"), Index("ix_responses_wave", "wave_id"))
+    __table_args__ = (
+        UniqueConstraint("invitation_id"),
+        Index("ix_responses_wave", "wave_id"),
+        Index("ix_responses_held", "portal_id", sqlite_where=text(HELD), postgresql_where=text(HELD)),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     portal_id: Mapped[int] = mapped_column(ForeignKey("portals.id", ondelete="CASCADE"))

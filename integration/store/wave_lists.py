@@ -11,6 +11,7 @@ from sqlalchemy import and_, case, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from integration.nps.people import ClientKey
+from integration.store import past_answers
 from integration.store.followups import FollowUp
 from integration.store.responses import Response
 from integration.store.wave_queries import locked
@@ -74,7 +75,10 @@ def taken_addresses(session: Session, portal_id: int, wave_id: int) -> set[str]:
 def asked_before(
     session: Session, portal_id: int, wave_id: int
 ) -> list[tuple[ClientKey, int, str, str, str]]:
-    """Who was asked in other waves: client, contact, address, phone, ISO moment of the invitation."""
+    """Who was asked in other waves: client, contact, address, phone, ISO moment of the invitation.
+
+    In imported waves nobody knows when a letter went; the answer's moment stands for it (product.md E3, T9).
+    """
     moment = Invitation.touches["invitation"].as_string()
     statement = (
         select(
@@ -84,10 +88,11 @@ def asked_before(
         .join(WaveClient, WaveClient.id == Invitation.wave_client_id)
         .where(Invitation.portal_id == portal_id, Invitation.wave_id != wave_id, moment.is_not(None))
     )  # fmt: skip
-    return [
+    asked = [
         (ClientKey(cast("Any", kind), client), contact, address, phone, at)
         for kind, client, contact, address, phone, at in session.execute(statement)
     ]
+    return asked + past_answers.asked_in_imports(session, portal_id, wave_id)
 
 
 def clients_with_open_followups(session: Session, portal_id: int) -> set[ClientKey]:
@@ -199,13 +204,14 @@ def branches(session: Session, portal_id: int, wave_id: int) -> list[tuple[str, 
 
 
 def unfinished(session: Session, portal_id: int, wave_id: int) -> tuple[int, int]:
-    """Open follow-ups of the portal, and how many waves there were before this one (product.md W3)."""
+    """Open follow-ups of the portal, and how many waves of its own there were before this one (product.md W3)."""
     followups = select(func.count()).where(
         FollowUp.portal_id == portal_id, FollowUp.status.in_(("open", "task_done"))
     )
     before = select(func.count()).where(
-        Wave.portal_id == portal_id, Wave.id < wave_id, Wave.stage == "closed"
-    )
+        Wave.portal_id == portal_id, Wave.id < wave_id, Wave.stage == "closed",
+        Wave.origin != past_answers.ORIGIN,
+    )  # fmt: skip
     return session.execute(followups).scalar_one(), session.execute(before).scalar_one()
 
 

@@ -21,6 +21,7 @@ class Wave(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     portal_id: Mapped[int] = mapped_column(ForeignKey("portals.id", ondelete="CASCADE"))
     name: Mapped[str] = mapped_column(String(32))  # "2026"; written to the cards
+    origin: Mapped[str] = mapped_column(String(16), default="molva", server_default="molva")  # molva | import
     stage: Mapped[str] = mapped_column(String(16), default="draft")
     paused_from: Mapped[str] = mapped_column(String(16), default="")
     policy_version: Mapped[int] = mapped_column(Integer)  # the rules it was frozen with
@@ -40,7 +41,11 @@ class WaveClient(Base):
     """A client on the frozen list: invited or not, with the one reason and the facts of that day (E4, E7)."""
 
     __tablename__ = "wave_clients"
-    __table_args__ = (UniqueConstraint("wave_id", "client_kind", "client_id"),)
+    __table_args__ = (
+        UniqueConstraint("wave_id", "client_kind", "client_id"),
+        Index("ix_wave_clients_standing", "wave_id", "reason", "manager_id", "city"),
+        Index("ix_wave_clients_name", "wave_id", "name", "id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     portal_id: Mapped[int] = mapped_column(ForeignKey("portals.id", ondelete="CASCADE"))

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from flask import Flask
 
-from integration.web import errors, health, install, main, pages, survey, tracing, unsubscribe
+from integration.web import (
+    card,
+    errors,
+    health,
+    install,
+    main,
+    pages,
+    parts,
+    session,
+    settings,
+    start,
+    survey,
+    tracing,
+    unsubscribe,
+    wave,
+)
 
 
 def register(app: Flask) -> None:
@@ -15,7 +30,20 @@ def register(app: Flask) -> None:
     """
     app.config.setdefault("BX24_SCRIPT_URL", "https://api.bitrix24.com/api/v1/")
     app.config.setdefault("METRICS_TOKEN", "")
-    for module in (pages, survey, unsubscribe, install, main, health):
+    for module in (
+        pages,
+        survey,
+        unsubscribe,
+        install,
+        main,
+        wave,
+        card,
+        session,
+        parts,
+        settings,
+        start,
+        health,
+    ):
         app.register_blueprint(module.blueprint)
     errors.register(app)
     pages.register(app)

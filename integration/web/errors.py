@@ -9,7 +9,8 @@ from flask import Flask, Response, json, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from integration.i18n import mark
-from integration.web.pages import say, show
+from integration.web import frame
+from integration.web.pages import frame_policy, say, show
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +31,13 @@ TEXTS = {
     ),
     503: (mark("We are back in a moment"), mark("Please try again in a few minutes.")),
 }
+INSIDE = ("/app/", "/bitrix/")  # seen in the portal's frame: so are their errors
 MACHINES = ("/api/", "/bitrix/events", "/bitrix/robot", "/metrics", "/healthz", "/readyz")
 
 
 def register(app: Flask) -> None:
     """Answer every HTTP error and every failure of a view with a page or with problem details."""
+    app.register_error_handler(frame.Refusal, frame.refused)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _failure)
 
@@ -42,7 +45,12 @@ def register(app: Flask) -> None:
 def error_page(status: int) -> Response:
     """The page for a status; one we have no words for is shown as the next general one."""
     heading, line = TEXTS.get(status) or TEXTS[500 if status >= 500 else 400]
-    return show("error.html", status, heading=say(heading), line=say(line), code=status)
+    origin = frame.origin() if request.method == "POST" and request.path.startswith(INSIDE) else ""
+    template = "app/refused.html" if origin else "error.html"
+    answer = show(template, status, heading=say(heading), line=say(line), code=status)
+    if origin:
+        answer.headers["Content-Security-Policy"] = frame_policy(origin)
+    return answer
 
 
 def _http(error: HTTPException) -> Response:
@@ -70,5 +78,4 @@ def _problem(status: int, title: str) -> Response:
 def _for_machines() -> bool:
     if request.path.startswith(MACHINES):
         return True
-    wanted = request.accept_mimetypes
-    return wanted["application/json"] > wanted["text/html"]
+    return frame.for_script()

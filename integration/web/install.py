@@ -1,6 +1,7 @@
 """Installation in the portal's frame: prove, order the set-up, show it, finish (architecture.md 1, flow 1).
 
-The page polls with the signed value it carries; no cookie is used. Repeating it all changes nothing.
+The page polls with the signed value it carries; no cookie is used, and the value is renewed by the page's script
+when it runs out (`web.session`). Repeating it all changes nothing.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from integration.bitrix import protocol
 from integration.bitrix.protocol import ProtocolError
 from integration.current import deps
 from integration.logs import log
-from integration.services import frames, inbox
-from integration.services.frames import FrameRefused, PortalState
+from integration.services import frames, inbox, portal_state
+from integration.services.frames import FrameRefused
+from integration.services.portal_state import PortalState
 from integration.web import forms, frame, progress
 from integration.web.pages import choose_language, show
 
@@ -35,14 +37,14 @@ def install() -> Response:
         return _event()
     opened = frame.opened()
     if opened is None:
-        return frame.refusal("no_frame")
+        raise frame.Refusal("no_frame")
     try:
         who = frames.installed(deps(), opened)
     except FrameRefused as refused:
-        return frame.refusal(refused.code, opened)
-    state = frames.state(deps(), who.portal_id)
+        raise frame.Refusal(refused.code, frame=opened) from None
+    state = portal_state.state(deps(), who.portal_id)
     if state is None:
-        return frame.refusal("not_installed", opened)
+        raise frame.Refusal("not_installed", frame=opened)
     choose_language(who.language)
     shown = progress.described(state, deps().clock.now())
     return frame.page("frame/install.html", who, progress=shown)
@@ -50,15 +52,14 @@ def install() -> Response:
 
 @blueprint.get("/bitrix/install/status")
 def status() -> Response:
-    """The progress as JSON, with a fresh signed value; 401 without a valid one."""
+    """The progress as JSON; 401 without a valid session, which asking does not prolong (product.md P2)."""
     who = frame.viewer()
-    state: PortalState | None = frames.state(deps(), who.portal_id) if who else None
+    state: PortalState | None = portal_state.state(deps(), who.portal_id) if who else None
     if who is None or state is None:
         answer = jsonify({"error": "session"})
         answer.status_code = 401
         return answer
-    shown = progress.described(state, deps().clock.now())
-    return jsonify({**shown, "session": frames.seal(deps(), who)})
+    return jsonify(progress.described(state, deps().clock.now()))
 
 
 def _event() -> Response:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, date, datetime, tzinfo
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flask import Blueprint, Flask, Response, g, render_template, request, url_for
 
@@ -63,7 +66,7 @@ def frame_policy(portal_origin: str, script_url: str = "") -> str:
     """
     return (
         f"default-src 'none'; style-src 'self'; script-src 'self' {script_url}; img-src 'self'; "
-        f"connect-src 'self' {portal_origin}; form-action 'self'; "
+        f"connect-src 'self' {portal_origin}; frame-src 'self'; form-action 'self'; "
         f"frame-ancestors 'self' {portal_origin}; base-uri 'none'"
     ).replace(" ;", ";")
 
@@ -76,7 +79,49 @@ def _helpers() -> dict[str, Any]:
         "t": say,
         "n": lambda one, many, count, **values: i18n.plural(code, one, many, count, **values),
         "asset": _asset,
+        "day": day_text,
+        "moment": moment_text,
+        "num": number_text,
+        "money": money_text,
+        "share": share_text,
     }
+
+
+def zone() -> tzinfo:
+    """The time zone of the portal this request belongs to; UTC outside of a portal's pages."""
+    try:
+        return ZoneInfo(g.get("time_zone") or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
+
+
+def day_text(value: date | None, style: i18n.Style = "long") -> str:
+    """A day as people write it; of a moment, the day it was in the portal's zone. Nothing for nothing."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        value = value.astimezone(zone()).date()
+    return i18n.day(language(), value, style)
+
+
+def moment_text(value: datetime | None, style: i18n.Style = "short") -> str:
+    """An aware moment in the portal's zone. Nothing for nothing."""
+    return i18n.moment(language(), value, zone(), style) if value is not None else ""
+
+
+def number_text(value: float | Decimal | None, decimals: int = 0) -> str:
+    """A number with the language's separators; a dash for nothing."""
+    return "—" if value is None else i18n.number(language(), value, decimals)
+
+
+def money_text(value: float | Decimal | None, currency: str = "") -> str:
+    """A sum of money without kopecks, in the portal's base currency (ISO code); a dash for nothing."""
+    return "—" if value is None else i18n.money(language(), value, currency)
+
+
+def share_text(value: float | None, decimals: int = 0) -> str:
+    """A share, 0…1, as a percentage; a dash for nothing."""
+    return "—" if value is None else f"{i18n.number(language(), 100 * value, decimals)}\u00a0%"
 
 
 def _asset(name: str) -> str:

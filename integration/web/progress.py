@@ -7,8 +7,9 @@ from typing import Any
 
 from integration import i18n
 from integration.i18n import mark
-from integration.services.frames import PortalState
+from integration.services.portal_state import PortalState
 from integration.web.pages import language, say
+from integration.web.settings.setup_words import problem_words
 
 WORKER_SILENCE = timedelta(minutes=3)
 WORDS = {
@@ -49,10 +50,15 @@ def trouble(state: PortalState, now: datetime) -> str:
             "Your Bitrix24 does not answer applications at the moment. The set-up goes on by itself "
             "when it does."
         )
+    if state.problem == "scope:placement":
+        return say(
+            "Molva may not add its tab to the cards: give the application the right “Embedding” (placement) "
+            "in Bitrix24. Everything else works."
+        )
     if state.problem.startswith("setup:"):
         return say(
-            "Not everything could be set up: {problem}. Check the rights of the application.",
-            problem=state.problem[6:],
+            "Not everything could be set up. {problem}. Check the rights of the application.",
+            problem=problem_words(state.problem[6:]).rstrip("."),
         )
     if state.worker_seen_at is None or now - state.worker_seen_at > WORKER_SILENCE:
         return say(
@@ -81,14 +87,17 @@ def _line(state: PortalState, ready: bool, settled: bool) -> str:
 
 
 def _steps(state: PortalState, ready: bool, settled: bool) -> list[dict[str, str]]:
-    fields = "failed" if "setup" in state.failed else "done" if ready else "working"
+    setup = "failed" if "setup" in state.failed else "done" if ready else "working"
+    tabs = "failed" if ready and state.problem == "scope:placement" else setup
     data = (
         "failed" if "first_sync" in state.failed else "done" if settled else "working" if ready else "waiting"
     )
     return [
         _step("access", "done", say("Access to your Bitrix24"), state.domain),
-        _step("setup", fields, say("Fields in the cards and notices of changes"), _fields_note(state, ready)),
-        _step("data", data, say("Clients and deals"), _cards_note(state) if ready else ""),
+        _step("setup", setup, say("Fields in the cards"), _fields_note(state, ready)),
+        _step("events", setup, say("Notices of changes"), _events_note(state, ready)),
+        _step("tabs", tabs, say("The Molva tab in the cards"), _tabs_note(state, ready)),
+        _step("data", data, say("Clients and deals"), _cards_note(state, ready)),
     ]
 
 
@@ -104,7 +113,31 @@ def _fields_note(state: PortalState, ready: bool) -> str:
     return i18n.plural(language(), "{n} field is in place.", "{n} fields are in place.", state.fields)
 
 
-def _cards_note(state: PortalState) -> str:
+def _events_note(state: PortalState, ready: bool) -> str:
+    if not ready or not state.events:
+        return say("Bitrix24 tells Molva when a deal, company, contact, lead or task changes.")
+    return i18n.plural(
+        language(),
+        "Bitrix24 reports {n} kind of change.",
+        "Bitrix24 reports {n} kinds of changes.",
+        state.events,
+    )
+
+
+def _tabs_note(state: PortalState, ready: bool) -> str:
+    if not ready or not state.tabs:
+        return say("Score, words and recommendations right in the card of a lead, deal, company or contact.")
+    return i18n.plural(
+        language(),
+        "The tab is in the cards of {n} kind.",
+        "The tab is in the cards of {n} kinds.",
+        state.tabs,
+    )
+
+
+def _cards_note(state: PortalState, ready: bool) -> str:
+    if not ready:
+        return say("They are read once; after that only what changes.")
     code = language()
     return say(
         "{companies}, {contacts}, {deals}",

@@ -9,7 +9,19 @@ from typing import Any
 import pytest
 
 from integration.bitrix.links import Entity
-from integration.bitrix.manifest import EVENTS, FIELDS, FieldMap, Wanted, found_in, look, plan
+from integration.bitrix.manifest import (
+    EVENTS,
+    FIELDS,
+    REFERRAL_SOURCES,
+    FieldMap,
+    Wanted,
+    fields_with,
+    found_in,
+    look,
+    plan,
+)
+from integration.bitrix.tabs import FoundTabs, code_of, handler_of, state
+from integration.nps import policy
 
 HANDLER = "https://molva.example/bitrix/events"
 LABELS = {
@@ -160,6 +172,87 @@ def test_the_reads_fit_one_batch_and_their_answer_is_what_plan_takes(portal: Any
     assert len(plan(WANTED, *empty)) == len(plan(WANTED, [], {}))
 
 
+BASE = "https://molva.example"
+TABBED = Wanted(HANDLER, {"tab": {"ru": "Molva", "ua": "Molva", "en": "Molva"}}, language="ru", base=BASE)
+OFFERED = frozenset(code_of(entity) for entity in ENTITIES)
+
+
+def tab_calls(found: FoundTabs, portal: Any) -> list[tuple[str, str, str]]:
+    """What is to be done about tabs where all else is in place."""
+    calls = plan(TABBED, *portal, found).calls
+    return [(call.method, call.params["PLACEMENT"], call.params["HANDLER"]) for call in calls]
+
+
+def tab(entity: Entity, handler: str = "") -> dict[str, Any]:
+    return {"placement": code_of(entity), "handler": handler or handler_of(BASE, entity)}
+
+
+def test_each_card_gets_our_tab_once(portal: Any) -> None:
+    """bitrix24.md 9.1: a repeat makes a second tab, so what is there is left alone."""
+    calls = tab_calls(FoundTabs((), OFFERED), portal)
+    assert sorted(calls) == sorted(("placement.bind", code_of(e), handler_of(BASE, e)) for e in ENTITIES)
+    assert handler_of(BASE, "deal") == "https://molva.example/bitrix/placement/crm_deal_detail_tab"
+    assert tab_calls(FoundTabs(tuple(map(tab, ENTITIES)), OFFERED), portal) == []
+    bind = plan(TABBED, *portal, FoundTabs((), OFFERED)).calls[0]
+    assert bind.params["LANG_ALL"]["ua"]["TITLE"] == bind.params["TITLE"] == "Molva"
+    assert (bind.repeat, bind.probe is not None) == (False, True)
+
+
+def test_a_tab_is_bound_only_where_the_portal_has_room_for_it(portal: Any) -> None:
+    """Leads may be switched off; and where nothing was told nothing is done."""
+    offered = OFFERED - {code_of("lead")}
+    assert code_of("lead") not in {code for _, code, _ in tab_calls(FoundTabs((), offered), portal)}
+    assert tab_calls(FoundTabs((), OFFERED, "insufficient_scope"), portal) == []
+    assert state(BASE, "lead", FoundTabs((), offered)) == "not_offered"
+    assert state(BASE, "lead", FoundTabs((), OFFERED, "x")) == "unknown"
+
+
+def test_stale_and_double_tabs_are_put_right_and_others_left(portal: Any) -> None:
+    """Unbound by their exact handler: without one the portal would remove all of the place."""
+    old = "http://old.example:8080/bitrix/placement/crm_deal_detail_tab"
+    foreign = tab("deal", "https://molva.example/other/page")
+    rest = [tab(entity) for entity in ENTITIES if entity != "deal"]
+    right = tab("deal")["handler"]
+    moved = FoundTabs((*rest, tab("deal", old), foreign), OFFERED)
+    assert tab_calls(moved, portal) == [
+        ("placement.unbind", code_of("deal"), old), ("placement.bind", code_of("deal"), right),
+    ]  # fmt: skip
+    assert state(BASE, "deal", moved) == "elsewhere"
+    both = FoundTabs((*rest, tab("deal", old), tab("deal")), OFFERED)
+    assert tab_calls(both, portal) == [("placement.unbind", code_of("deal"), old)]
+    double = FoundTabs((*rest, tab("deal"), tab("deal"), foreign), OFFERED)
+    assert tab_calls(double, portal) == [
+        ("placement.unbind", code_of("deal"), right), ("placement.bind", code_of("deal"), right),
+    ]  # fmt: skip
+    assert state(BASE, "deal", double) == "double"
+
+
+def test_tabs_are_read_with_everything_else_in_one_request() -> None:
+    """Only where there are tabs to be had: a webhook has none."""
+    reads = look(TABBED)
+    assert len(reads) <= 50
+    assert {reads["tabs"].method, reads["places"].method} == {"placement.get", "placement.list"}
+    assert "tabs" not in look(WANTED)
+    *_, found = found_in({"tabs": [tab("deal")], "places": {"0": "crm_deal_detail_tab"}})
+    assert state(BASE, "deal", found) == "ok"
+    assert found_in({"tabs": [tab("deal")]})[2].problem
+
+
+def test_referral_sources_are_one_truth_and_own_ones_follow(portal: Any) -> None:
+    """product.md R1: what the settings call a source is the XML_ID of its item; nobody's items are touched."""
+    assert REFERRAL_SOURCES == policy.REFERRAL_SOURCES
+    fields = fields_with([*REFERRAL_SOURCES[:3], "own_club", "own_club"])
+    assert fields[0].values == (*REFERRAL_SOURCES, "own_club")
+    assert fields[1:] == FIELDS[1:]
+    labels = {"UF_CRM_MOLVA_REFERRAL_SOURCE.own_club": {"ru": "Клуб"}}
+    calls = plan(Wanted(HANDLER, labels, "ru", fields=fields), *portal).calls
+    assert {call.method.rsplit(".", 1)[1] for call in calls} == {"update"}
+    sent = calls[0].params["fields"]["LIST"]
+    assert [item["XML_ID"] for item in sent] == [*REFERRAL_SOURCES, "own_club"]
+    assert all("ID" in item for item in sent[:-1])
+    assert sent[-1]["VALUE"] == "Клуб"
+
+
 def test_items_are_mapped_by_xml_id_both_ways(portal: Any) -> None:
     """bitrix24.md 8.4: ids differ in every portal and on every kind of card."""
     _, fields = portal
@@ -206,7 +299,20 @@ def test_every_event_is_upper_case_and_bound_once() -> None:
 def test_the_wire_modules_do_no_input_or_output() -> None:
     """architecture.md 2: these are read and written without the network."""
     folder = Path(__file__).parents[2] / "integration" / "bitrix"
-    for name in ("budget", "call", "calls", "errors", "limits", "links", "manifest", "paging", "protocol"):
+    for name in (
+        "budget",
+        "call",
+        "calls",
+        "errors",
+        "layouts",
+        "limits",
+        "links",
+        "manifest",
+        "paging",
+        "protocol",
+        "tabs",
+        "widgets",
+    ):
         source = (folder / f"{name}.py").read_text(encoding="utf-8")
         assert not re.search(
             r"^(import|from) (flask|requests|marshmallow|sqlalchemy|socket)\b", source, re.MULTILINE

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes
+from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.policy import default
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from integration.mail.message import to_bytes
@@ -91,3 +92,22 @@ def test_headers_of_the_message_itself_cannot_be_overridden() -> None:
     assert found["Bcc"] is None
     assert found.get_all("To") is not None
     assert len(found.get_all("To") or ()) == 1
+
+
+words = st.lists(
+    st.text(st.sampled_from("абвгдеёжїґыяabcz—«»№7:;,🦊"), min_size=1, max_size=12), min_size=1, max_size=20
+)
+
+
+@settings(deadline=None)
+@given(words, words)
+def test_no_blank_is_lost_or_won_in_a_long_subject_or_name(subject: list[str], name: list[str]) -> None:
+    """Read as RFC 2047 says; the library's own reader of names adds blanks between encoded words."""
+    written = replace(LETTER, subject=" ".join(subject), recipient_name=" ".join(name))
+    found = message_from_bytes(to_bytes(written))
+    assert str(make_header(decode_header(found["Subject"]))) == written.subject
+    shown = str(make_header(decode_header(found["To"].replace("\r\n", ""))))
+    assert shown.endswith(f"<{written.recipient_address}>")
+    if not written.recipient_name.isascii():
+        assert shown == f"{written.recipient_name} <{written.recipient_address}>"
+    assert max(len(line) for line in to_bytes(written).partition(b"\r\n\r\n")[0].split(b"\r\n")) <= 998

@@ -11,10 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from integration.nps.people import Staff, Team
 from integration.nps.policy import Policy, Sender
+from integration.nps.policy_checks import people_problems, pipeline_of
 from integration.nps.policy_json import from_json, to_json
 
 OLGA = Sender("msk", 3, "Olga", "Account director", "olga@example.com", "+7 495 1234567")
+SOURCES = Policy().referral_sources
+OWN: dict[str, Any] = {"referral_sources": (*SOURCES, "own_1")}
 
 
 def test_the_defaults_work() -> None:
@@ -53,6 +57,37 @@ def test_the_defaults_work() -> None:
         ({"role_weights": {"decides": 1}}, "role_weights", "weight_missing"),
         ({"referral_sources": ("client",)}, "referral_sources", "unknown_missing"),
         ({"recommending_sources": ("nobody",)}, "recommending_sources", "no_such_source"),
+        ({"referral_sources": (*SOURCES, "own_1")}, "referral_sources", "source_unnamed"),
+        ({"referral_source_names": {"own_1": "Fair"}}, "referral_sources", "no_such_source"),
+        ({"referral_source_names": {"client": "Fair"}}, "referral_sources", "no_such_source"),
+        ({**OWN, "referral_source_names": {"own_1": "x" * 61}}, "referral_sources", "too_long"),
+        (
+            {"referral_sources": (*SOURCES, "a", "b"), "referral_source_names": {"a": "Fair", "b": " fair "}},
+            "referral_sources",
+            "names_not_unique",
+        ),
+        ({"languages": ("ru",)}, "languages", "main_language_missing"),
+        ({"languages": ()}, "languages", "main_language_missing"),
+        ({"languages": ("en", "en")}, "languages", "unknown_language"),
+        ({"languages": ("en", "tlh")}, "languages", "unknown_language"),
+        ({"retention_months": 11}, "retention_months", "out_of_range"),
+        ({"retention_months": 121}, "retention_months", "out_of_range"),
+        ({"callers": tuple(range(301))}, "callers", "too_many"),
+        ({"senders": (replace(OLGA, name="x" * 201),)}, "senders", "too_long"),
+        ({"city_field": "x" * 201}, "city_field", "too_long"),
+        ({"director_by_city": {" ": 1}}, "director_by_city", "bad_city"),
+        ({"service_pipelines": (2,), "service_stages": ("NEW",)}, "service_stages", "stage_elsewhere"),
+        (
+            {"service_pipelines": (0, 2), "service_stages": ("NEW",)},
+            "service_stages",
+            "pipeline_without_stage",
+        ),
+        ({"since_field": "UF_A", "end_field": "UF_A"}, "end_field", "same_field"),
+        (
+            {"plan_days_before": 180, "closing_days": 90, "reminder_days": (95,)},
+            "closing_days",
+            "longer_than_year",
+        ),
     ],
 )
 def test_what_cannot_work_is_told_at_its_field(changes: dict[str, Any], field: str, code: str) -> None:
@@ -64,6 +99,54 @@ def test_what_cannot_work_is_told_at_its_field(changes: dict[str, Any], field: s
 def test_letters_exactly_as_far_apart_as_allowed_are_fine() -> None:
     """Reminders every three days with a gap of three (W2)."""
     assert Policy(reminder_days=(3, 6, 9), letter_gap_days=3, announce_days=3).problems() == []
+
+
+def test_stages_of_every_chosen_pipeline_are_fine() -> None:
+    """The common pipeline has stages without a prefix (bitrix24.md 7.6)."""
+    assert Policy(service_pipelines=(0, 2), service_stages=("NEW", "C2:WORK")).problems() == []
+    assert [pipeline_of(stage) for stage in ("NEW", "C9:WON", "Cx:1", "D2:A")] == [0, 9, None, None]
+
+
+def test_own_sources_with_names_are_fine() -> None:
+    policy = Policy(**OWN, referral_source_names={"own_1": "Fair"}, recommending_sources=("own_1",))
+    assert policy.problems() == []
+    assert policy.own_sources == ("own_1",)
+
+
+def test_the_same_date_field_of_another_card_is_another_field() -> None:
+    assert Policy(since_field="UF_A", since_field_on="company", end_field="UF_A").problems() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"head_user_id": 1, "default_owner": 1, "wave_owner": 1, "callers": (1,)}, []),
+        ({"head_user_id": 2}, [("head_user_id", "dismissed")]),
+        ({"default_owner": 9}, [("default_owner", "unknown_user")]),
+        ({"wave_owner": 9}, [("wave_owner", "unknown_user")]),
+        ({"callers": (1, 9, 2)}, [("callers", "unknown_user"), ("callers", "dismissed")]),
+        ({"director_by_city": {"Tver": 9}}, [("director_by_city", "unknown_user")]),
+        (
+            {"senders": (replace(OLGA, user_id=9), replace(OLGA, key="b", user_id=None))},
+            [("senders", "unknown_user")],
+        ),
+    ],
+)
+def test_people_must_be_known_and_at_work(changes: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+    """Dismissed ones stay in the portal's list; nobody is doubted while that list has not been read."""
+    team = Team.of([Staff(1, "Petr"), Staff(2, "Gone", active=False)])
+    policy = replace(Policy(), **changes)
+    assert [(one.field, one.code) for one in people_problems(policy, team)] == expected
+    assert people_problems(policy, Team()) == []
+
+
+def test_older_rows_name_a_source_by_its_old_code() -> None:
+    read, wrong = from_json({"referral_sources": ["rating", "unknown"], "recommending_sources": ["rating"]})
+    assert wrong == []
+    assert (read.referral_sources, read.recommending_sources) == (
+        ("publication", "unknown"),
+        ("publication",),
+    )
 
 
 def test_a_full_policy_survives_json() -> None:
@@ -84,6 +167,11 @@ def test_a_full_policy_survives_json() -> None:
         account_rule="equal",
         since_field="UF_X",
         since_field_on="company",
+        callers=(4, 5),
+        languages=("uk", "en"),
+        referral_sources=(*SOURCES, "own_1"),
+        referral_source_names={"own_1": "Виставка"},
+        retention_months=24,
     )
     read, wrong = from_json(json.loads(json.dumps(to_json(policy))))
     assert wrong == []
@@ -125,6 +213,11 @@ def test_newer_and_older_rows_are_read() -> None:
         ("head_user_id", "1"),
         ("language", 5),
         ("since_field_on", "lead"),
+        ("callers", ["5"]),
+        ("callers", [True]),
+        ("languages", "ru"),
+        ("referral_source_names", {"own_1": 5}),
+        ("retention_months", "36"),
     ],
 )
 def test_a_wrong_value_keeps_the_default_and_is_reported(name: str, value: Any) -> None:

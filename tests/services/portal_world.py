@@ -30,7 +30,7 @@ from integration.store.outbox import OutboxRow
 from integration.store.portals import Portal
 
 CLIENT_ID, SECRET = "local.molva", "secret-of-molva"
-SCOPE = ["crm", "task", "user", "department", "calendar", "user_basic"]
+SCOPE = ["crm", "task", "user", "department", "calendar", "user_basic", "placement"]
 
 
 class PlainSigner:

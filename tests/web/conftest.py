@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -13,9 +14,12 @@ from flask.testing import FlaskClient
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 from sqlalchemy import Engine
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from werkzeug.test import TestResponse
 
 from integration import web
+from integration.services import frames
 from integration.services.deps import Deps
+from integration.services.frames import Viewer
 from integration.store.base import Sessions, make_engine, make_sessions
 from tests.conftest import HandClock
 from tests.services.survey_world import BROWSER, World, make_world
@@ -45,12 +49,37 @@ def client(world: World) -> FlaskClient:
     return made
 
 
+def a_viewer(world: World, **changes: Any) -> Viewer:
+    """An administrator of the world's portal, proven this moment; `user_id`, `administrator`… as changed."""
+    values: dict[str, Any] = {
+        "portal_id": world.portal.id, "user_id": 1, "administrator": True, "language": "en",
+        "origin": "https://portal.example", "proved_at": world.clock.now().replace(microsecond=0),
+    }  # fmt: skip
+    return Viewer(**(values | changes))
+
+
+def inside(client: FlaskClient, world: World, who: Viewer, path: str, **fields: Any) -> TestResponse:
+    """Post to a page inside the portal as a form of its pages does: with the session in the body."""
+    return client.post(path, data={"session": frames.seal(world.deps, who), **fields})
+
+
 @pytest.fixture
 def one_engine(sqlite_url: str) -> Iterator[Engine]:
     """The browser's tests need one database, not each."""
     made = make_engine(sqlite_url)
     yield made
     made.dispose()
+
+
+@pytest.fixture
+def one_world(one_engine: Engine, clock: HandClock) -> World:
+    """One client on one database, for what does not depend on the database."""
+    return make_world(make_sessions(one_engine), clock)
+
+
+@pytest.fixture
+def one_client(one_world: World) -> FlaskClient:
+    return make_app(one_world.deps).test_client()
 
 
 @pytest.fixture

@@ -19,6 +19,10 @@ PUBLIC = [
     "/u/nobody",
     "/bitrix/install",
     "/bitrix/app",
+    "/bitrix/session",
+    "/app/main",
+    "/app/settings/senders",
+    "/app/parts",
     "/nowhere",
 ]
 
@@ -75,7 +79,8 @@ def test_assets_are_cached_for_good_under_their_version_only(client: FlaskClient
 
 @pytest.mark.parametrize(("address", "size"), [("/s/{t}", 200_000), ("/s/{t}/proof", 5_000), ("/s/{t}/later", 5_000),
                                                ("/u/{t}", 5_000), ("/u/{t}/page", 5_000), ("/bitrix/install", 70_000),
-                                               ("/bitrix/app", 70_000)])  # fmt: skip
+                                               ("/bitrix/app", 70_000), ("/bitrix/session", 9_000),
+                                               ("/app/main", 300_000)])  # fmt: skip
 def test_a_body_over_the_limit_is_refused_with_413(
     client: FlaskClient, world: World, address: str, size: int
 ) -> None:

@@ -15,13 +15,14 @@ from .install import add_webhook, finish_install, frame, install, post_frame, re
 from .portal import Portal
 from .rest import as_employee
 from .state import App
+from .ui import Desk
 from .values import to_int
 
 HEADER = "X-Sandbox-Token"
 
 
-def control_blueprint(portal: Portal, token: str, ready: Callable[[], Json]) -> Blueprint:
-    """All control endpoints under ``/_sandbox``."""
+def control_blueprint(portal: Portal, token: str, ready: Callable[[], Json], desk: Desk) -> Blueprint:
+    """All control endpoints under ``/_sandbox``; ``desk`` is what people see in a browser."""
     views = Blueprint("control", __name__, url_prefix="/_sandbox")
 
     @views.before_request
@@ -46,6 +47,7 @@ def control_blueprint(portal: Portal, token: str, ready: Callable[[], Json]) -> 
     _switches(views, portal)
     _watch(views, portal)
     _events(views, portal)
+    _browser(views, desk)
     return views
 
 
@@ -235,3 +237,11 @@ def _events(views: Blueprint, portal: Portal) -> None:
         for url in urls:
             queue.put(app, event, url, data.get("data") or {}, 0, 0, auth)
         return jsonify(sent=len(urls))
+
+
+def _browser(views: Blueprint, desk: Desk) -> None:
+    @views.route("/ui", methods=["GET", "POST"])
+    def browser() -> Response:
+        if request.method == "POST":
+            desk.arrange(_body())
+        return jsonify(links=desk.links, panel=desk.panel, personas=desk.roles())

@@ -13,6 +13,7 @@ import requests
 from .agency import Json
 from .portal import Portal
 from .state import App, Webhook
+from .tokens import Pair
 
 _TIMEOUT = 60.0
 DEFAULT_SCOPE = (
@@ -30,10 +31,13 @@ DEFAULT_SCOPE = (
 
 @dataclass(frozen=True)
 class Frame:
-    """One opening of a handler in the user's browser: address with query, form fields of the body."""
+    """One opening of a handler in the user's browser: address with query, form fields of the body, the
+    number of this rendering (``APP_SID``) and the tokens it was given."""
 
     url: str
     fields: dict[str, str]
+    sid: str = ""
+    pair: Pair | None = None
 
 
 def register(portal: Portal, data: Json) -> App:
@@ -71,17 +75,19 @@ def frame(
     placement: str = "DEFAULT",
     options: Json | None = None,
     lang: str | None = None,
+    handler: str = "",
 ) -> Frame:
-    """What the browser posts into a handler (2.3). Raises ``LookupError`` for a placement not bound."""
+    """What the browser posts into a handler (2.3); ``handler`` chooses one of several bindings of a
+    placement. Raises ``LookupError`` for a placement not bound."""
     with portal.state.lock:
         pair = portal.tokens.issue(app, user_id)
         origin = portal.state.origin
-        url = _handler(portal, app, placement)
+        url, sid = _handler(portal, app, placement, handler), secrets.token_hex(16)
         query = {
             "DOMAIN": origin.domain,
             "PROTOCOL": "1" if origin.portal.startswith("https") else "0",
             "LANG": lang or portal.state.info.language,
-            "APP_SID": secrets.token_hex(16),
+            "APP_SID": sid,
         }
         fields = {
             "AUTH_ID": pair.access,
@@ -96,16 +102,17 @@ def frame(
         }
         if placement != "DEFAULT" or options:
             fields["PLACEMENT_OPTIONS"] = json.dumps(options or {})
-    return Frame(f"{url}{'&' if '?' in url else '?'}{urlencode(query)}", fields)
+    return Frame(f"{url}{'&' if '?' in url else '?'}{urlencode(query)}", fields, sid, pair)
 
 
-def _handler(portal: Portal, app: App, placement: str) -> str:
+def _handler(portal: Portal, app: App, placement: str, wanted: str) -> str:
     if app.state != "installed":
         return app.install_url or app.app_url
     if placement == "DEFAULT":
         return app.app_url
     for row in portal.state.placements:
-        if row["client_id"] == app.client_id and row["placement"] == placement:
+        same = row["client_id"] == app.client_id and row["placement"] == placement
+        if same and wanted in ("", row["handler"]):
             return str(row["handler"])
     raise LookupError(f"{placement} is not bound")
 
@@ -119,10 +126,9 @@ def post_frame(opened: Frame) -> Json:
     return {"status": answer.status_code, "headers": dict(answer.headers), "body": answer.text}
 
 
-def install(portal: Portal, app: App, user_id: int, finish: Any, lang: str | None = None) -> Json:
-    """Adds the application in the name of an administrator. With a page: the installer's frame is posted
-    and, when ``finish`` says so, ``installFinish`` done; without one: ``ONAPPINSTALL`` goes to the install
-    address at once."""
+def begin_install(portal: Portal, app: App, user_id: int) -> None:
+    """Adds the application in the name of an administrator; one with a page shows its installer from now
+    on, one without gets ``ONAPPINSTALL`` at its install address at once."""
     with portal.state.lock:
         if app.state == "removed":
             app.application_token = secrets.token_hex(16)
@@ -131,6 +137,14 @@ def install(portal: Portal, app: App, user_id: int, finish: Any, lang: str | Non
             app.state = "installed"
     if not app.ui:
         _send_install(portal, app, app.install_url)
+
+
+def install(portal: Portal, app: App, user_id: int, finish: Any, lang: str | None = None) -> Json:
+    """Adds the application in the name of an administrator. With a page: the installer's frame is posted
+    and, when ``finish`` says so, ``installFinish`` done; without one: ``ONAPPINSTALL`` goes to the install
+    address at once."""
+    begin_install(portal, app, user_id)
+    if not app.ui:
         return {"status": 200, "body": "", "installed": True, "calls_finish": False}
     answer = post_frame(frame(portal, app, user_id, lang=lang))
     calls = "installfinish" in str(answer["body"]).lower()

@@ -21,6 +21,14 @@ BEGIN = date(2026, 1, 12)
 FREEZE = date(2026, 8, 20)
 #: Clients that come into being during the year: two recommended ones, three newcomers.
 BORN = 5
+#: The agency's portal speaks Russian: stages and sources of a fresh portal in its words.
+_NAMES = {
+    "Won": "Сделка успешна", "Lost": "Сделка провалена", "Analysis of failure": "Анализ причины провала",
+    "Unsorted": "Не обработан", "In work": "В работе", "Good lead": "Качественный лид",
+    "Junk lead": "Некачественный лид", "Call": "Звонок", "E-mail": "Электронная почта",
+    "Website": "Веб-сайт", "Advertising": "Реклама", "Existing client": "Существующий клиент",
+    "By recommendation": "По рекомендации", "Other": "Другое",
+}  # fmt: skip
 #: The fewest clients a story is told about.
 LEAST = 12
 
@@ -66,7 +74,8 @@ def _office() -> Agency:
     work = [("NEW", "Новая"), ("PREPARATION", "Подготовка"), ("EXECUTING", "Переговоры")]
     served = [("NEW", "Подключение"), ("WORK", "В работе"), ("TROUBLE", "Спор с клиентом")]
     other = [row for row in default_statuses() if not row["ENTITY_ID"].startswith("DEAL_STAGE")]
-    agency.statuses = stage_rows(SALES, work) + stage_rows(SERVICE, served) + other
+    rows = stage_rows(SALES, work) + stage_rows(SERVICE, served) + other
+    agency.statuses = [row | {"NAME": _NAMES.get(row["NAME"], row["NAME"])} for row in rows]
     return agency
 
 

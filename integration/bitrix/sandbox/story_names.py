@@ -5,57 +5,51 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
+#: First names, every second one a man's: the gender decides the form of the last name.
 FIRST = {
     "ru": ("Алексей", "Мария", "Игорь", "Ольга", "Семён", "Татьяна", "Фёдор", "Юлия", "Платон", "Вера"),
-    "uk": ("Оксана", "Тарас", "Соломія", "Богдан", "Ярина", "Остап", "Зоряна", "Лесь", "Мирослава", "Гнат"),
-    "en": ("Alice", "Henry", "Grace", "Oliver", "Edith", "Martin", "Nora", "Philip", "Ruth", "Simon"),
+    "uk": ("Тарас", "Оксана", "Богдан", "Соломія", "Остап", "Ярина", "Лесь", "Зоряна", "Гнат", "Мирослава"),
+    "en": ("Henry", "Alice", "Oliver", "Grace", "Martin", "Edith", "Philip", "Nora", "Simon", "Ruth"),
 }
-LAST = {
+#: Last names: a man's and a woman's, or one for both.
+LAST: dict[str, tuple[tuple[str, ...], ...]] = {
     "ru": (
-        "Лесных",
-        "Берёзкина",
-        "Ключников",
-        "Заречная",
-        "Полевой",
-        "Тихая",
-        "Северин",
-        "Громова",
-        "Ветров",
-        "Ясная",
+        ("Лесных",), ("Берёзкин", "Берёзкина"), ("Ключников", "Ключникова"), ("Заречный", "Заречная"),
+        ("Полевой", "Полевая"), ("Тихий", "Тихая"), ("Северин", "Северина"), ("Громов", "Громова"),
+        ("Ветров", "Ветрова"), ("Ясный", "Ясная"),
     ),
     "uk": (
-        "Гайовий",
-        "Калинська",
-        "Вербовий",
-        "Їжакевич",
-        "Лановий",
-        "Ґудзь",
-        "Веселка",
-        "Сонячко",
-        "Дзвін",
-        "Щедрик",
+        ("Гайовий", "Гайова"), ("Калинський", "Калинська"), ("Вербовий", "Вербова"), ("Їжакевич",),
+        ("Лановий", "Ланова"), ("Ґудзь",), ("Веселка",), ("Сонячко",), ("Дзвін",), ("Щедрик",),
     ),
     "en": (
-        "Marlowe",
-        "Fenwick",
-        "Hawthorne",
-        "Pell",
-        "Thistle",
-        "Underhill",
-        "O'Grady",
-        "Quill",
-        "Rookwood",
-        "Wren",
+        ("Marlowe",), ("Fenwick",), ("Hawthorne",), ("Pell",), ("Thistle",), ("Underhill",), ("O'Grady",),
+        ("Quill",), ("Rookwood",), ("Wren",),
     ),
-}
+}  # fmt: skip
 #: Ordinary names of firms: (title, domain label).
 FIRMS = (
-    ("Северный ветер", "veter"), ("Мастерская Лиса", "lisa"), ("Теплица № 7", "teplitsa"), ("Пряник и Ко", "pryanik"),
-    ("Дом у моря", "more"), ("Ясный день", "yasny"), ("Кофейня Журавль", "zhuravl"), ("Луговая ферма", "lug"),
-    ("Садочок", "sadochok"), ("Київські тканини", "tkani"), ("Затишна оселя", "oselya"), ("Вишиванка плюс", "vyshyvka"),
+    ("Северный ветер", "veter"), ("Мастерская Лиса", "lisa"), ("Теплица № 7", "teplitsa"),
+    ("Пряник и Ко", "pryanik"), ("Дом у моря", "more"), ("Ясный день", "yasny"),
+    ("Кофейня Журавль", "zhuravl"), ("Луговая ферма", "lug"), ("Садочок", "sadochok"),
+    ("Київські тканини", "tkani"), ("Затишна оселя", "oselya"), ("Вишиванка плюс", "vyshyvka"),
     ("Копперфилд и сыновья", "copper"), ("Maple Bakery", "maple"), ("Harbour Lights Ltd", "harbour"),
     ("Blue Kettle", "kettle"), ("Quiet Printing House", "printing"), ("Orchard & Vine", "orchard"),
-    ("Стекло и свет", "steklo"), ("Рыбный двор", "ryba"), ("Школа танца Па", "tanets"), ("Паровоз", "parovoz"),
+    ("Стекло и свет", "steklo"), ("Рыбный двор", "ryba"), ("Школа танца Па", "tanets"),
+    ("Паровоз", "parovoz"), ("Мельница у пруда", "melnitsa"), ("Синий конверт", "konvert"),
+    ("Велодом", "velodom"), ("Тихая пристань", "pristan"), ("Сад и огород Клевер", "klever"),
+    ("Аптека на углу", "ugol"), ("Каменный мост", "most"), ("Сырная лавка Ладно", "ladno"),
+    ("Зимняя сказка", "zima"), ("Печатня Буква", "bukva"), ("Пекарня Корочка", "korochka"),
+    ("Оконный мастер", "okno"), ("Дитячий світ Барвисто", "barvysto"), ("Майстерня Глечик", "glechyk"),
+    ("Медовий край", "med"), ("Кав'ярня Сойка", "soika"), ("Столярня Явір", "yavir"),
+    ("Квіткова крамниця Мальва", "malva"), ("Друкарня Папір", "papir"), ("Теплий дах", "dah"),
+    ("Willow Travel", "willow"), ("Copperleaf Dental", "copperleaf"), ("North Pier Fish Co", "pier"),
+    ("Tall Clock Repairs", "clock"), ("Lantern Books", "lantern"), ("Fernhill Gardens", "fernhill"),
+    ("Paper Boat Toys", "boat"), ("Граммофон", "grammofon"), ("Ткацкий двор", "dvor"),
+    ("Белый парус", "parus"), ("Умные теплицы Росток", "rostok"), ("Цветы Ирис", "iris"),
+    ("Клиника Подорожник", "podorozhnik"), ("Автошкола Третья передача", "peredacha"),
+    ("Керамика Обжиг", "obzhig"), ("Стройдвор Кирпичик", "kirpich"), ("Турбюро Компас", "kompas"),
+    ("Рукоделие Клубок", "klubok"),
 )  # fmt: skip
 #: Names that break careless programs: quotes, markup, templates, formulas, other scripts, great length.
 TRICKY = (
@@ -68,6 +62,7 @@ TRICKY = (
     ("[B]Жирный[/B] [URL=http://example.com]клиент[/URL]", "bbcode"),
     ("مخبز القمر", "moon"),
     ("Об'єднання «Ґанок»", "ganok"),
+    ("<b>ООО</b> «Ромашка & сыновья»", "romashka"),
     ("Очень длинное название " + "и ещё немного " * 12 + "конец", "long"),
 )  # fmt: skip
 #: Words of clients: comments that stand in answers, some of them hard to carry.
@@ -99,7 +94,8 @@ class Named:
 
 def someone(rng: Random, language: str, number: int) -> Named:
     """A name of that language; ``number`` makes the local part of the address unlike any other."""
-    first, last = rng.choice(FIRST[language]), rng.choice(LAST[language])
+    place, forms = rng.randrange(len(FIRST[language])), rng.choice(LAST[language])
+    first, last = FIRST[language][place], forms[place % 2 % len(forms)]
     return Named(first, last, language, f"{'abcdefgh'[number % 8]}.{language}{number}")
 
 

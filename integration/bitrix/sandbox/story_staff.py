@@ -1,4 +1,4 @@
-"""The agency's own people: two cities, a head, directors, managers, sellers, and one who left."""
+"""The agency's own people: two cities, a head, directors, managers, sellers, a caller, and one who left."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 Json = dict[str, Any]
 
-ADMIN, HEAD, DIRECTOR_A, DIRECTOR_B, SALES_HEAD, LEFT = 1, 2, 3, 4, 5, 14
+ADMIN, HEAD, DIRECTOR_A, DIRECTOR_B, SALES_HEAD, LEFT, CALLER = 1, 2, 3, 4, 5, 14, 15
 MANAGERS_A, MANAGERS_B, SELLERS = (6, 7, 8), (9, 10, 11), (12, 13)
 CITY_A, CITY_B = "Казань", "Тверь"
 CITIES = (CITY_A, CITY_B)
@@ -27,6 +27,7 @@ _STAFF = (
     (12, "Олег", "Купцов", "Продавец", (4,), CITY_A, True, False),
     (13, "Зоя", "Ярмарова", "Продавец", (4,), CITY_B, True, False),
     (LEFT, "Егор", "Прощалов", "Менеджер проектов", (2,), CITY_A, False, False),
+    (CALLER, "Майя", "Звонарёва", "Оператор колл-центра", (4,), CITY_A, True, False),
 )
 
 
@@ -61,7 +62,7 @@ def email(user_id: int) -> str:
 def departments() -> list[Json]:
     """The structure: the agency, two branches, sales."""
     rows: list[tuple[int, str, int | None, int]] = [
-        (1, "Агентство", None, HEAD),
+        (1, "Агентство «Полдень»", None, HEAD),
         (2, f"Филиал {CITY_A}", 1, DIRECTOR_A),
         (3, f"Филиал {CITY_B}", 1, DIRECTOR_B),
         (4, "Продажи", 1, SALES_HEAD),

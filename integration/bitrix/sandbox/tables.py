@@ -19,6 +19,8 @@ class Table:
         self.last_id = 0
         self.index: dict[str, dict[Any, set[int]]] = {name: {} for name in indexed}
         self.touched = touched
+        #: Writes so far; pages that stay up to date compare it.
+        self.changes = 0
         self._log: list[tuple[int, int]] | None = None
 
     def __len__(self) -> int:
@@ -40,6 +42,7 @@ class Table:
         """Adds a row; raises ``ValueError`` for an id in use."""
         if row_id in self.rows:
             raise ValueError(f"id {row_id} is taken")
+        self.changes += 1
         self.rows[row_id] = row
         if not self.ids or row_id > self.ids[-1]:
             self.ids.append(row_id)
@@ -58,6 +61,7 @@ class Table:
                 self._drop(name, row_id, row.get(name))
                 self._put(name, row_id, changes[name])
         row.update(changes)
+        self.changes += 1
         if self.touched in changes:
             self._touch(row_id, row)
         return row
@@ -65,6 +69,7 @@ class Table:
     def remove(self, row_id: int) -> Row:
         """Takes a row out; its id is not given again."""
         row = self.rows.pop(row_id)
+        self.changes += 1
         place = bisect_left(self.ids, row_id)
         del self.ids[place]
         for name in self.index:

@@ -19,6 +19,7 @@ from .httpd import CUT_HEADER
 from .pages import pages_blueprint
 from .portal import Portal
 from .rest import Request, handle
+from .ui import Desk, ui_blueprint
 from .values import to_int
 
 log = logging.getLogger(__name__)
@@ -27,8 +28,10 @@ log = logging.getLogger(__name__)
 def create_sandbox(portal: Portal, control_token: str, ready: Callable[[], Json]) -> Flask:
     """The portal: ``/rest``, control, pages for a browser."""
     app = Flask(__name__, static_folder=None)
-    app.register_blueprint(control_blueprint(portal, control_token, ready))
-    app.register_blueprint(pages_blueprint(portal))
+    desk = Desk(portal)
+    app.register_blueprint(control_blueprint(portal, control_token, ready, desk))
+    app.register_blueprint(pages_blueprint(desk))
+    app.register_blueprint(ui_blueprint(desk))
 
     @app.route("/rest/<int:user>/<code>/<path:method>", methods=["GET", "POST"])
     def webhook(user: int, code: str, method: str) -> Response:
@@ -45,10 +48,6 @@ def create_sandbox(portal: Portal, control_token: str, ready: Callable[[], Json]
     @app.get("/oauth/authorize/")
     def authorize() -> Any:
         return _authorize(portal)
-
-    @app.get("/")
-    def home() -> str:
-        return f"Sandbox portal {portal.state.origin.domain}: {len(portal.state.apps)} application(s)"
 
     return app
 

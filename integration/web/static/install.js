@@ -1,21 +1,22 @@
-/* Keeps the steps of the set-up up to date and ends the installation in the portal. No cookies: the signed value
-   of the page goes with every request (product.md P3). */
+/* Keeps the steps of the set-up up to date and ends the installation in the portal. No cookies: the session of the
+   page goes with every request and is renewed when it runs out (kit.js; product.md P2, P3). */
 (function () {
   "use strict";
-  var root = document.getElementById("install");
-  if (!root || !window.fetch) return;
-  var button = document.getElementById("finish");
-  var failures = 0;
-  var finished = false;
+  const root = document.getElementById("install");
+  const molva = window.Molva;
+  if (!root || !molva) return;
+  const button = document.getElementById("finish");
+  let failures = 0;
+  let finished = false;
 
   function tell(text) {
-    var notice = document.getElementById("notice");
+    const notice = document.getElementById("notice");
     notice.hidden = !text;
-    notice.firstElementChild.textContent = text || "";
+    notice.querySelector("p").textContent = text || "";
   }
 
   function put(id, text) {
-    var element = document.getElementById(id);
+    const element = document.getElementById(id);
     if (element && text !== undefined && element.textContent !== text) element.textContent = text;
   }
 
@@ -23,20 +24,17 @@
     put("heading", progress.heading);
     put("line", progress.line);
     tell(progress.notice);
-    var bar = document.getElementById("bar");
-    if (bar) {
-      bar.setAttribute("aria-valuenow", progress.percent);
-      bar.firstElementChild.value = progress.percent;
-    }
+    const bar = document.getElementById("bar");
+    if (bar) bar.value = progress.percent;
     progress.steps.forEach(function (step) {
-      var item = root.querySelector("[data-step=" + step.name + "]");
+      const item = root.querySelector("[data-step=" + step.name + "]");
       if (!item) return;
       item.dataset.state = step.state;
       item.querySelector(".state").textContent = step.word;
       item.querySelector(".note").textContent = step.note;
     });
     Object.keys(progress.counts).forEach(function (name) {
-      var place = root.querySelector("[data-count=" + name + "]");
+      const place = root.querySelector("[data-count=" + name + "]");
       if (place) place.textContent = progress.counts[name];
     });
   }
@@ -47,20 +45,16 @@
     finished = true;
     button.disabled = true;
     button.textContent = root.dataset.opening;
-    window.BX24.init(function () { window.BX24.installFinish(); });
+    molva.portal().then(function (bx) { bx.installFinish(); });
   }
 
   function look() {
-    fetch(root.dataset.status, {
-      credentials: "omit",
-      headers: { Authorization: "Bearer " + root.dataset.session, Accept: "application/json" }
-    }).then(function (answer) {
+    molva.request(root.dataset.status, null, "application/json").then(function (answer) {
       if (answer.status === 401) throw new Error("stale");
-      if (!answer.ok) throw new Error("broken");
+      if (!answer.ok) throw new TypeError("broken");
       return answer.json();
     }).then(function (progress) {
       failures = 0;
-      root.dataset.session = progress.session;
       show(progress);
       if (progress.ready && button && !finished) {
         button.disabled = false;
@@ -69,7 +63,7 @@
       }
       if (!progress.settled) setTimeout(look, 1500);
     }).catch(function (error) {
-      if (error.message === "stale") { tell(root.dataset.stale); return; }
+      if (!(error instanceof TypeError)) { tell(root.dataset.stale); return; }
       failures += 1;
       tell(root.dataset.broken);
       setTimeout(look, Math.min(15000, 1500 * failures));

@@ -1,0 +1,105 @@
+"""The one number people look at first, and when it may be shown at all (product.md N1 to N4, N7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from .people import GROUPS, Group
+from .scoring import SCALE, group
+from .statistics import Counts, Interval, finite, independent_change, limits, nps, paired_change
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The answers of a wave with clients as units. ``scores``: clients by their score 0 … 10; ``base``: clients
+    that were to be asked; ``least``: below so many answers nothing but n is said (product.md N7).
+    """
+
+    scores: tuple[int, ...]
+    base: int
+    least: int
+
+    @classmethod
+    def of(cls, scores: Iterable[tuple[int, int]], base: int, least: int) -> Headline:
+        """From pairs of score and number of clients. Who answered was asked: the base is at least n."""
+        counts = [0] * len(SCALE)
+        for score, clients in scores:
+            counts[score] += clients
+        return cls(tuple(counts), max(base, sum(counts)), least)
+
+    @property
+    def counts(self) -> Counts:
+        """Clients by group."""
+        found: dict[Group, int] = dict.fromkeys(GROUPS, 0)
+        for score, clients in enumerate(self.scores):
+            found[group(score)] += clients
+        return Counts(found["detractor"], found["passive"], found["promoter"])
+
+    @property
+    def n(self) -> int:
+        """Clients that answered."""
+        return sum(self.scores)
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are answers enough for an index."""
+        return self.n >= max(1, self.least)
+
+    @property
+    def nps(self) -> float | None:
+        """The index; None while there are too few answers."""
+        return nps(self.counts) if self.enough else None
+
+    @property
+    def interval(self) -> Interval | None:
+        """Where the index of all clients is by 95 % (product.md N2); None while there are too few answers."""
+        estimate = finite(self.counts, self.base) if self.enough else None
+        return estimate.interval if estimate else None
+
+    @property
+    def limits(self) -> Interval | None:
+        """Where it must be, assuming nothing (product.md N3); None while there are too few answers."""
+        return limits(self.counts, self.base) if self.enough else None
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """How the index moved since the wave before. ``rose``, ``fell``: clients that changed group, of the ``both``
+    who answered both times; ``chance``: it may be chance.
+    """
+
+    before: float
+    after: float
+    rose: int
+    fell: int
+    both: int
+    chance: bool
+
+    @property
+    def difference(self) -> float:
+        """Points gained, of the index."""
+        return self.after - self.before
+
+
+def moved(before: Headline, after: Headline, pairs: Iterable[tuple[int, int, int]]) -> Moved | None:
+    """The change between two waves; ``pairs``: score then, score now, how many clients (product.md N4).
+
+    Judged by the clients who answered both times if there are enough of them, else as independent waves. None
+    while one of the waves has too few answers.
+    """
+    first, second = before.nps, after.nps
+    if first is None or second is None:
+        return None
+    paired = paired_change(_table(pairs))
+    if paired is not None and paired.n >= max(1, after.least):
+        return Moved(first, second, paired.rose, paired.fell, paired.n, paired.chance)
+    chance = independent_change(before.counts, after.counts).chance
+    return Moved(first, second, 0, 0, 0, chance)
+
+
+def _table(pairs: Iterable[tuple[int, int, int]]) -> Sequence[Sequence[int]]:
+    table = [[0] * len(GROUPS) for _ in GROUPS]
+    for then, now, clients in pairs:
+        table[GROUPS.index(group(then))][GROUPS.index(group(now))] += clients
+    return table

@@ -1,0 +1,121 @@
+""" "Never ask again" said to a person of the staff, and its way back (product.md W12, E3)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy.orm import Session
+
+from integration.nps.addresses import email_key, phone_key
+from integration.nps.people import CardKey, ClientKey
+from integration.services import optouts
+from integration.services.calls_queue import Cause, queue_fields
+from integration.services.deps import Deps
+from integration.store import holds as rows
+from integration.store.base import transaction
+from integration.store.clients import OptOut
+from integration.store.holds import ClientAct
+from integration.store.portals import Portal
+from integration.store.waves import Invitation
+
+Status = Literal["done", "again", "unknown", "no_reason"]
+LONGEST_REASON = 500
+
+
+def opt_out(
+    deps: Deps, portal_id: int, client: ClientKey, contact_id: int, *, who: str, reason: str = ""
+) -> Status:
+    """Never ask this person again, on any card, in any later survey; what they told us counts as their own word.
+
+    Everything follows as if they had pressed the link in a letter: open invitations end, waiting letters are
+    taken back, the card's field is set. Saying it twice is saying it once. `unknown`: no person of this client.
+    """
+    now = deps.clock.now()
+    with transaction(deps.sessions) as session:
+        portal = session.get(Portal, portal_id)
+        card = rows.locked_card(session, portal_id, "contact", contact_id) if portal else None
+        if portal is None or card is None or not rows.belongs(session, portal_id, client, contact_id):
+            return "unknown"
+        invited = rows.invitations_of_contact(session, portal_id, contact_id)
+        keys = keys_of(contact_id, invited)
+        said = {row.address for row in rows.opt_outs_of(session, portal_id, keys)}
+        if card.opted_out and f"contact:{contact_id}" in said:
+            return "again"
+        if invited:
+            optouts.record(session, invited[-1], source="staff", now=now)
+        if (
+            f"contact:{contact_id}" not in said
+            and session.get(OptOut, (portal_id, f"contact:{contact_id}")) is None
+        ):
+            session.add(
+                OptOut(
+                    portal_id=portal_id, address=f"contact:{contact_id}", contact_id=contact_id,
+                    source="staff", said_at=now,
+                )
+            )  # fmt: skip
+        act = _note(session, portal_id, client, contact_id, "opt_out", who, reason, now)
+        card.opted_out = True
+        _write(session, portal, contact_id, "Y", act, now)
+        return "done"
+
+
+def opt_back(
+    deps: Deps, portal_id: int, client: ClientKey, contact_id: int, *, who: str, reason: str
+) -> Status:
+    """This person may be asked again from the next survey on; for administrators, with a reason.
+
+    What stands under every address the person was asked at is taken away, and the field of those cards.
+    """
+    if not reason.strip():
+        return "no_reason"
+    now = deps.clock.now()
+    with transaction(deps.sessions) as session:
+        portal = session.get(Portal, portal_id)
+        card = rows.locked_card(session, portal_id, "contact", contact_id) if portal else None
+        if portal is None or card is None or not rows.belongs(session, portal_id, client, contact_id):
+            return "unknown"
+        keys = keys_of(contact_id, rows.invitations_of_contact(session, portal_id, contact_id))
+        said = rows.opt_outs_of(session, portal_id, keys)
+        if not said and not card.opted_out:
+            return "again"
+        cards = {contact_id, *(row.contact_id for row in said if row.contact_id)}
+        for row in said:
+            session.delete(row)
+        act = _note(session, portal_id, client, contact_id, "opt_back", who, reason, now)
+        for number in sorted(cards):
+            other = card if number == contact_id else rows.locked_card(session, portal_id, "contact", number)
+            if other is not None:
+                other.opted_out = False
+                _write(session, portal, number, "N", act, now)
+        return "done"
+
+
+def keys_of(contact_id: int, invited: list[Invitation]) -> set[str]:
+    """The addresses a person can have said "never" under: the card, and wherever they were asked."""
+    keys = {f"contact:{contact_id}"}
+    for invitation in invited:
+        keys |= {email_key(invitation.address), phone_key(invitation.phone)}
+    return keys - {""}
+
+
+def _note(
+    session: Session, portal_id: int, client: ClientKey, contact_id: int, what: str, who: str, reason: str,
+    now: datetime,
+) -> ClientAct:  # fmt: skip
+    act = ClientAct(
+        portal_id=portal_id, client_kind=client.kind, client_id=client.id, contact_id=contact_id, what=what,
+        who=who, reason=reason.strip()[:LONGEST_REASON], at=now,
+    )  # fmt: skip
+    session.add(act)
+    session.flush()
+    return act
+
+
+def _write(
+    session: Session, portal: Portal, contact_id: int, value: str, act: ClientAct, now: datetime
+) -> None:
+    queue_fields(
+        session, portal, CardKey("contact", contact_id), {optouts.FIELD: value}, purpose="field",
+        cause=Cause("act", act.id), now=now,
+    )  # fmt: skip

@@ -1,0 +1,187 @@
+"""What the tab of a card is told; plain values and codes, no words (product.md E4, W15, B2, R7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from integration.nps.holds import HoldNow
+from integration.nps.intents import WriteScore
+from integration.nps.people import CardKey, ClientKey, Group
+from integration.nps.standing import Action, Denial, NextStep, Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of an answer. `author` "client" is the client; `at` UTC."""
+
+    revision: int
+    score: int
+    comment: str
+    status: str
+    flag: str
+    author: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one person answered in one survey. `status`: counted | held | rejected; `recorded_by` "client" or staff.
+
+    `versions` are all of them, oldest first; `revision` the one that stands.
+    """
+
+    response_id: int
+    contact_id: int
+    name: str
+    role: str
+    score: int
+    group: Group
+    comment: str
+    channel: str
+    at: datetime
+    status: str
+    held_reason: str
+    recorded_by: str
+    revision: int
+    own: bool = False
+    versions: tuple[Version, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Year:
+    """One survey with this client's value by the account rule (None: nobody's answer counts). `on`: its day."""
+
+    wave: str
+    imported: bool
+    on: date
+    score: int | None
+    group: Group | None
+    people: int
+    spread: int
+    said: tuple[Said, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LetterLine:
+    """One letter of an invitation: `sent`, `waiting`, `failed`, `unknown` (its fate), `cancelled`."""
+
+    kind: str
+    state: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AskedPerson:
+    """One respondent of the survey that runs: letters so far, the outcome or what comes next."""
+
+    invitation_id: int
+    contact_id: int
+    name: str
+    role: str
+    shared: bool
+    outcome: str
+    outcome_at: datetime | None
+    snoozed_until: datetime | None
+    letters: tuple[LetterLine, ...]
+    next: NextStep
+    held: bool
+    recordable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A person of the client. `said_at`, `source`: when and how this person said "never", if we were told."""
+
+    contact_id: int
+    name: str
+    role: str
+    opted_out: bool
+    said_at: datetime | None
+    source: str
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A follow-up with its task in the portal. `state`: open | task_done | closed | cancelled."""
+
+    kind: str
+    owner: str
+    owner_id: int
+    deadline: datetime
+    state: str
+    overdue: bool
+    task_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The card shows another score than ours. `on_card` None: nothing; `state`: edited | pending | failed."""
+
+    on_card: int | None
+    ours: WriteScore
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Referrer:
+    """Who brought this client. `name` empty: not one of the viewer's clients; `card` None: no card is named."""
+
+    source: str
+    card: CardKey | None
+    name: str
+    day: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """A client or lead that this one brought. `name` empty: not one of the viewer's."""
+
+    card: CardKey
+    name: str
+    state: str
+    day: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of what happened, `at` UTC. `facts` are for the words of `code`."""
+
+    at: datetime
+    code: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CardView:
+    """Everything the tab shows. `client` None: nobody to ask behind this card. Moments UTC, days the portal's.
+
+    `years`: surveys with an answer, the youngest first. `why_not`: for each act why the viewer may not do it;
+    an act that is missing there is allowed.
+    """
+
+    card: CardKey
+    client: ClientKey | None
+    title: str
+    city: str
+    manager: str
+    since: date | None
+    since_source: str
+    today: date
+    time_zone: str
+    years: tuple[Year, ...]
+    standing: Standing | None
+    asked: tuple[AskedPerson, ...]
+    wave_start: date | None
+    hold: HoldNow | None
+    members: tuple[Member, ...]
+    tasks: tuple[Task, ...]
+    difference: Difference | None
+    referrer: Referrer | None
+    newcomers: tuple[Newcomer, ...]
+    events: tuple[Event, ...]
+    why_not: Mapping[Action, Denial]

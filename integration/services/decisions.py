@@ -1,0 +1,179 @@
+"""What needs a person today, the most urgent first, for those who can settle it (product.md P1, W2, B4, F4).
+
+Codes and values; the words and the way out are the page's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy.orm import Session
+
+from integration.nps.followups import CRITICAL
+from integration.nps.people import Group
+from integration.nps.policy import Policy
+from integration.nps.rights import Rights
+from integration.nps.scoring import SCALE, group
+from integration.nps.workdays import local_day, zone_named
+from integration.services.deps import Deps
+from integration.services.reports import plan_in
+from integration.store import chores, overviews, reports, todo
+from integration.store.followups import FollowUp
+from integration.store.portals import Portal
+from integration.store.reports import Scope
+from integration.store.waves import Wave
+
+WORKER_SILENCE = timedelta(minutes=3)
+SOON = timedelta(days=7)  # follow-ups shown before they are due
+SHOWN = 8  # follow-ups shown at once
+NO_ERRORS = "no errors"  # how a clean rehearsal signs the wave's audit trail
+
+Tone = Literal["danger", "warn", "info"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Something a person has to settle. `count`: how many; `wave_id`: in which wave; `settings`: only an
+    administrator can. Kinds: `worker`, `setup`, `letters_unknown`, `letters_buried`, `calls_buried`, `no_sender`,
+    `no_mail`, `making_failed`, `rehearse`, `rehearsal_errors`, `approve`, `plan_is_past`, `paused`, `held`.
+    """
+
+    kind: str
+    tone: Tone
+    count: int = 0
+    wave_id: int | None = None
+    settings: bool = False
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One follow-up for people: whose, about whom, by when (UTC), and the words. `task_id`: its task in the
+    portal, None until the portal has made it; `critical`: somebody's service was criticised.
+    """
+
+    id: int
+    kind: str
+    client_kind: str
+    client_id: int
+    client: str
+    person: str
+    score: int | None
+    group: Group | None
+    comment: str
+    owner: str
+    mine: bool
+    deadline: datetime
+    overdue: bool
+    critical: bool
+    task_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Todo:
+    """Everything that waits: decisions, and follow-ups that are overdue or due within a week."""
+
+    decisions: tuple[Decision, ...]
+    tasks: tuple[Task, ...]
+    overdue: int
+    due: int
+
+    @property
+    def more(self) -> int:
+        """Follow-ups that are not shown."""
+        return self.overdue + self.due - len(self.tasks)
+
+
+def find(deps: Deps, session: Session, portal: Portal, policy: Policy, rights: Rights, scope: Scope) -> Todo:
+    """What waits for this viewer: follow-ups of the clients they see, and decisions they can take."""
+    now = deps.clock.now()
+    decisions: list[Decision] = []
+    if rights.sees_all:
+        decisions += _plant(deps, session, portal, policy, now)
+    if rights.may_run_waves:
+        held = todo.held_count(session, portal.id)
+        decisions += [Decision("held", "warn", count, wave_id) for wave_id, count in sorted(held.items())]
+        for wave in todo.unfinished_waves(session, portal.id):
+            decisions += _of_wave(session, wave, now)
+    tasks, overdue, due = _tasks(session, portal, rights, scope, now)
+    order = {"danger": 0, "warn": 1, "info": 2}
+    return Todo(tuple(sorted(decisions, key=lambda one: order[one.tone])), tuple(tasks), overdue, due)
+
+
+def _plant(deps: Deps, session: Session, portal: Portal, policy: Policy, now: datetime) -> list[Decision]:
+    """Things that keep the machine from working."""
+    found: list[Decision] = []
+    seen = chores.last_beat(session)
+    if seen is None or now - seen > WORKER_SILENCE:
+        found.append(Decision("worker", "danger"))
+    if portal.problem:
+        found.append(Decision("setup", "warn", settings=True, params={"problem": portal.problem}))
+    stuck = overviews.stuck(session, portal.id)
+    for kind, tone, name in (
+        ("letters_unknown", "danger", "unknown"), ("letters_buried", "warn", "buried"),
+        ("calls_buried", "warn", "outbox"),
+    ):  # fmt: skip
+        if stuck[name]:
+            found.append(Decision(kind, "danger" if tone == "danger" else "warn", stuck[name], settings=True))
+    if not policy.senders:
+        found.append(Decision("no_sender", "warn", settings=True))
+    if not deps.mailer.ready:
+        found.append(Decision("no_mail", "warn"))
+    return found
+
+
+def _of_wave(session: Session, wave: Wave, now: datetime) -> list[Decision]:
+    """What a wave waits for."""
+    plan = plan_in(wave)
+    if wave.stage == "paused":
+        return [Decision("paused", "warn", wave_id=wave.id, params={"wave": wave.name})]
+    if wave.approved_by or plan is None or wave.stage not in ("draft", "rehearsed"):
+        return []
+    params: dict[str, Any] = {"wave": wave.name, "announce": plan.announce, "start": plan.start}
+    if local_day(now, zone_named(plan.zone)) > plan.start:
+        return [Decision("plan_is_past", "warn", wave_id=wave.id, params=params)]
+    late: Tone = (
+        "warn" if local_day(now, zone_named(plan.zone)) + timedelta(days=3) >= plan.announce else "info"
+    )
+    if overviews.failed_chores(session, wave.portal_id, (f"freeze:{wave.id}",)):
+        return [Decision("making_failed", "warn", wave_id=wave.id, params=params)]
+    if wave.frozen_at is None:
+        return [Decision("rehearse", late, wave_id=wave.id, params=params)]
+    last = todo.last_rehearsal(session, wave.portal_id, wave.id)
+    if last is not None and last.detail != NO_ERRORS and wave.stage == "rehearsed":
+        return [Decision("rehearsal_errors", "warn", len(last.detail.split(", ")), wave.id, params=params)]
+    return [Decision("approve", late, wave_id=wave.id, params=params)]
+
+
+def _tasks(
+    session: Session, portal: Portal, rights: Rights, scope: Scope, now: datetime
+) -> tuple[list[Task], int, int]:
+    until = now + SOON
+    found = todo.due_followups(session, portal.id, until, scope, rights.user_id, SHOWN)
+    overdue, due = (
+        todo.followup_counts(session, portal.id, now, until, scope, rights.user_id) if found else (0, 0)
+    )
+    return told(session, portal.id, found, rights.user_id, now), overdue, due
+
+
+def told(
+    session: Session, portal_id: int, found: Sequence[FollowUp], user_id: int, now: datetime
+) -> list[Task]:
+    """Follow-ups as people read them, with the names of their owners."""
+    names = reports.names(session, portal_id, {row.owner_id for row in found})
+    return [_task(row, names.get(row.owner_id, ""), user_id, now) for row in found]
+
+
+def _task(row: FollowUp, owner: str, user_id: int, now: datetime) -> Task:
+    score = row.facts.get("score")
+    known = score if isinstance(score, int) and score in SCALE else None
+    return Task(
+        id=row.id, kind=row.kind, client_kind=row.client_kind, client_id=row.client_id,
+        client=str(row.facts.get("client") or ""), person=str(row.facts.get("person") or ""),
+        score=known, group=None if known is None else group(known),
+        comment=str(row.facts.get("comment") or ""), owner=owner, mine=row.owner_id == user_id,
+        deadline=row.deadline, overdue=row.deadline < now, critical=row.kind in CRITICAL, task_id=row.task_id,
+    )  # fmt: skip

@@ -1,0 +1,67 @@
+"""One line of words for everything that happened with a client (product.md W15)."""
+
+from __future__ import annotations
+
+from integration.i18n import mark
+from integration.services.card_types import Event
+from integration.web.card_words import HELD, LETTERS, OUTCOMES, REASONS, TASKS, of, readable, who
+from integration.web.pages import say
+
+
+def line(one: Event) -> str:
+    """One line of what happened."""
+    facts = {name: readable(value) for name, value in one.facts.items()}
+    facts["person"] = facts.get("person") or say("unknown person")
+    for name in ("who", "author", "sender"):
+        if name in facts:
+            facts[name] = who(str(facts[name]))
+    for name, table in (("letter", LETTERS), ("outcome", OUTCOMES), ("reason", REASONS), ("kind", TASKS)):
+        if name in facts and (name != "reason" or one.code == "left_out"):
+            facts[name] = of(table, str(facts[name]))
+    if "flag" in facts:
+        facts["flag"] = of(HELD, str(facts["flag"]))
+    return say(EVENTS[_event_code(one)], **facts)
+
+
+def _event_code(one: Event) -> str:
+    by_client = one.facts.get("author") == "client"
+    if one.code == "answer":
+        return "answer" if by_client else "answer_by_staff"
+    if one.code == "correction":
+        same = one.facts.get("before") == one.facts.get("score")
+        return ("words" if same else "change") + ("" if by_client else "_by_staff")
+    if one.code in ("opt_out", "opt_back", "hold") and not one.facts.get("reason"):
+        return f"{one.code}_bare"
+    return one.code if one.code in EVENTS else "other"
+
+
+EVENTS = {
+    "listed": mark("On the list of survey {wave}"),
+    "left_out": mark("Not on the list of survey {wave}: {reason}"),
+    "letter": mark("Letter to {person}: {letter}"),
+    "letter_unknown": mark("Letter to {person}: {letter}. Whether it arrived is not known"),
+    "letter_buried": mark("Letter to {person}: {letter}. It did not arrive"),
+    "answer": mark("{person}: score {score}"),
+    "answer_by_staff": mark("{person}: score {score}, written down by {author}"),
+    "change": mark("{person}: score changed from {before} to {score}"),
+    "change_by_staff": mark("{person}: score corrected from {before} to {score}. {author}: {reason}"),
+    "words": mark("{person}: comment changed"),
+    "words_by_staff": mark("{person}: comment corrected. {author}: {reason}"),
+    "held": mark("{person}: score {score} is held: {flag}"),
+    "rejected": mark("{person}: the held answer does not count ({author})"),
+    "confirmed": mark("{person}: score {score} confirmed ({author})"),
+    "outcome": mark("{person}: {outcome}"),
+    "hold": mark("Not to be asked before {until}: {reason} ({who})"),
+    "hold_bare": mark("Not to be asked before {until} ({who})"),
+    "hold_lifted": mark("May be asked again ({who})"),
+    "opt_out": mark("{person} is never to be asked again: {reason} ({who})"),
+    "opt_out_bare": mark("{person} is never to be asked again ({who})"),
+    "opt_back": mark("{person} may be asked again: {reason} ({who})"),
+    "opt_back_bare": mark("{person} may be asked again ({who})"),
+    "opted_out": mark("{person} asked for no more questions"),
+    "restore": mark("The score on the card was restored ({who})"),
+    "task_opened": mark("Task: {kind} ({owner})"),
+    "task_closed": mark("Task settled: {kind}"),
+    "task_cancelled": mark("Task called off: {kind}"),
+    "other": mark("Something happened"),
+}

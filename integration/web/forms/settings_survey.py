@@ -1,0 +1,47 @@
+"""Forms of the sections about the survey itself: who is a client, when, how (product.md E, W)."""
+
+from __future__ import annotations
+
+from integration.web.forms.settings import Chosen, Days, Number, Section, Switch, Text, Words
+
+
+class ClientsForm(Section):
+    """Who is a client and who is asked. `since`: the kind of card and the field, e.g. `deal:UF_CRM_1`."""
+
+    pipelines = Chosen()
+    stages = Chosen()
+    trouble = Chosen()
+    since = Text()
+    end_field = Text()
+    city_field = Text()
+    current_months = Number()
+    min_age_months = Number()
+    min_gap_days = Number()
+    max_respondents = Number()
+    shared_mailboxes = Words()
+
+
+class WaveForm(Section):
+    """When the survey is and how it runs."""
+
+    wave_month = Number()
+    wave_day = Number()
+    plan_days_before = Number()
+    announce_days = Number()
+    letter_gap_days = Number()
+    calling = Switch()
+    calling_days = Number()
+    attempts_per_day = Number()
+    max_attempts = Number()
+    reminder_days = Days()
+    closing_days = Number()
+    edit_days = Number()
+    snooze_days = Number()
+    hours_from = Number()
+    hours_to = Number()
+    letters_per_hour = Number()
+    country = Text(2)
+    time_zone = Text(64)
+    language = Text(8)
+    languages = Chosen()
+    readiness = Text(16)

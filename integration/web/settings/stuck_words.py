@@ -1,0 +1,125 @@
+"""What was to be written or sent, why it was not, and what was decided, in words (product.md B4)."""
+
+from __future__ import annotations
+
+from integration.i18n import mark
+from integration.services.field_labels import FIELDS
+from integration.services.stuck_work import Decided, Entry
+from integration.web.pages import moment_text, say
+
+CALLS = {
+    "score": mark("Score on the card"),
+    "comment": mark("Comment in the timeline"),
+    "task": mark("Task"),
+    "checklist": mark("Checklist of a task"),
+    "wave_task": mark("Task about the survey"),
+    "field": mark("Field on the card"),
+    "referral": mark("Who recommended"),
+}
+LETTERS = {
+    "announcement": mark("Announcement"),
+    "invitation": mark("Question"),
+    "reminder": mark("Reminder"),
+    "last_reminder": mark("Last reminder"),
+    "thanks_promoter": mark("Thanks"),
+    "thanks_passive": mark("Thanks"),
+    "thanks_detractor": mark("Thanks"),
+    "thanks_phone": mark("Thanks for the call"),
+    "test": mark("Test letter"),
+}
+CARDS = {"lead": mark("lead"), "deal": mark("deal"), "company": mark("company"), "contact": mark("contact")}
+REASONS = {
+    "": mark("It goes as soon as its turn comes."),
+    "fields_missing": mark(
+        "This field is missing in Bitrix24: {detail}. Repair the set-up, then it goes by itself."
+    ),
+    "field_ignored": mark(
+        "Bitrix24 accepts the value and does not keep it: {detail}. Look whether the field is ours."
+    ),
+    "unreadable": mark("This entry is damaged and cannot be sent."),
+    "unknown_outcome": mark(
+        "The connection broke while Bitrix24 was working, and nobody can look it up from here. Look into the card: "
+        "if it is not there, send it again."
+    ),
+    "not_recorded": mark(
+        "Bitrix24 has done it, but Molva could not note it down. Send it again to put this right."
+    ),
+    "failed": mark(
+        "Molva could not prepare this. Send it again; if it fails once more, tell whoever runs Molva."
+    ),
+    "gone": mark("The card does not exist in Bitrix24 any more."),
+    "rights": mark("Bitrix24 does not let the application do this. An administrator has to open Molva once."),
+    "busy": mark("Bitrix24 has too much to do at the moment; Molva waits until it takes more."),
+    "away": mark("Bitrix24 did not answer."),
+    "refused": mark("Bitrix24 has refused it."),
+    "in_doubt": mark(
+        "The connection broke at the very moment the letter was handed over: it may have gone. Look into the "
+        "mailbox under “Sent” and decide."
+    ),
+    "address_refused": mark("The mail server of the client does not know this address."),
+    "letter_refused": mark("The mail server does not take this letter."),
+    "mail_gave_up": mark("The mail server has not taken the letter for days."),
+    "hours": mark("It waits for the hours in which letters may be sent."),
+    "pace": mark("It waits so that the mailbox does not send too many letters at once."),
+    "wave_paused": mark("The survey is paused."),
+    "server_down": mark("The mail server does not answer."),
+    "no_server": mark("No mail server is set up, so letters wait."),
+    "connection": mark("The mail server does not answer."),
+    "portal": mark("Bitrix24 does not answer applications at the moment."),
+    "later": mark("The mail server asks to try again later."),
+}
+SPOKEN = (
+    "refused",
+    "address_refused",
+    "letter_refused",
+    "mail_gave_up",
+    "later",
+)  # whose detail is somebody's words
+DONE = {
+    ("resend", "call"): mark("sent again"),
+    ("leave", "call"): mark("left as it is"),
+    ("resend", "letter"): mark("letter sent again"),
+    ("leave", "letter"): mark("letter left as it is"),
+    ("was_sent", "letter"): mark("letter noted as sent"),
+}
+
+
+def kind_name(kind: str, what: str) -> str:
+    """What a call writes, or which letter it is."""
+    known = LETTERS if what == "letter" else CALLS
+    return say(known[kind]) if kind in known else kind
+
+
+def card_name(entry: Entry) -> str:
+    """The card's own name, else its kind and number."""
+    if entry.card is None:
+        return ""
+    return entry.name or f"{say(CARDS[entry.card[0]])} {entry.card[1]}"
+
+
+def why(entry: Entry) -> str:
+    """Why it has not gone."""
+    if entry.overtaken:
+        return say("A newer value stands in the card by now, so this one is not sent again.")
+    text = REASONS.get(entry.reason, REASONS["refused"])
+    return say(text, detail=_fields(entry.detail)) if "{detail}" in text else say(text)
+
+
+def said(entry: Entry) -> str:
+    """The portal's or the server's own words, where there are any."""
+    return entry.detail if entry.reason in SPOKEN else ""
+
+
+def decided(one: Decided) -> str:
+    """A decision in one line."""
+    words = say(DONE.get((one.verb, one.what), one.verb))
+    kind, _, lane = one.subject.partition(" ")
+    subject = kind_name(kind, one.what) if kind in CALLS or kind in LETTERS else ""
+    parts = [moment_text(one.at), one.who, words, " ".join(filter(None, (subject, lane)))]
+    return " · ".join(part for part in parts if part)
+
+
+def _fields(detail: str) -> str:
+    """Codes of fields, `UF_X=value` among them, by the names people know."""
+    codes = [part.strip().partition("=")[0] for part in detail.split(",")]
+    return ", ".join(dict.fromkeys(say(FIELDS[code]) if code in FIELDS else code for code in codes))

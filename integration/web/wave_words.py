@@ -1,0 +1,105 @@
+"""What is said about one survey: its stage, its days, how far its people are (product.md W1, W14)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from integration import i18n
+from integration.i18n import mark
+from integration.services.report_types import Funnel, WaveView
+from integration.web.pages import language, number_text, say, zone
+
+STAGES = {
+    "draft": mark("It is planned. Nothing is sent before it has been approved."),
+    "rehearsed": mark("It has been rehearsed and waits for approval."),
+    "approved": mark("It is approved. The announcement leaves on the day named below."),
+    "announced": mark("The clients have been told that it is coming."),
+    "calling": mark("Clients are being called."),
+    "mailing": mark("The question is on its way to the clients."),
+    "reminders": mark("Those who have not answered get a reminder."),
+    "closing": mark("The last answers are coming in."),
+    "closed": mark("It is over. The results are in the cards."),
+    "cancelled": mark("It was cancelled. Nothing more is sent."),
+    "paused": mark("It has been paused. Nothing is sent until somebody resumes it."),
+}
+BADGES = {
+    "draft": (mark("planned"), "neutral"),
+    "rehearsed": (mark("waits for approval"), "warn"),
+    "approved": (mark("approved"), "good"),
+    "announced": (mark("announced"), "brand"),
+    "calling": (mark("calls"), "brand"),
+    "mailing": (mark("question sent"), "brand"),
+    "reminders": (mark("reminders"), "brand"),
+    "closing": (mark("last answers"), "brand"),
+    "closed": (mark("over"), "neutral"),
+    "cancelled": (mark("cancelled"), "neutral"),
+    "paused": (mark("paused"), "warn"),
+}
+STEPS = {
+    "announced": mark("Announcement letter"),
+    "calling": mark("Calls"),
+    "mailing": mark("Letter with the question"),
+    "reminders": mark("Reminder"),
+    "closing": mark("End of the survey"),
+    "frozen": mark("Results become final"),
+}
+
+
+def wave(found: WaveView, standing: Mapping[str, int], funnel: Funnel, now: datetime) -> dict[str, Any]:
+    """Where a survey stands, how far its people are, and its days."""
+    stage = "approved" if found.stage in ("draft", "rehearsed") and found.approved_by else found.stage
+    text, tone = BADGES.get(stage, BADGES["draft"])
+    return {
+        "id": found.id,
+        "name": found.name,
+        "stage": say(STAGES.get(stage, STAGES["draft"])),
+        "badge": {"text": say(text), "tone": tone},
+        "funnel": _funnel(standing, funnel) if found.listed else [],
+        "days": days(found, now.astimezone(zone()).date()),
+    }
+
+
+def _funnel(standing: Mapping[str, int], people: Funnel) -> list[dict[str, Any]]:
+    listed, asked = sum(standing.values()), standing.get("", 0)
+    got = people.asked
+    answered = people.outcomes.get("answered", 0)
+    silent = max(0, people.outcomes.get("", 0))
+    whole = people.people or 1
+    rows = [
+        {"label": say("Clients on the list"), "value": listed, "share": 1.0 if listed else 0.0, "note": ""},
+        {
+            "label": say("To be asked"), "value": asked, "share": asked / listed if listed else 0.0,
+            "note": i18n.plural(language(), "{n} person", "{n} people", people.people),
+        },
+    ]  # fmt: skip
+    if people.announced and not got:
+        rows.append(
+            {"label": say("People told in advance"), "value": people.announced, "share": people.announced / whole,
+             "note": ""}
+        )  # fmt: skip
+    if got:
+        note = say("{n} still silent", n=number_text(silent)) if silent else say("nobody is silent any more")
+        rows += [
+            {"label": say("People who got the question"), "value": got, "share": got / whole, "note": ""},
+            {"label": say("People who answered"), "value": answered, "share": answered / whole, "note": note},
+        ]
+    return rows
+
+
+def days(found: WaveView, today: date) -> list[dict[str, Any]]:
+    """The steps with their days; `state`: past, next, or later."""
+    if found.stage == "cancelled":
+        return []
+    coming = next((day for _, day in found.days if day >= today), None)
+    return [
+        {
+            "day": day,
+            "what": say(STEPS[name]),
+            "state": "past" if day < today else "next" if day == coming else "later",
+            "today": day == today,
+        }
+        for name, day in found.days
+        if name in STEPS
+    ]

@@ -1,0 +1,212 @@
+"""Every page inside the portal with its states, as a table; the worlds they stand in; one window that looks at them.
+
+A page has a row here or `test_every_page` fails: the addresses are compared with those the application answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Flask
+
+from integration.bitrix.sandbox.server import running
+from integration.services import frames
+from integration.services.frames import Viewer
+from integration.store.base import Sessions, make_engine, make_sessions
+from integration.store.waves import Wave
+from integration.web import frame
+from tests.bitrix.sandbox.agencies import small_agency
+from tests.conftest import HandClock
+from tests.services import report_world, tab_world
+from tests.services.wave_world import DIRECTOR, MANAGER, make_world
+from tests.web import main_states, setup_world
+from tests.web.conftest import served
+from tests.web.portal_site import CLIENT_ID, portal_site
+from tests.web.settings_world import PortalOfFields
+
+CALLER = 77
+SCRIPT = "http://portal.example/bx24.js"
+#: Parts of pages and answers for scripts: tested with their pages.
+PARTS = {
+    "settings.clients_live", "settings.followups_live", "settings.referrals_live", "settings.senders_live",
+    "settings.wave_live", "settings.letter_look", "settings.letter_shown", "settings.letters_fate",
+    "settings.letters_clients", "start.live", "session.renew",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A page in a state: the world it stands in, its address, what is posted, who looks, what comes."""
+
+    name: str
+    world: str
+    path: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+    who: Mapping[str, Any] = field(default_factory=dict)
+    status: int = 200
+    late: bool = False  # the session has run out meanwhile
+
+
+@dataclass
+class Place:
+    """A world being served: `post` gives address and fields of a page for somebody who speaks a language."""
+
+    site: str
+    app: Flask
+    post: Callable[[Shown, str], tuple[str, dict[str, str]]]
+
+
+def _inside(site: str, app: Flask, deps: Any, viewer: Callable[..., Viewer], **places: Any) -> Place:
+    def post(shown: Shown, language: str) -> tuple[str, dict[str, str]]:
+        who = viewer(language=language, **shown.who)
+        now = deps.clock.now().replace(microsecond=0)
+        late = timedelta(minutes=20 if shown.late else 0)
+        values = {name: getattr(who, name) for name in Viewer.__dataclass_fields__}
+        session = frames.seal(deps, Viewer(**{**values, "proved_at": now - late}))
+        return shown.path.format(**places), {"session": session, **shown.fields}
+
+    return Place(site, app, post)
+
+
+@contextmanager
+def _desk(sessions: Sessions, state: main_states.State) -> Iterator[Place]:
+    """Main page, survey, first run and settings of an agency in a state."""
+    world = make_world(sessions, HandClock())
+    state(world)
+    report_world.hire(world, CALLER)
+    world.policy(callers=[CALLER])
+    world.deps = replace(world.deps, rest=PortalOfFields())
+    app = setup_world.make_app(world.deps)
+
+    @app.post("/app/broken")
+    def broken() -> None:
+        frame.entered()
+        raise RuntimeError("a fault of ours")
+
+    def viewer(language: str, **more: Any) -> Viewer:
+        values = {"user_id": 1, "administrator": True, **more}
+        return report_world.viewer(world, values.pop("user_id"), language=language, **values)
+
+    waves = world.rows(Wave)
+    for site in served(app):
+        yield _inside(site, app, world.deps, viewer, wave=waves[-1].id if waves else 0)
+
+
+@contextmanager
+def _set_up(sessions: Sessions, many: int) -> Iterator[Place]:
+    """Set-up and outbox of a portal that answers, with things that got stuck."""
+    with setup_world.desk(sessions) as desk:
+        setup_world.arrange(desk.place, 2, 2, setup_world.LAYOUT)
+        setup_world.stuck(desk.place, many=many)
+
+        def viewer(language: str, **more: Any) -> Viewer:
+            return replace(desk.who(**more), language=language)
+
+        for site in served(desk.app):
+            yield _inside(site, desk.app, desk.place.deps, viewer)
+
+
+@contextmanager
+def _card(sessions: Sessions, full: bool) -> Iterator[Place]:
+    """The tab of a client with years behind it, or of one never asked."""
+    world = tab_world.tab_world(sessions, HandClock(), language="ru")
+    if full:
+        tab_world.history(world, comment="Отвечают быстро.", name=report_world.LONG)
+        tab_world.held(world)
+        tab_world.a_task(world)
+    app = setup_world.make_app(world.deps)
+
+    def viewer(language: str, card: tuple[str, int], **more: Any) -> Viewer:
+        return tab_world.viewer(world, more.pop("user_id", tab_world.HEAD), card, language=language, **more)
+
+    for site in served(app):
+        yield _inside(site, app, world.deps, viewer)
+
+
+@contextmanager
+def _portal(url: str, installed: bool) -> Iterator[Place]:
+    """The whole application and a portal that opens its pages; `installed` or not yet."""
+    with running(small_agency()) as box, portal_site(box, url) as site:
+        if installed:
+            site.post("/bitrix/install")
+            box.control(f"/apps/{CLIENT_ID}/finish", {})
+            site.set_up()
+
+        def post(shown: Shown, language: str) -> tuple[str, dict[str, str]]:
+            who = {"lang": {"uk": "ua"}.get(language, language), **shown.who}
+            query, form = site.frame(who.pop("user_id", 1), **who)
+            return f"{shown.path}?{urlencode(query)}", form
+
+        yield Place(site.url, site.app, post)
+
+
+@contextmanager
+def place(name: str, url: str) -> Iterator[Place]:
+    """A world by its name in the table, on an empty database."""
+    if name in ("no Molva yet", "installing", "portal"):
+        with _portal(url, name == "portal") as made:
+            yield made
+        return
+    engine = make_engine(url)
+    sessions = make_sessions(engine)
+    worlds: dict[str, Any] = {
+        "new": lambda: _desk(sessions, main_states.installed), "agency": lambda: _desk(sessions, main_states.full),
+        "planned": lambda: _desk(sessions, main_states.planned), "crowd": lambda: _desk(sessions, main_states.large),
+        "stuck": lambda: _set_up(sessions, 0), "very stuck": lambda: _set_up(sessions, 10_000),
+        "client": lambda: _card(sessions, True), "never asked": lambda: _card(sessions, False),
+    }  # fmt: skip
+    with worlds[name]() as made:
+        yield made
+    engine.dispose()
+
+
+MANAGES = {"user_id": MANAGER, "administrator": False}
+SETTINGS = ("senders", "clients", "wave", "letters", "followups", "referrals", "privacy", "history")
+PAGES = (
+    Shown("installer", "installing", "/bitrix/install"),
+    Shown("installer, no administrator", "no Molva yet", "/bitrix/install", who={"user_id": 6}, status=403),
+    Shown("not installed yet", "no Molva yet", "/bitrix/app", who={"user_id": 6}, status=403),
+    Shown("entry", "portal", "/bitrix/app"),
+    Shown("entry by the card", "portal", "/bitrix/placement/crm_deal_detail_tab",
+          who={"placement": "CRM_DEAL_DETAIL_TAB", "options": {"ID": "10"}}),
+    Shown("main, just installed", "new", "/app/main"),
+    Shown("main, busy", "agency", "/app/main"),
+    Shown("main, a director", "agency", "/app/main", who={"user_id": DIRECTOR, "administrator": False}),
+    Shown("main, a manager", "agency", "/app/main", who=MANAGES),
+    Shown("main, nobody's manager", "agency", "/app/main", who={"user_id": 404, "administrator": False}),
+    Shown("survey to approve", "planned", "/app/wave/{wave}"),
+    Shown("survey under way", "agency", "/app/wave/{wave}"),
+    Shown("survey, a manager", "agency", "/app/wave/{wave}", who=MANAGES),
+    Shown("survey of ten thousand", "crowd", "/app/wave/{wave}"),
+    Shown("survey, nothing typed", "agency", "/app/wave/{wave}", {"do": "cancel", "why": ""}, status=422),
+    *(Shown(f"first run: {step}", "new", f"/app/start/{step}") for step in ("senders", "clients", "calendar", "test")),
+    Shown("first run, where one stands", "new", "/app/start"),
+    Shown("first run: a letter to nobody", "new", "/app/start/test", {"do": "test", "address": "x"}, status=422),
+    Shown("first run: finished", "agency", "/app/start/test", {"do": "finish"}),
+    *(Shown(f"settings: {section}", "agency", f"/app/settings/{section}") for section in SETTINGS),
+    Shown("settings: nobody signs", "agency", "/app/settings/senders", {"do": "save", "version": "0"}, status=409),
+    Shown("settings: letter", "agency", "/app/settings/letters/invitation/ru"),
+    Shown("settings: set-up", "stuck", "/app/settings/setup"),
+    Shown("settings: outbox", "stuck", "/app/settings/outbox"),
+    Shown("settings: outbox, letters", "stuck", "/app/settings/outbox", {"view": "letters"}),
+    Shown("settings: outbox of ten thousand", "very stuck", "/app/settings/outbox"),
+    Shown("tab: company", "client", "/app/card/company/12", who={"card": ("company", 12)}),
+    Shown("tab: contact", "client", "/app/card/contact/7", who={"card": ("contact", 7)}),
+    Shown("tab: deal", "client", "/app/card/deal/351", who={"card": ("deal", 351)}),
+    Shown("tab: lead without a client", "client", "/app/card/lead/99", who={"card": ("lead", 99)}),
+    Shown("tab: own client", "client", "/app/card/company/12",
+          who={"card": ("company", 12), "user_id": tab_world.MANAGER}),
+    Shown("tab: never asked", "never asked", "/app/card/company/12", who={"card": ("company", 12)}),
+    Shown("tab: another card", "client", "/app/card/company/12", who={"card": ("company", 13)}, status=403),
+    Shown("no administrator", "agency", "/app/settings/senders", who=MANAGES, status=403),
+    Shown("a caller", "agency", "/app/main", who={"user_id": CALLER, "administrator": False}, status=403),
+    Shown("no such survey", "agency", "/app/wave/999999", status=404),
+    Shown("session run out", "agency", "/app/settings/clients", {"do": "save", "min_gap_days": "200"}, status=401,
+          late=True),
+    Shown("a fault of ours", "agency", "/app/broken", status=500),
+)  # fmt: skip

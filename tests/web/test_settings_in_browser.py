@@ -1,0 +1,167 @@
+"""The settings as an administrator sees them: live parts, saving, a clash, narrow and dark (product.md P1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+from sqlalchemy import Engine
+
+from integration.services import policies
+from integration.store.base import make_sessions
+from tests.conftest import HandClock
+from tests.web.conftest import Eyes, served
+from tests.web.settings_world import Desk, make_desk
+
+pytestmark = pytest.mark.browser
+expect.set_options(timeout=20_000)
+
+SECTIONS = ("senders", "clients", "wave", "followups", "referrals", "history")
+
+
+@pytest.fixture
+def desk(one_engine: Engine, clock: HandClock) -> Desk:
+    made = make_desk(make_sessions(one_engine), clock, language="ru")
+    made.app.config["BX24_SCRIPT_URL"] = ""
+    for number in range(2, 9):
+        made.world.client(number, title="Очень длинное название клиента " * 3, city="Набережные Челны")
+    made.world.client(9, since=date(2026, 1, 2))
+    made.world.policy(director_by_city={"Набережные Челны": 5}, callers=[6])
+    return made
+
+
+@pytest.fixture
+def site(desk: Desk) -> Iterator[str]:
+    yield from served(desk.app)
+
+
+def enter(eyes: Eyes, site: str, desk: Desk, section: str) -> Page:
+    """Come to a section as the portal's page leads there: by a form that carries the session."""
+    page = eyes.page
+    page.set_content(
+        f'<form method="post" action="{site}/app/settings/{section}"><input name="session" value="{desk.session()}">'
+        "<button>in</button></form>"
+    )
+    page.click("button")
+    page.wait_for_selector("main h1")
+    return page
+
+
+def wide_enough(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (375, True), (320, False)])
+def test_every_section_fits_and_is_accessible(
+    eyes: Callable[..., Eyes], site: str, desk: Desk, width: int, dark: bool
+) -> None:
+    seen = eyes(width, dark=dark)
+    for section in SECTIONS:
+        page = enter(seen, site, desk, section)
+        assert wide_enough(page), section
+        found = Axe().run(page)
+        assert found.violations_count == 0, (section, found.generate_report())
+    assert seen.errors == []
+
+
+def test_the_count_follows_the_fields_and_is_saved(eyes: Callable[..., Eyes], site: str, desk: Desk) -> None:
+    """Live count, what would change, undo, save, and the answer in words."""
+    seen = eyes()
+    page = enter(seen, site, desk, "clients")
+    expect(page.locator(".count-panel .value")).to_have_text("7")
+    page.fill("#f-min_age_months", "0")
+    expect(page.locator(".count-panel .value")).to_have_text("8")
+    expect(page.locator("#live .changes")).to_contain_text("Работает с нами не меньше")
+    expect(page.locator("#unsaved")).to_be_visible()
+    page.click("[data-undo]")
+    expect(page.locator(".count-panel .value")).to_have_text("7")
+    expect(page.locator("#unsaved")).to_be_hidden()
+    page.fill("#f-min_age_months", "0")
+    expect(page.locator(".count-panel .value")).to_have_text("8")
+    page.click(".bar-save .primary")
+    expect(page.locator(".notice.good")).to_contain_text("Сохранено.")
+    assert desk.policy()[0].min_age_months == 0
+    assert seen.errors == []
+
+
+def test_the_calendar_follows_the_fields_and_a_mistake_is_shown_at_its_field(
+    eyes: Callable[..., Eyes], site: str, desk: Desk
+) -> None:
+    seen = eyes()
+    page = enter(seen, site, desk, "wave")
+    expect(page.locator(".days .mailing time")).to_contain_text("2 марта 2026")
+    page.fill("#f-wave_day", "8")
+    expect(page.locator(".days .mailing")).to_contain_text("9 марта 2026")
+    page.fill("#f-announce_days", "1")
+    expect(page.locator("#live .danger")).to_contain_text("Анонс слишком близко")
+    page.click(".bar-save .primary")
+    expect(page.locator(".notice.danger")).to_be_focused()
+    expect(page.locator("#f-announce_days-problem")).to_be_visible()
+    assert page.input_value("#f-wave_day") == "8"
+    assert Axe().run(page).violations_count == 0
+    assert [line for line in seen.errors if "422" not in line] == []
+
+
+def test_rows_are_added_on_the_spot_and_a_chosen_person_s_card_fills_them(
+    eyes: Callable[..., Eyes], site: str, desk: Desk
+) -> None:
+    seen = eyes()
+    page = enter(seen, site, desk, "senders")
+    page.click("[data-add]")
+    page.select_option("#f-senders-2-person", "6")
+    assert page.input_value("#f-senders-2-email") == "user6@agency.example.com"
+    page.fill("#f-senders-2-cities", "Набережные Челны")
+    expect(page.locator("#live .changes")).to_contain_text("Иван Петров")
+    page.click(".bar-save .primary")
+    expect(page.locator(".notice.good")).to_contain_text("Иван Петров")
+    assert dict(desk.policy()[0].sender_by_city) == {"Набережные Челны": "user-6"}
+    assert seen.errors == []
+
+
+def test_two_administrators_at_once_choose(eyes: Callable[..., Eyes], site: str, desk: Desk) -> None:
+    seen = eyes()
+    page = enter(seen, site, desk, "clients")
+    policies.save(
+        desk.world.deps, desk.world.portal_id, {"min_gap_days": 200}, "Ольга Лис (5)", desk.policy()[1]
+    )
+    page.fill("#f-min_gap_days", "250")
+    expect(page.locator("#live [data-changed]")).to_be_visible()
+    page.click(".bar-save .primary")
+    expect(page.locator(".clash")).to_contain_text("Ольга Лис (5)")
+    assert page.input_value("#f-min_gap_days") == "250"
+    assert Axe().run(page).violations_count == 0
+    page.check('.clash input[value="mine"]')
+    page.click(".bar-save .primary")
+    expect(page.locator(".notice.good")).to_be_visible()
+    assert desk.policy()[0].min_gap_days == 250
+    assert [line for line in seen.errors if "409" not in line] == []
+
+
+def test_leaving_with_unsaved_changes_is_asked_about(
+    eyes: Callable[..., Eyes], site: str, desk: Desk
+) -> None:
+    seen = eyes()
+    page = enter(seen, site, desk, "followups")
+    page.fill("#f-detractor_days", "1")
+    expect(page.locator("#live [data-changed]")).to_be_visible()
+    page.click(".menu button:has-text('История изменений')")
+    page.click("#ask [data-no]")
+    assert page.input_value("#f-detractor_days") == "1"
+    page.click(".menu button:has-text('История изменений')")
+    page.click("#ask [data-yes]")
+    expect(page.locator("h1")).to_have_text("История изменений")
+    assert seen.errors == []
+
+
+def test_without_script_everything_works_by_buttons(eyes: Callable[..., Eyes], site: str, desk: Desk) -> None:
+    seen = eyes(script=False)
+    page = enter(seen, site, desk, "clients")
+    page.fill("#f-min_age_months", "0")
+    page.click("button[value=look]")
+    assert page.locator(".count-panel .value").inner_text() == "8"
+    page.click(".bar-save .primary")
+    assert "Сохранено." in page.locator(".notice.good").inner_text()
+    assert desk.policy()[0].min_age_months == 0
