@@ -96,6 +96,7 @@ def entered(*, administrator: bool = False, callers: bool = False, size: int = f
         choose_language(old.language if old else None)
         raise Refusal("expired" if old else "no_session", old)
     choose_language(who.language)
+    forms.storable()
     rights = _let_in(who).rights
     if administrator and not rights.may_set_up:
         raise Refusal("administrators", who)

@@ -67,7 +67,7 @@ class WaveForm(forms.Form):
     lines = fields.List(fields.Integer(validate=validate.Range(1, 2**31 - 1)), load_default=list)
 
 
-@blueprint.post("/app/wave/<int:wave_id>")
+@blueprint.post(f"/app/wave/<int(max={2**31 - 1}):wave_id>")
 def page(wave_id: int) -> Response:
     """Show a survey, after doing what was decided."""
     who = frame.entered()

@@ -53,7 +53,7 @@ def _page(
     asked = request.form.get("q", "").replace("\x00", "").strip()[:200]
     held = privacy.held(deps(), who.portal_id, person) if person is not None else None
     months, version = privacy.retention(deps(), who.portal_id)
-    found = [] if searched else None
+    found: list[privacy.Found] | None = [] if searched else None
     if asked and (searched or held is None):
         found = privacy.search(deps(), who.portal_id, asked)
     shown = {
