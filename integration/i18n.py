@@ -21,6 +21,7 @@ from babel.support import Translations
 LANGUAGES = ("ru", "uk", "en")
 DEFAULT = "en"
 LOCALES = Path(__file__).parent / "locales"
+MINUS = "\u2212"  # as wide as the plus, and no line ends behind it
 Style = Literal["short", "medium", "long", "full"]
 
 NAMES = {"ru": "Русский", "uk": "Українська", "en": "English"}  # each in its own language
@@ -63,9 +64,9 @@ def moment(language: str, value: datetime, zone: tzinfo, style: Style = "medium"
 
 
 def number(language: str, value: int | float | Decimal, decimals: int = 0) -> str:
-    """A number with the language's separators and exactly `decimals` digits behind the point."""
+    """A number with the language's separators, exactly `decimals` digits behind the point, and a true minus."""
     pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
-    return numbers.format_decimal(value, format=pattern, locale=locale(language))
+    return numbers.format_decimal(value, format=pattern, locale=locale(language)).replace("-", MINUS)
 
 
 def money(language: str, value: int | float | Decimal, currency: str) -> str:

@@ -164,6 +164,7 @@ def test_any_code_leads_to_a_language_we_speak(code: str) -> None:
 def test_a_number_keeps_its_digits(n: int, decimals: int, language: str) -> None:
     shown = i18n.number(language, n, decimals)
     assert re.sub(r"\D", "", shown) == str(abs(n)) + "0" * decimals
+    assert shown.startswith(i18n.MINUS) == (n < 0)
 
 
 def test_dates_and_moments_are_written_as_people_write_them() -> None:

@@ -116,7 +116,10 @@ def patiently(ask: Callable[[], requests.Response]) -> requests.Response:
     while True:
         try:
             return ask()
-        except requests.ConnectionError:
+        except (
+            requests.ConnectionError,
+            requests.exceptions.ChunkedEncodingError,
+        ):  # before, or amid the answer
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
 from hashlib import sha256
 from typing import Any
@@ -100,7 +101,11 @@ def _more(here: Situation) -> dict[str, Any]:
     return {
         "gone_stages": [stage for stage in here.raw["stages"] if stage not in known],
         "gone_trouble": [stage for stage in here.raw["trouble"] if stage not in known],
-        "gone_pipelines": [one for one in here.raw["pipelines"] if one.isdigit() and int(one) not in numbers],
+        "gone_pipelines": [
+            one
+            for one in here.raw["pipelines"]
+            if one.isascii() and one.isdigit() and len(one) < 10 and int(one) not in numbers
+        ],
     }  # fmt: skip
 
 
@@ -137,10 +142,10 @@ def _so_far(text: str, key: str) -> Forecast | None:
             return None
         counts = {reason: int(reasons[reason]) for reason in REASONS if reason in reasons}
         kind, _, number = str(after).partition(":")
-        if kind not in ("company", "contact") or not number.isdigit():
+        if kind not in ("company", "contact") or not re.fullmatch(r"[0-9]{1,9}", number):
             return None
         return Forecast(date.fromisoformat(day), int(asked), int(people), counts, str(after))
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
 
 
