@@ -229,9 +229,10 @@ def userfield_update(entity: Entity, id: int, fields: dict[str, Any]) -> Call:
 
 
 def user_list(start: int = 0, *, filter: dict[str, Any] | None = None) -> Call:
-    """One page of users, dismissed ones included, by offset (bitrix24.md 12.1)."""
+    """One page of employees, dismissed ones included, by offset (bitrix24.md 12.1). Guests of the extranet are
+    none: a client with an account there must not become somebody who signs or is written to as staff."""
     params: dict[str, Any] = {"SORT": "ID", "ORDER": "ASC", "select": USER_SELECT, "start": start}
-    return Call("user.get", {"FILTER": filter, **params} if filter else params)
+    return Call("user.get", {"FILTER": {**(filter or {}), "USER_TYPE": "employee"}, **params})
 
 
 def department_list(start: int = 0) -> Call:

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from integration.bitrix.sandbox.story import Story
-from integration.bitrix.sandbox.story_names import COMMENTS
+from integration.bitrix.sandbox.story_names import words_for
 
 Json = dict[str, Any]
 YEARS = (2023, 2024, 2025)
@@ -76,7 +76,7 @@ def _served(story: Story, company: Json, day: date) -> bool:
 def _line(rng: Random, story: Story, company: Json, year: int, *, by_title: bool) -> list[str]:
     score = rng.choice(_SCORES[year])
     mood = "glad" if score >= 9 else "torn" if score >= 7 else "lost"
-    comment = rng.choice((*_WORDS[mood], *_WORDS[mood], rng.choice(COMMENTS["ru"]), ""))
+    comment = rng.choice((*_WORDS[mood], *_WORDS[mood], words_for(rng, "ru", score), ""))
     day = date(year, 10, 5) + timedelta(days=rng.randrange(0, 18))
     people = [card for card in story.agency.contacts if company["id"] in card.get("companyIds", ())]
     mails = [entry["value"] for card in people for entry in card["fm"] if entry["typeId"] == "EMAIL"]

@@ -13,7 +13,7 @@ from random import Random
 from typing import Literal
 from urllib.parse import urlsplit
 
-from integration.bitrix.sandbox.story_names import COMMENTS
+from integration.bitrix.sandbox.story_names import words_for
 
 from .browser import QUIET_SCANNER, SCANNER, Browser, Form, Page
 from .letters import Letter
@@ -87,15 +87,15 @@ def town(seed: int, languages: dict[str, str]) -> dict[str, Person]:
 
 def _person(seed: int, address: str, language: str, habit: Habit) -> Person:
     rng = Random(f"{seed}:{address}")
-    words = COMMENTS[language]
+    score, second = rng.choice(SCORES), rng.choice(SCORES)
     return Person(
         address=address,
         language=language,
         habit=habit,
-        score=rng.choice(SCORES),
-        comment=rng.choice((*words, "")),
-        second_score=rng.choice(SCORES),
-        second_comment=rng.choice(words),
+        score=score,
+        comment=rng.choice((words_for(rng, language, score),) * 4 + ("",)),
+        second_score=second,
+        second_comment=words_for(rng, language, second),
         delay=rng.choice((1, 2, 3, 5, 7, 20, 26, 30, 48)),
     )
 

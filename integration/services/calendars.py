@@ -109,5 +109,8 @@ def _days(value: Any, years: Iterable[int]) -> Iterable[date]:
 
 
 def countries() -> list[str]:
-    """Countries whose public holidays the library knows, by their two letters."""
-    return [code for code in holidays.list_supported_countries() if len(code) == 2]
+    """Countries whose public holidays the library knows, by their two letters.
+
+    The library also knows the United Kingdom as "UK", which is no code of ISO 3166 and has no name: it is GB.
+    """
+    return [code for code in holidays.list_supported_countries() if len(code) == 2 and code != "UK"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -42,8 +43,8 @@ def opt_out(
         said = {row.address for row in rows.opt_outs_of(session, portal_id, keys)}
         if card.opted_out and f"contact:{contact_id}" in said:
             return "again"
-        if invited:
-            optouts.record(session, invited[-1], source="staff", now=now)
+        for invitation in _one_each(invited):
+            optouts.record(session, invitation, source="staff", now=now)
         if (
             f"contact:{contact_id}" not in said
             and session.get(OptOut, (portal_id, f"contact:{contact_id}")) is None
@@ -58,6 +59,11 @@ def opt_out(
         card.opted_out = True
         _write(session, portal, contact_id, "Y", act, now)
         return "done"
+
+
+def _one_each(invited: Sequence[Invitation]) -> list[Invitation]:
+    """The youngest invitation under each address the person was asked at."""
+    return list({optouts.address_of(invitation): invitation for invitation in invited}.values())
 
 
 def opt_back(

@@ -71,11 +71,13 @@ def confirm(
     return _corrected(deps, portal_id, response_id, given, who, CONFIRMED, seen)
 
 
-def turn_down(deps: Deps, portal_id: int, client: ClientKey, response_id: int, *, who: str) -> Status:
-    """Say that a held answer was not given by the person. Twice is once."""
+def turn_down(
+    deps: Deps, portal_id: int, client: ClientKey, response_id: int, *, seen: int, who: str
+) -> Status:
+    """Say that a held answer was not given by the person. `seen`: the revision looked at. Twice is once."""
     if not _is_of(deps, portal_id, client, response_id):
         return "unknown"
-    return "done" if reject(deps, portal_id, response_id, author=who) else "changed"
+    return "done" if reject(deps, portal_id, response_id, author=who, seen=seen) else "changed"
 
 
 def restore(deps: Deps, portal_id: int, card: CardKey, client: ClientKey, *, who: str) -> Status:
@@ -131,15 +133,22 @@ def record(
         return RecordResult("counted")
 
 
-def reject(deps: Deps, portal_id: int, response_id: int, *, author: str, reason: str = "") -> bool:
+def reject(
+    deps: Deps, portal_id: int, response_id: int, *, author: str, reason: str = "", seen: int | None = None
+) -> bool:
     """Staff say that a held answer was not given by a person (product.md S1): it counts nowhere, and the person
-    may still answer. False if there is no such answer, or it is not held (any more)."""
+    may still answer. False if there is no such answer, it is not held (any more), or is not what was `seen`."""
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
-        response = responses.response_by_id(session, portal_id, response_id, lock=True)
-        if response is None or response.status not in ("held", "rejected"):
+        response = responses.response_by_id(session, portal_id, response_id)
+        if response is None or answers.asked(session, portal_id, response.invitation_id, lock=True) is None:
+            return False
+        session.refresh(response)  # the person may have answered, or a colleague decided, while we waited
+        if response.status not in ("held", "rejected"):
             return False
         if response.status == "held":
+            if seen is not None and seen != response.revision:
+                return False
             response.status = "rejected"
             given = Answers(response.score, response.comment)
             survey_rows.add_revision(

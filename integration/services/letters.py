@@ -23,7 +23,7 @@ from integration.store.letters import LetterRow
 from integration.store.portals import Portal
 from integration.store.queue import put_once
 
-__all__ = ["MAIN_LETTERS", "decide", "drain", "queue", "send_test", "unfinished", "write"]
+__all__ = ["MAIN_LETTERS", "decide", "drain", "queue", "send_test", "settle", "unfinished", "write"]
 
 
 def queue(deps: Deps, session: Session, portal_id: int, draft: Draft, now: datetime) -> int | None:
@@ -101,22 +101,29 @@ def decide(
     `resend`: it goes once more under its old Message-ID; `was_sent`: it stands as sent when it was handed
     over. False: there is no such letter, or it needs no decision.
     """
-    now = deps.clock.now()
     with transaction(deps.sessions) as session:
-        row = rows.letter(session, portal_id, letter_id)
-        if row is None or row.status not in ("unknown", "buried"):
-            return False
-        if verdict == "resend":
-            row.status, row.due_at, row.handed_at, row.attempts = "waiting", now, None, 0
-            row.owner, row.finished_at, row.error = None, None, ""
-        elif row.status == "unknown":
-            row.status, row.sent_at = "done", row.handed_at
-        else:
-            return False
-        wave = wave_queries.wave(session, portal_id, row.wave_id) if row.wave_id else None
-        if wave is not None:
-            wave_queries.note(session, wave, now, f"letter_{verdict}", who, f"{row.kind} {row.key}")
-        return True
+        return settle(session, portal_id, letter_id, verdict, who, deps.clock.now())
+
+
+def settle(
+    session: Session, portal_id: int, letter_id: int, verdict: Literal["resend", "was_sent"], who: str,
+    now: datetime,
+) -> bool:  # fmt: skip
+    """`decide` in the caller's transaction."""
+    row = rows.letter(session, portal_id, letter_id, lock=True)  # a second click must not send it twice
+    if row is None or row.status not in ("unknown", "buried"):
+        return False
+    if verdict == "resend":
+        row.status, row.due_at, row.handed_at, row.attempts = "waiting", now, None, 0
+        row.owner, row.finished_at, row.error = None, None, ""
+    elif row.status == "unknown":
+        row.status, row.sent_at = "done", row.handed_at
+    else:
+        return False
+    wave = wave_queries.wave(session, portal_id, row.wave_id) if row.wave_id else None
+    if wave is not None:
+        wave_queries.note(session, wave, now, f"letter_{verdict}", who, f"{row.kind} {row.key}")
+    return True
 
 
 def send_test(

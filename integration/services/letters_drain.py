@@ -15,13 +15,13 @@ from sqlalchemy.orm import Session
 
 from integration.nps.addresses import email_key
 from integration.nps.policy import Policy
-from integration.nps.workdays import zone_named
+from integration.nps.workdays import DAY, local_day, zone_named
 from integration.services import policies
 from integration.services.calendars import PortalCalendar
 from integration.services.deps import Deps, MailError, MailLater, MailRefused, MailUnknown, OutgoingLetter
 from integration.services.letter_drafts import calendar_for
+from integration.store import holds, queue, wave_queries
 from integration.store import letters as rows
-from integration.store import queue, wave_queries
 from integration.store.base import reading, transaction
 from integration.store.letters import LetterRow
 from integration.store.portals import Portal
@@ -123,6 +123,11 @@ def _look(session: Session, row: LetterRow, rules: _Rules, now: datetime) -> _Ve
     if wave is not None and wave.stage == "paused" and row.kind in MAIN_LETTERS:
         return _Verdict("wait", now + PAUSE, "wave_paused")
     zone = zone_named((invitation.time_zone if invitation else "") or policy.time_zone)
+    if row.kind in MAIN_LETTERS and invitation is not None:
+        # Held after a worker had taken the letter, or on the card; looked at daily, since people lift it there too.
+        hold = holds.quiet_until(session, row.portal_id, invitation)
+        if hold is not None and hold > local_day(now, zone):
+            return _Verdict("wait", min(calendar.letters.opening(hold, zone), now + DAY), "hold")
     earliest = calendar.letters.next_allowed(max(now, _after_gap(session, row, policy, now)), zone)
     if earliest > now:
         return _Verdict("wait", earliest, "hours")
@@ -153,6 +158,9 @@ def _useless(
         return "invitation_gone"
     if row.kind in MAIN_LETTERS and invitation is not None and (invitation.outcome or invitation.revoked_at):
         return invitation.outcome or "revoked"
+    quiet = invitation.snoozed_until if invitation is not None and row.kind in MAIN_LETTERS else None
+    if quiet is not None and quiet > now:  # said while a worker held the letter; the machine plans it anew
+        return "snoozed"
     if row.kind in MAIN_LETTERS and wave is not None and wave.stage in wave_queries.DONE_STAGES:
         return f"wave_{wave.stage}"
     if wave_queries.opt_outs(session, row.portal_id, [email_key(row.recipient_address)]):

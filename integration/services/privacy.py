@@ -80,59 +80,70 @@ def export(deps: Deps, portal_id: int, contact_id: int) -> dict[str, Any] | None
         found = rows.traces(session, portal_id, contact_id)
         if found is None:
             return None
-        lines = {line.id: line for line in _lines(session, portal_id, found)}
-        versions = rows.revisions(session, portal_id, [response.id for response in found.responses])
+        name = _name(session, portal_id, contact_id)
         return {
-            "person": {
-                "contacts": list(found.contacts), "name": _name(session, portal_id, contact_id),
-                "addresses": list(found.addresses),
-            },
+            "person": {"contacts": list(found.contacts), "name": name, "addresses": list(found.addresses)},
             "exported_at": deps.clock.now().isoformat(),
-            "invitations": [
-                {
-                    "wave": i.wave_id, "client": lines[i.wave_client_id].name if i.wave_client_id in lines else "",
-                    "name": i.name, "address": i.address, "phone": i.phone, "role": i.role, "language": i.language,
-                    "outcome": i.outcome, "outcome_at": _iso(i.outcome_at), "letters": i.touches,
-                }
-                for i in found.invitations
+            "invitations": _invitations(session, portal_id, found),
+            "answers": _answers(session, portal_id, found),
+            **_written(found),
+        }
+
+
+def _invitations(session: Session, portal_id: int, found: Traces) -> list[dict[str, Any]]:
+    names = {line.id: line.name for line in _lines(session, portal_id, found)}
+    return [
+        {
+            "wave": i.wave_id, "client": names.get(i.wave_client_id, ""), "name": i.name, "address": i.address,
+            "phone": i.phone, "role": i.role, "language": i.language, "outcome": i.outcome,
+            "outcome_at": _iso(i.outcome_at), "letters": i.touches,
+        }
+        for i in found.invitations
+    ]  # fmt: skip
+
+
+def _answers(session: Session, portal_id: int, found: Traces) -> list[dict[str, Any]]:
+    versions = rows.revisions(session, portal_id, [response.id for response in found.responses])
+    return [
+        {
+            "invitation": r.invitation_id, "score": r.score, "comment": r.comment, "channel": r.channel,
+            "status": r.status, "recorded_by": r.recorded_by, "answered_at": _iso(r.answered_at),
+            "versions": [
+                {"score": v.score, "comment": v.comment, "author": v.author, "reason": v.reason, "at": _iso(v.at)}
+                for v in versions
+                if v.response_id == r.id
             ],
-            "answers": [
-                {
-                    "invitation": r.invitation_id, "score": r.score, "comment": r.comment, "channel": r.channel,
-                    "status": r.status, "recorded_by": r.recorded_by, "answered_at": _iso(r.answered_at),
-                    "versions": [
-                        {
-                            "score": v.score, "comment": v.comment, "author": v.author, "reason": v.reason,
-                            "at": _iso(v.at),
-                        }
-                        for v in versions if v.response_id == r.id
-                    ],
-                }
-                for r in found.responses
-            ],
-            "letters": [
-                {
-                    "kind": row.kind, "from": row.sender_address, "to": row.recipient_address, "subject": row.subject,
-                    "text": row.body_text, "sent_at": _iso(row.sent_at), "status": row.status,
-                }
-                for row in found.letters
-            ],
-            "follow_ups": [
-                {"kind": f.kind, "status": f.status, "opened_at": _iso(f.opened_at), "facts": f.facts}
-                for f in found.followups
-            ],
-            "never_ask_again": [
-                {"address": said.address, "source": said.source, "said_at": _iso(said.said_at)}
-                for said in found.opt_outs
-            ],
-            "acts": [
-                {"what": act.what, "who": act.who, "reason": act.reason, "at": _iso(act.at)} for act in found.acts
-            ],
-            "holds": [
-                {"until": hold.until.isoformat(), "who": hold.who, "reason": hold.reason, "at": _iso(hold.set_at)}
-                for hold in found.holds
-            ],
-        }  # fmt: skip
+        }
+        for r in found.responses
+    ]  # fmt: skip
+
+
+def _written(found: Traces) -> dict[str, Any]:
+    """What was sent to the person, and what people noted about them."""
+    return {
+        "letters": [
+            {
+                "kind": row.kind, "from": row.sender_address, "to": row.recipient_address, "subject": row.subject,
+                "text": row.body_text, "sent_at": _iso(row.sent_at), "status": row.status,
+            }
+            for row in found.letters
+        ],
+        "follow_ups": [
+            {"kind": f.kind, "status": f.status, "opened_at": _iso(f.opened_at), "facts": f.facts}
+            for f in found.followups
+        ],
+        "never_ask_again": [
+            {"address": said.address, "source": said.source, "said_at": _iso(said.said_at)}
+            for said in found.opt_outs
+        ],
+        "acts": [
+            {"what": act.what, "who": act.who, "reason": act.reason, "at": _iso(act.at)} for act in found.acts
+        ],
+        "holds": [
+            {"until": hold.until.isoformat(), "who": hold.who, "reason": hold.reason, "at": _iso(hold.set_at)}
+            for hold in found.holds
+        ],
+    }  # fmt: skip
 
 
 def erase(
@@ -201,6 +212,7 @@ def forget_old(deps: Deps, portal_id: int) -> bool:
         before = datetime.combine(add_months(now.date(), -policy.retention_months), now.timetz())
         numbers = rows.outlived(session, portal_id, before, AT_ONCE)
         rows.scrub_invitations(session, portal_id, numbers, now)
+        rows.scrub_late_letters(session, portal_id, now)
     return len(numbers) == AT_ONCE
 
 

@@ -18,6 +18,8 @@ from integration.store.base import reading
 
 __all__ = ["Rights", "name_of", "of", "read", "recorded_as"]
 
+LONGEST_NAME = 180  # characters
+
 
 def of(session: Session, portal_id: int, who: Viewer) -> Rights:
     """What this viewer may see and do in the portal. Raises `LookupError` for an unknown portal, or a viewer of
@@ -38,8 +40,9 @@ def read(deps: Deps, who: Viewer) -> Rights:
 
 
 def name_of(session: Session, portal_id: int, user_id: int) -> str:
-    """How somebody who acts is recorded: full name and the portal's number, e.g. "Ada Head (12)"."""
-    name = reports.names(session, portal_id, [user_id]).get(user_id, "")
+    """How somebody who acts is recorded: full name and the portal's number, e.g. "Ada Head (12)"; at most
+    `LONGEST_NAME` characters of the name, so that it fits wherever acts are kept."""
+    name = reports.names(session, portal_id, [user_id]).get(user_id, "")[:LONGEST_NAME].strip()
     return f"{name} ({user_id})" if name else f"#{user_id}"
 
 

@@ -37,7 +37,7 @@ _BUSY = frozenset(
     {"query_limit_exceeded", "operation_time_limit", "overload_limit", "paced", "renewal_under_way"}
 )
 _PLAIN = frozenset({"unreadable", DOUBT, "not_recorded", "failed"})
-_LETTER_WAITS = frozenset({"hours", "pace", "wave_paused", "server_down", "no_server", "connection"})
+_LETTER_WAITS = frozenset({"hours", "hold", "pace", "wave_paused", "server_down", "no_server", "connection"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +136,11 @@ def decide_letter(deps: Deps, portal_id: int, letter_id: int, verb: Verb, who: s
     """Say what became of a letter, send it again, or leave one that was refused. False: nothing to decide."""
     if verb == "leave":
         return _leave_letters(deps, portal_id, [letter_id], who) == 1
-    if not letters.decide(deps, portal_id, letter_id, verb, who):
-        return False
+    now = deps.clock.now()
     with transaction(deps.sessions) as session:
-        rows.note(session, portal_id, verb, "letter", f"letter {letter_id}", 1, who, deps.clock.now())
-    return True
+        if done := letters.settle(session, portal_id, letter_id, verb, who, now):
+            rows.note(session, portal_id, verb, "letter", f"letter {letter_id}", 1, who, now)
+        return done
 
 
 def decide_all(deps: Deps, portal_id: int, view: View, kind: str, verb: Verb, who: str) -> int:
@@ -186,12 +186,12 @@ def _all_letters(deps: Deps, portal_id: int, kind: str, verb: Verb, who: str) ->
         found = rows.undecided(session, portal_id, kind)
     if verb == "leave":
         return _leave_letters(deps, portal_id, [number for number, _ in found], who)
+    now = deps.clock.now()
     wanted = [number for number, status in found if (verb == "resend") == (status == "buried")]
-    count = sum(letters.decide(deps, portal_id, number, verb, who) for number in wanted)
-    if count:
-        with transaction(deps.sessions) as session:
-            rows.note(session, portal_id, verb, "letter", kind, count, who, deps.clock.now())
-    return count
+    with transaction(deps.sessions) as session:
+        if count := sum(letters.settle(session, portal_id, number, verb, who, now) for number in wanted):
+            rows.note(session, portal_id, verb, "letter", kind, count, who, now)
+        return count
 
 
 def _leave_letters(deps: Deps, portal_id: int, ids: Sequence[int], who: str) -> int:
@@ -285,8 +285,8 @@ def _by_code(code: str, words: str) -> tuple[str, str]:
 
 def letter_reason(status: str, error: str) -> tuple[str, str]:
     """Why a letter did not go: `in_doubt`, `address_refused`, `letter_refused`, `mail_gave_up` with the server's
-    words; for one that waits `hours`, `pace`, `wave_paused`, `server_down`, `no_server`, `connection`, `portal`,
-    `later` with the server's words, and empty for none."""
+    words; for one that waits `hours`, `hold`, `pace`, `wave_paused`, `server_down`, `no_server`, `connection`,
+    `portal`, `later` with the server's words, and empty for none."""
     head, _, rest = error.partition(" ")
     if status == "unknown":
         return "in_doubt", ""

@@ -13,7 +13,7 @@ from integration.services import corrections, rights, waves
 from integration.services.deps import Deps
 from integration.services.frames import Viewer
 from integration.services.waves_errors import WaveError
-from integration.store import todo, wave_queries
+from integration.store import cards_view, todo, wave_queries
 from integration.store.base import reading
 
 MOST = 50  # lines excluded at once
@@ -97,20 +97,30 @@ def _confirm(deps: Deps, who: Viewer, wave_id: int, author: str, form: Form) -> 
 
 def _reject(deps: Deps, who: Viewer, wave_id: int, author: str, form: Form) -> Done:
     client, number = _held(deps, who, wave_id, form)
-    _settled(corrections.turn_down(deps, who.portal_id, client, number, who=author))
+    _settled(
+        corrections.turn_down(
+            deps, who.portal_id, client, number, seen=int(form.get("seen") or 0), who=author
+        )
+    )
     return "rejected"
 
 
 def _held(deps: Deps, who: Viewer, wave_id: int, form: Form) -> tuple[ClientKey, int]:
-    """The client and the id of a held answer of this wave; nobody judges an answer about own work (W10)."""
+    """The client and the id of a held answer of this wave that the viewer sees; nobody who serves the client,
+    by its card, its deals or the list, judges what it said (product.md P2, W10)."""
     number = int(form.get("response") or 0)
     with reading(deps.sessions) as session:
         found = todo.held_one(session, who.portal_id, wave_id, number)
-    if found is None:
-        raise WaveError("not_held")
-    if found.manager_id == who.user_id:
+        if found is None:
+            raise WaveError("not_held")
+        client = ClientKey.parse(f"{found.client_kind}:{found.client_id}")
+        owners = {found.manager_id, *cards_view.responsibles(session, who.portal_id, client)}
+        card = cards_view.titles(session, who.portal_id, client)
+        if not rights.of(session, who.portal_id, who).sees(found.manager_id, found.city):
+            raise PermissionError("not_yours")
+    if who.user_id in owners or (card is not None and card[1] == who.user_id):
         raise WaveError("own_client")
-    return ClientKey.parse(f"{found.client_kind}:{found.client_id}"), number
+    return client, number
 
 
 def _settled(status: str) -> None:

@@ -149,10 +149,12 @@ def _lines(
 
 
 def _making(session: Session, wave: Wave) -> Making | None:
-    """How far the list is, while it is being made."""
+    """How far the list is, from the order on: until a worker takes it up, only its chore tells of it."""
     cursor: Any = wave.plan.get("freeze")
     failed = bool(overviews.failed_chores(session, wave.portal_id, (_chore(wave.id),)))
-    if wave.stage not in ("draft", "rehearsed") or (cursor is None and not failed):
+    ordered = overviews.open_chore(session, wave.portal_id, _chore(wave.id))
+    fresh = ordered is not None and (wave.frozen_at is None or ordered > wave.frozen_at)
+    if wave.stage not in ("draft", "rehearsed") or (cursor is None and not failed and not fresh):
         return None
     waiting, lines = wave_pages.pending(session, wave.portal_id, wave.id)
     judged = bool(cursor) and cursor.get("phase") == "people"

@@ -26,7 +26,7 @@ from integration.services import policies
 from integration.services.deps import Deps
 from integration.services.letter_drafts import calendar_for
 from integration.services.waves_errors import WaveError
-from integration.services.waves_respondents import Freeze, People
+from integration.services.waves_respondents import Freeze, People, detail_of
 from integration.store import snapshots, wave_lists, wave_queries
 from integration.store.base import reading, transaction
 from integration.store.portals import Portal
@@ -151,7 +151,7 @@ def _line(work: Freeze, client: ClientFacts) -> dict[str, Any]:
         "city": client.city[:200],
         "eligible": False,
         "reason": verdict.reason if final else PENDING,
-        "reason_detail": "",
+        "reason_detail": detail_of(verdict)[:500] if final else "",
         "since": verdict.since,
         "since_source": verdict.since_source,
         "deal_id": through.id if through else None,

@@ -217,12 +217,13 @@ def _settled(verdict: Verdict, client: ClientFacts | None, policy: Policy) -> di
     return {
         "eligible": verdict.eligible,
         "reason": verdict.reason or "",
-        "reason_detail": _detail(verdict)[:500],
+        "reason_detail": detail_of(verdict)[:500],
         "deal_ids": [deal.id for deal in current if through is None or deal.id != through.id],
     }
 
 
-def _detail(verdict: Verdict) -> str:
+def detail_of(verdict: Verdict) -> str:
+    """The facts of a verdict as the list keeps them; read back by `nps.standing.facts_from`."""
     if verdict.reason == "excluded_by_hand":
         return f"{verdict.detail.get('who')}: {verdict.detail.get('why')}"
     return "; ".join(f"{name}={value}" for name, value in verdict.detail.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Date, ForeignKey, Index, Integer, String, select, update
+from sqlalchemy import JSON, Date, ForeignKey, Index, Integer, String, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from integration.nps.people import ClientKey
@@ -135,6 +135,23 @@ def move_letters(session: Session, portal_id: int, invitation_ids: list[int], du
         .values(due_at=due)
         .execution_options(synchronize_session=False)
     )
+
+
+def quiet_until(session: Session, portal_id: int, invitation: Invitation) -> date | None:
+    """The day on which a respondent may be asked again by the cards of the person and of the client, whichever is
+    later; nothing if neither names one."""
+    line = select(WaveClient.client_id).where(
+        WaveClient.portal_id == portal_id, WaveClient.id == invitation.wave_client_id
+    )
+    days: list[date | None] = []
+    tables: tuple[tuple[Any, str, int], ...] = (
+        (Contact, "contact", invitation.contact_id),
+        (Company, "company", 0),
+    )
+    for table, kind, own in tables:
+        mine = or_(table.id == own, table.id.in_(line.where(WaveClient.client_kind == kind)))
+        days += session.scalars(select(table.hold_until).where(table.portal_id == portal_id, mine))
+    return max((day for day in days if day), default=None)
 
 
 def invitations_of_contact(session: Session, portal_id: int, contact_id: int) -> list[Invitation]:

@@ -173,10 +173,10 @@ def tests_since(session: Session, portal_id: int, since: datetime) -> int:
     return session.execute(statement).scalar_one()
 
 
-def letter(session: Session, portal_id: int, letter_id: int) -> LetterRow | None:
-    """One letter of a portal."""
+def letter(session: Session, portal_id: int, letter_id: int, *, lock: bool = False) -> LetterRow | None:
+    """One letter of a portal; `lock` holds it until the end of the transaction."""
     statement = select(LetterRow).where(LetterRow.portal_id == portal_id, LetterRow.id == letter_id)
-    return session.scalars(statement).one_or_none()
+    return session.scalars(statement.with_for_update() if lock else statement).one_or_none()
 
 
 def unfinished(session: Session, portal_id: int, limit: int) -> list[LetterRow]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select, text
@@ -51,6 +52,15 @@ def failed_chores(session: Session, portal_id: int, names: tuple[str, ...]) -> l
         )
     )
     return sorted(found)
+
+
+def open_chore(session: Session, portal_id: int, name: str) -> datetime | None:
+    """When a chore that waits or is at work was due, UTC; nothing if there is none."""
+    return session.scalar(
+        select(ChoreRow.due_at).where(
+            ChoreRow.portal_id == portal_id, ChoreRow.name == name, ChoreRow.status.in_(("waiting", "working"))
+        )
+    )
 
 
 def stuck(session: Session, portal_id: int) -> dict[str, int]:

@@ -290,6 +290,16 @@ def outlived(session: Session, portal_id: int, before: datetime, limit: int) -> 
     return list(session.scalars(statement))
 
 
+def scrub_late_letters(session: Session, portal_id: int, now: datetime) -> int:
+    """Empty letters that were on their way out while their person was erased; how many there were."""
+    erased = select(Invitation.id).where(
+        Invitation.portal_id == portal_id, Invitation.revoked_at.is_not(None), Invitation.name == "",
+        Invitation.address == "", Invitation.phone == "",
+    )  # fmt: skip
+    left = LetterRow.invitation_id.in_(erased) & (LetterRow.recipient_address != "")
+    return scrub_letters(session, portal_id, left, now)
+
+
 def _change(session: Session, statement: Any) -> int:
     done = session.execute(statement.execution_options(synchronize_session=False))
     return cast("CursorResult[Any]", done).rowcount

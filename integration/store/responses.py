@@ -95,12 +95,10 @@ def response_of(session: Session, portal_id: int, invitation_id: int) -> Respons
     return session.scalars(statement).one_or_none()
 
 
-def response_by_id(
-    session: Session, portal_id: int, response_id: int, *, lock: bool = False
-) -> Response | None:
-    """An answer by its id; `lock` holds the row until the end of the transaction."""
+def response_by_id(session: Session, portal_id: int, response_id: int) -> Response | None:
+    """An answer by its id."""
     statement = select(Response).where(Response.portal_id == portal_id, Response.id == response_id)
-    return session.scalars(statement.with_for_update() if lock else statement).one_or_none()
+    return session.scalars(statement).one_or_none()
 
 
 def counted_of_client(

@@ -179,7 +179,12 @@ def _confirm(found: Subject, form: Mapping[str, Any]) -> Told:
 
 def _reject(found: Subject, form: Mapping[str, Any]) -> Told:
     status = corrections.turn_down(
-        deps(), found.portal_id, words.known(found.client), form["response"], who=found.actor
+        deps(),
+        found.portal_id,
+        words.known(found.client),
+        form["response"],
+        seen=form["seen"],
+        who=found.actor,
     )
     return _judged(status, "reject")
 

@@ -73,6 +73,15 @@ EVENTS = {
     "closed": mark("closed"),
     "excluded": mark("client excluded"),
     "result_frozen": mark("results final"),
+    "task:plan_wave": mark("task to prepare the survey"),
+    "task:approve_wave_28": mark("task to approve the survey"),
+    "task:approve_wave_21": mark("task to approve the survey, once more"),
+    "stage:announced": mark("announced"),
+    "stage:calling": mark("calls"),
+    "stage:mailing": mark("question sent"),
+    "stage:reminders": mark("reminders"),
+    "stage:closing": mark("last answers"),
+    "stage:closed": mark("over"),
 }
 FILTERS = {
     "": mark("everybody"),

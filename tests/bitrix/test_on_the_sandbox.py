@@ -206,8 +206,8 @@ def test_set_up_adds_what_is_missing_and_then_nothing(place: Place) -> None:
     for start in range(0, len(todo), 50):
         answer = place.client.batch({f"c{n}": call for n, call in enumerate(todo[start : start + 50])})
         assert {key: str(error) for key, error in answer.errors.items()} == {}
-    events, fields = find()
-    assert plan(wanted, events, fields).calls == ()
+    events, fields, tabs = find()
+    assert plan(wanted, events, fields, tabs).calls == ()
     known = FieldMap.of(fields)
     promoter = known.id_of("deal", "UF_CRM_MOLVA_NPS_GROUP", "promoter")
     place.client.call(

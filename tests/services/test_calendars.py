@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integration.nps.policy import Policy
-from integration.services.calendars import country_of, portal_calendar
+from integration.services.calendars import countries, country_of, portal_calendar
 
 TODAY = date(2026, 6, 1)
 
@@ -68,3 +68,8 @@ def test_whatever_the_portal_answers_there_is_a_calendar(settings: dict[str, obj
     found = portal_calendar(settings, Policy(), TODAY)
     assert found.office.hours_from < found.office.hours_to
     assert found.source in ("portal", "weekends")
+
+
+def test_each_country_is_offered_once_under_the_code_that_has_a_name() -> None:
+    assert "GB" in countries()
+    assert "UK" not in countries()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from integration.nps.people import CardKey, ClientKey
-from integration.services import card_people, corrections
+from integration.services import card_people, corrections, survey_rows
 from integration.services.writeback import SCORE
 from integration.store.base import Sessions, transaction
 from integration.store.clients import Company, Contact, ContactCompany, OptOut
@@ -181,7 +182,7 @@ def test_the_answer_of_another_client_is_out_of_reach(world: World) -> None:
     found = [
         correct(world, OTHER),
         corrections.confirm(world.deps, world.portal.id, OTHER, number, seen=1, who=WHO),
-        corrections.turn_down(world.deps, world.portal.id, OTHER, number, who=WHO),
+        corrections.turn_down(world.deps, world.portal.id, OTHER, number, seen=1, who=WHO),
         corrections.confirm(world.deps, world.portal.id, CLIENT, 999, seen=1, who=WHO),
     ]
     assert (found, answer(world).score, len(world.revisions())) == (["unknown"] * 4, 3, 1)
@@ -214,7 +215,7 @@ def test_a_rejected_answer_counts_nowhere_and_the_person_can_still_answer(world:
     held(world)
     number = answer(world).id
     for _ in range(2):
-        assert corrections.turn_down(world.deps, world.portal.id, CLIENT, number, who=WHO) == "done"
+        assert corrections.turn_down(world.deps, world.portal.id, CLIENT, number, seen=1, who=WHO) == "done"
     assert (answer(world).status, world.outbox("score"), world.invitation(8).outcome) == ("rejected", [], "")
     assert [r.status for r in world.revisions()] == ["held", "rejected"]
     held(world)  # the same machine again
@@ -223,16 +224,65 @@ def test_a_rejected_answer_counts_nowhere_and_the_person_can_still_answer(world:
     assert (answer(world).status, answer(world).score) == ("counted", 5)
 
 
+@pytest.mark.parametrize("other", ["the person answers", "a colleague confirms"])
+def test_turning_down_at_the_very_moment_loses_no_answer(
+    world: World, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    """Neither the person nor the colleague gets an error, and what they said stands or is told to have been late."""
+    held(world)
+    number = answer(world).id
+    meeting = threading.Barrier(2)
+    real = survey_rows.add_revision
+
+    def slowly(*args: Any, **more: Any) -> None:
+        with suppress(threading.BrokenBarrierError):
+            meeting.wait(0.7)
+        real(*args, **more)
+
+    told: list[object] = []
+    clicks = {
+        "the person answers": lambda: told.append(world.human(3, "Mine", token=world.tokens[8]).status),
+        "a colleague confirms": lambda: told.append(
+            corrections.confirm(world.deps, world.portal.id, CLIENT, number, seen=1, who="Bob (2)")
+        ),
+    }
+    monkeypatch.setattr(survey_rows, "add_revision", slowly)
+    at_once(
+        clicks[other],
+        lambda: told.append(
+            corrections.turn_down(world.deps, world.portal.id, CLIENT, number, seen=1, who=WHO)
+        ),
+    )
+    assert len(told) == 2
+    assert [r.revision for r in world.revisions()] == list(range(1, answer(world).revision + 1))
+    if other == "the person answers":
+        assert (answer(world).status, answer(world).score) == ("counted", 3)
+    else:
+        assert sorted(map(str, told)) == ["changed", "done"]
+
+
+def test_another_answer_than_the_one_looked_at_is_not_turned_down(world: World) -> None:
+    held(world)
+    world.post(2, "Other words", token=world.tokens[8])
+    number = answer(world).id
+    assert corrections.turn_down(world.deps, world.portal.id, CLIENT, number, seen=1, who=WHO) == "changed"
+    assert answer(world).status == "held"
+    assert corrections.turn_down(world.deps, world.portal.id, CLIENT, number, seen=2, who=WHO) == "done"
+
+
 def test_another_unproven_answer_after_a_rejected_one_is_held_anew(world: World) -> None:
     held(world)
-    corrections.turn_down(world.deps, world.portal.id, CLIENT, answer(world).id, who=WHO)
+    corrections.turn_down(world.deps, world.portal.id, CLIENT, answer(world).id, seen=1, who=WHO)
     world.post(2, "Other words", token=world.tokens[8])
     assert (answer(world).status, answer(world).score) == ("held", 2)
 
 
 def test_a_counted_answer_cannot_be_rejected(world: World) -> None:
     world.human(3)
-    assert corrections.turn_down(world.deps, world.portal.id, CLIENT, answer(world).id, who=WHO) == "changed"
+    assert (
+        corrections.turn_down(world.deps, world.portal.id, CLIENT, answer(world).id, seen=1, who=WHO)
+        == "changed"
+    )
     assert answer(world).status == "counted"
 
 

@@ -12,6 +12,7 @@ from integration.services.decisions import Todo
 from integration.services.waves_errors import WaveError
 from integration.store.base import Sessions, transaction
 from integration.store.chores import ChoreRow
+from integration.store.clients import Deal
 from integration.store.followups import FollowUp
 from integration.store.portals import Portal
 from integration.store.responses import Response, ResponseRevision
@@ -321,6 +322,24 @@ def test_a_held_answer_is_judged_once_and_never_by_the_client_s_own_manager(worl
     assert ClientKey("company", 2) in {
         ClientKey(row.client_kind, row.client_id) for row in world.rows(FollowUp)
     }
+
+
+def test_whoever_serves_the_client_by_a_deal_or_does_not_see_it_judges_nothing(world: World) -> None:
+    """Not even the head of the agency, and not the survey's owner about clients of others (product.md P2, W10)."""
+    world.policy(wave_owner=MANAGER)
+    told = tell(world, "2026", [Client(1, (("", 9),), held=True, manager=99)])
+    with transaction(world.deps.sessions) as session:
+        session.add(
+            Deal(portal_id=world.portal_id, id=901, title="Support", company_id=1, client_kind="company",
+                 client_id=1, assigned_by=HEAD, semantics="P")
+        )  # fmt: skip
+    form = {"response": told.responses[1][0], "seen": 1}
+    for verb in ("confirm", "reject"):
+        with pytest.raises(WaveError, match="own_client"):
+            wave_acts.act(world.deps, viewer(world, HEAD), told.wave, verb, form)
+        with pytest.raises(PermissionError):
+            wave_acts.act(world.deps, viewer(world, MANAGER), told.wave, verb, form)
+    assert {row.status for row in world.rows(Response)} == {"held"}
 
 
 def test_a_held_answer_of_another_wave_is_not_judged_here(world: World) -> None:

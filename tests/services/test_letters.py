@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
+import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from aiosmtpd.controller import Controller
+from sqlalchemy import update
 
 from integration.mail.outgoing import MailLater, MailRefused, MailUnknown
 from integration.mail.smtp import SmtpMailer, SmtpServer
@@ -17,6 +19,7 @@ from integration.services import letters, optouts, waves
 from integration.services.deps import Deps, OutgoingLetter
 from integration.store import letters as rows
 from integration.store.base import Sessions, transaction
+from integration.store.clients import Company
 from integration.store.letters import LetterRow
 from integration.store.waves import Invitation
 from tests.conftest import HandClock
@@ -241,6 +244,43 @@ def test_what_has_become_useless_is_taken_back_not_sent(waiting: World, what: st
     waiting.tick()
     assert waiting.letters()[0].status == "cancelled"
     assert "p200@client.example.com" not in {letter.recipient_address for letter in waiting.post.sent}
+
+
+def test_a_letter_a_worker_has_taken_already_still_minds_a_hold(waiting: World) -> None:
+    """Set by a colleague, or on the card, while other letters were leaving; it goes when the hold is lifted."""
+    waiting.set(Company, (waiting.portal_id, 2), hold_until=date(2026, 2, 18))
+    waiting.tick()
+    assert [letter.recipient_address for letter in waiting.post.sent] == ["p300@client.example.com"]
+    held = next(row for row in waiting.letters() if row.status == "waiting")
+    assert (held.error, held.due_at) == ("hold", msk(2, 17, 10))  # people lift it on the card too
+    waiting.set(Company, (waiting.portal_id, 2), hold_until=None)
+    waiting.until(msk(2, 17, 11))
+    assert len(waiting.post.sent) == 2
+
+
+def test_a_letter_a_worker_has_taken_already_still_minds_not_now(waiting: World) -> None:
+    wanted = waiting.invitations()[200]
+    waiting.set(Invitation, wanted.id, snoozed_until=msk(3, 2))
+    waiting.tick()
+    assert {row.status for row in waiting.letters() if row.invitation_id == wanted.id} == {"cancelled"}
+    assert len(waiting.post.sent) == 1
+
+
+def test_two_who_send_a_doubtful_letter_again_send_it_once(waiting: World) -> None:
+    """The second one waits for the first, and by then there is nothing to decide."""
+    letter = waiting.letters()[0]
+    waiting.set(LetterRow, letter.id, status="unknown", handed_at=waiting.clock.now())
+    with transaction(waiting.deps.sessions) as session:
+        assert rows.letter(session, waiting.portal_id, letter.id, lock=True) is not None
+        second = threading.Thread(
+            target=letters.decide, args=(waiting.deps, waiting.portal_id, letter.id, "resend", "Bob (2)")
+        )
+        second.start()
+        second.join(0.3)
+        assert second.is_alive()
+        session.execute(update(LetterRow).where(LetterRow.id == letter.id).values(status="done"))
+    second.join(20)
+    assert waiting.letters()[0].status == "done"
 
 
 def test_letters_of_a_paused_wave_wait(waiting: World) -> None:

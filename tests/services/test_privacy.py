@@ -187,3 +187,14 @@ def test_a_running_wave_is_never_forgotten_however_old(world: World, clock: Hand
     clock.advance(days=5000)
     upkeep.prune(world.deps, world.portal.id, {})
     assert world.invitation(7).name == "Person7 Example"
+
+
+def test_a_letter_on_its_way_out_during_the_erasure_is_emptied_afterwards(world: World) -> None:
+    a_letter(world, world.invitation(8))
+    letter = world.letters()[0]
+    world.set(LetterRow, letter.id, status="working")
+    privacy.erase(world.deps, world.portal.id, 8, HEAD)
+    world.set(LetterRow, letter.id, status="done")
+    assert world.letters()[0].recipient_address == "p8@example.com"
+    upkeep.prune(world.deps, world.portal.id, {})
+    assert (world.letters()[0].recipient_address, world.letters()[0].body_text) == ("", "")

@@ -66,3 +66,14 @@ def test_who_acts_is_named_with_the_number_the_portal_knows_them_by(world: World
     with transaction(world.deps.sessions) as session:
         assert rights.name_of(session, world.portal_id, HEAD) == f"Пётр Сом ({HEAD})"
         assert rights.name_of(session, world.portal_id, 404) == "#404"
+
+
+def test_an_act_is_signed_with_a_name_that_fits_wherever_acts_are_kept(sessions: Sessions) -> None:
+    with transaction(sessions) as session:
+        portal = a_portal()
+        session.add(portal)
+        session.flush()
+        session.add(Staff(portal_id=portal.id, user_id=12, name="А" * 200, last_name="Б" * 200))
+        session.flush()
+        signed = rights.name_of(session, portal.id, 12)
+    assert (len(signed) <= 200, signed.endswith("А (12)")) == (True, True)

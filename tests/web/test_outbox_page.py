@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from time import perf_counter
+from unittest.mock import Mock
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from sqlalchemy import event
 
 from integration.services import outbox, stuck_work
+from integration.store import stuck as stuck_rows
 from integration.store.base import Sessions, make_engine, make_sessions, transaction
 from integration.store.clients import Company, Deal
 from integration.store.letters import LetterRow
@@ -292,3 +295,24 @@ def test_waiting_rows_of_the_future_are_counted(inside: Desk) -> None:
     (waiting,) = stuck_work.listing(inside.place.deps, inside.place.portal_id, "waiting").entries
     assert waiting.at is not None
     assert waiting.at - waiting.since == timedelta(minutes=5)
+
+
+def test_a_decision_about_a_letter_and_its_author_are_kept_together_or_not_at_all(
+    inside: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that dies between the two leaves the letter undecided."""
+    stuck(inside.place)
+    before = {row.id: row.status for row in inside.place.all(LetterRow)}
+    doubtful = next(number for number, status in before.items() if status == "unknown")
+    monkeypatch.setattr(stuck_rows, "note", Mock(side_effect=KeyboardInterrupt))
+    for do in (
+        lambda: stuck_work.decide_letter(
+            inside.place.deps, inside.place.portal_id, doubtful, "resend", "A (1)"
+        ),
+        lambda: stuck_work.decide_all(
+            inside.place.deps, inside.place.portal_id, "letters", "invitation", "resend", "A (1)"
+        ),
+    ):
+        with suppress(KeyboardInterrupt):
+            do()
+    assert {row.id: row.status for row in inside.place.all(LetterRow)} == before

@@ -16,6 +16,7 @@ from integration.store.base import transaction
 from integration.store.chores import ChoreRow
 from integration.store.responses import Response
 from integration.store.waves import WaveClient
+from integration.web import rehearsal_words
 from tests.conftest import a_portal
 from tests.services.report_world import LONG, MARKUP, Client, beat, hire, scores, tell, viewer
 from tests.services.wave_world import DIRECTOR, HEAD, MANAGER, World
@@ -222,3 +223,8 @@ def test_ten_thousand_clients_are_paged_fast_and_the_filter_stays(year: World) -
         client.post(f"/app/wave/{year.wave().id}", data=form(year, who, page=str(190 + number)))
         took.append(time.perf_counter() - began)
     assert min(took) < 1.0  # some 40 ms on a quiet machine
+
+
+@pytest.mark.parametrize("stage", ["announced", "calling", "mailing", "reminders", "closing", "closed"])
+def test_a_stage_that_the_survey_enters_has_words_in_the_audit_trail(stage: str) -> None:
+    assert f"stage:{stage}" in rehearsal_words.EVENTS

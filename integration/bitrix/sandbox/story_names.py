@@ -66,20 +66,30 @@ TRICKY = (
     ("Очень длинное название " + "и ещё немного " * 12 + "конец", "long"),
 )  # fmt: skip
 #: Words of clients: comments that stand in answers, some of them hard to carry.
-COMMENTS = {
-    "ru": (
-        "Всё вовремя, спасибо команде!", "Отвечают медленно, жду по неделе.", "Хотелось бы больше отчётов.",
-        "Знают своё дело.\nНо смета выросла дважды.", "«Кавычки» & <b>теги</b> 🙂 и 100 %",
-    ),
-    "uk": (
-        "Дякую, працюйте так і далі!", "Довго чекаємо на відповіді.", "Є куди рости: звіти незрозумілі.",
-        "Об'єм робіт більший за обіцяний — приємно.",
-    ),
-    "en": (
-        "They always call back.", "Third deadline missed; we are looking around.", "Good work, dull reports.",
-        "Plain talk & fair prices. <3", "",
-    ),
+#: What clients say with a score, by language and mood: 9–10 glad, 7–8 torn, the others lost.
+MOODS: dict[str, dict[str, tuple[str, ...]]] = {
+    "ru": {
+        "glad": ("Всё вовремя, спасибо команде!", "«Кавычки» & <b>теги</b> 🙂 и 100 %", "Всегда на связи, советую."),
+        "torn": ("Хотелось бы больше отчётов.", "Знают своё дело.\nНо смета выросла дважды."),
+        "lost": ("Отвечают медленно, жду по неделе.", "Срок сорвали, узнали мы последними."),
+    },
+    "uk": {
+        "glad": ("Дякую, працюйте так і далі!", "Об'єм робіт більший за обіцяний — приємно."),
+        "torn": ("Є куди рости: звіти незрозумілі.", "Добре, але дорожче, ніж домовлялися."),
+        "lost": ("Довго чекаємо на відповіді.", "Про зриви термінів дізнаємося самі."),
+    },
+    "en": {
+        "glad": ("They always call back.", "Plain talk & fair prices. <3"),
+        "torn": ("Good work, dull reports.", "Fine, but we have to remind them."),
+        "lost": ("Third deadline missed; we are looking around.", "Nobody answers before we ask twice."),
+    },
 }  # fmt: skip
+
+
+def words_for(rng: Random, language: str, score: int) -> str:
+    """What somebody who gave this score says."""
+    mood = "glad" if score >= 9 else "torn" if score >= 7 else "lost"
+    return rng.choice(MOODS[language][mood])
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,7 @@ REASONS = {
     "letter_refused": mark("The mail server does not take this letter."),
     "mail_gave_up": mark("The mail server has not taken the letter for days."),
     "hours": mark("It waits for the hours in which letters may be sent."),
+    "hold": mark("It waits: this client is not to be asked for now."),
     "pace": mark("It waits so that the mailbox does not send too many letters at once."),
     "wave_paused": mark("The survey is paused."),
     "server_down": mark("The mail server does not answer."),

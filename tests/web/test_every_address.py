@@ -1,0 +1,268 @@
+"""Every address inside the portal: whatever is posted is answered, and only to those who may (product.md P2, P3)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from html import unescape
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+from werkzeug.datastructures import MultiDict
+from werkzeug.test import TestResponse
+
+from integration.adapters import KeySigner
+from integration.bitrix.call import Call
+from integration.bitrix.errors import Retryable
+from integration.services import frames
+from integration.store.base import Base, Sessions, reading, transaction
+from integration.store.portals import Department, Staff
+from integration.store.responses import Response
+from integration.store.waves import WaveClient
+from tests.conftest import HandClock, a_portal
+from tests.services.survey_world import HEAD, MANAGER, World
+from tests.services.tab_world import CALLER, OUTSIDER, held, history, tab_world, viewer
+from tests.web.conftest import make_app
+
+GONE, ELSEWHERE = 77, 78  # somebody dismissed, and the director of another branch
+EVERYWHERE = ("", "-1", "²", "🙂\u202e<b>\"'&\r\n", "[" * 2000, "9999-12-31")
+ALONE = ("a\x00b", "x" * 25_000, "99999999999999999999")  # in one field, the others as they should be
+
+
+class Away:
+    """A portal that does not answer."""
+
+    def __call__(self, *_: Any, **__: Any) -> Away:
+        return self
+
+    def call(self, call: Call) -> Any:
+        raise Retryable(call.method, "unreachable", effect="none")
+
+    def batch(self, calls: Mapping[str, Call], *, halt: bool = False) -> Any:
+        raise Retryable("batch", "unreachable", effect="none")
+
+
+@pytest.fixture
+def place(sessions: Sessions, clock: HandClock) -> World:
+    """A client with a history in a survey that runs, people of every kind, another portal."""
+    world = tab_world(sessions, clock)
+    world.deps = replace(world.deps, rest=Away())
+    history(world)
+    held(world)
+    pid = world.portal.id
+    world.policy(callers=[CALLER], director_by_city={"Kazan": 5, "Perm": ELSEWHERE})
+    with transaction(sessions) as session:
+        session.add(Staff(portal_id=pid, user_id=GONE, name="Gone", active=False, departments=[1]))
+        session.add(
+            Staff(portal_id=pid, user_id=ELSEWHERE, name="Perm", last_name="Director", departments=[2])
+        )
+        session.add(Department(portal_id=pid, department_id=2, name="Perm", head_user_id=ELSEWHERE))
+        other = a_portal(member_id="m-other", domain="other.example")
+        session.add(other)
+        session.flush()
+        world.extra["other"] = other.id
+    return world
+
+
+@pytest.fixture
+def client(place: World) -> FlaskClient:
+    return make_app(place.deps).test_client()
+
+
+def addresses(place: World, client: FlaskClient) -> list[tuple[str, str]]:
+    """Endpoint and address of every page behind the entry."""
+    known = {
+        "kind": "company",
+        "card_id": "12",
+        "letter": "invitation",
+        "language": "en",
+        "wave_id": place.wave_id,
+    }
+    found = []
+    for rule in client.application.url_map.iter_rules():
+        if "POST" not in (rule.methods or ()) or not str(rule).startswith("/app/"):
+            continue
+        path = re.sub(r"<(?:[^:>]+:)?(\w+)>", r"{\1}", str(rule))
+        steps = ("senders", "clients", "calendar", "test") if "{step}" in path else ("",)
+        found += [(str(rule.endpoint), path.format(step=step, **known)) for step in steps]
+    return found
+
+
+def deeds(place: World, endpoint: str) -> list[dict[str, str]]:
+    """What the page of an address can be asked to do, with fields that make it happen."""
+    answers = {r.status: r for r in place.rows(Response) if r.wave_id == place.wave_id}
+    line = next(str(row.id) for row in place.rows(WaveClient) if row.wave_id == place.wave_id)
+    judged = {"response": str(answers["held"].id), "seen": "1"}
+    said = {"subject": "Hello", "before": "{greeting}\n\n{judged}", "after": "{closing_day}", "started": "1"}
+    sheet = {"do": "save", "version": "2"}
+    known: dict[str, list[dict[str, str]]] = {
+        "card.act": [
+            {"do": "hold", "until": "2026-02-20", "reason": "r"}, {"do": "lift"},
+            {"do": "opt_out", "contact": "8", "reason": "r"}, {"do": "opt_back", "contact": "8", "reason": "r"},
+            {"do": "record", "invitation": str(place.invitation(8).id), "score": "7", "comment": "c"},
+            {"do": "correct", "response": str(answers["counted"].id), "score": "5", "reason": "r", "seen": "1"},
+            {"do": "confirm", **judged}, {"do": "reject", **judged}, {"do": "restore"},
+        ],
+        "wave.page": [
+            {"do": "pause", "why": "w"}, {"do": "resume"}, {"do": "rehearse"}, {"do": "approve"},
+            {"do": "confirm", **judged}, {"do": "reject", **judged}, {"do": "exclude", "why": "w", "lines": line},
+            {"standing": "asked", "page": "1"}, {"do": "cancel", "why": "w"},
+        ],
+        "settings.clients": [{**sheet, "pipelines": "9", "since": "deal:UF_CRM_1", "city_field": "", "so_far": "[]"}],
+        "settings.clients_live": [{"pipelines": "9", "trouble": "C9:NEW", "so_far": "[]"}],
+        "settings.followups": [{**sheet, "min_group": "7", "director-0-person": "5", "director-0-cities": "Kazan"}],
+        "settings.history": [{"do": "look", "number": "1"}, {"do": "restore", "number": "1", "version": "2"}],
+        "settings.letter": [
+            {"do": "save", "version": "0", **said}, {"do": "standard", "version": "0"},
+            {"do": "restore", "restore": "1", "version": "0"}, {"do": "test", "address": "a@b.example", **said},
+        ],
+        "settings.letter_look": [{**said, "client": "company:12"}],
+        "settings.letter_shown": [{**said, "client": "company:12", "view": "text"}],
+        "settings.letters_clients": [{"wanted": "a", "client": "company:12"}],
+        "settings.letters_fate": [{"test_letter": "1"}],
+        "settings.outbox": [
+            {"do": "resend", "view": "failed", "id": "1"}, {"do": "leave", "view": "letters", "of": "invitation"},
+            {"do": "was_sent", "view": "letters", "id": "1"}, {"view": "waiting", "kind": "score", "page": "2"},
+        ],
+        "settings.privacy": [
+            {"do": "find", "q": "ada"}, {"do": "save", "retention_months": "24", "version": "2"},
+            {"do": "export", "person": "7"}, {"do": "erase", "person": "7", "never_again": "1"},
+        ],
+        "settings.referrals": [{**sheet, "recommending": "client", "own-0-name": "Fair", "own-0-code": ""}],
+        "settings.senders": [{**sheet, "senders-0-name": "A", "senders-0-email": "a@b.example", "senders-0-phone": "1",
+                              "senders-0-position": "p", "senders-0-person": "1", "head": "0", "default": "0"}],
+        "settings.setup": [
+            {"do": "check"}, {"do": "repair"}, {"do": "apply", "kind": "deal", "part": "9", "digest": "d"},
+            {"do": "undo", "change": "1"}, {"do": "remove", "change": "1", "digest": "d"},
+        ],
+        "settings.wave": [{**sheet, "wave_month": "3", "hours_from": "9", "reminder_days": "4, 9", "languages": "en"}],
+        "start.show": [{"do": "skip"}, {"do": "test", "address": "a@b.example"}, {"do": "finish"}],
+    }  # fmt: skip
+    return [{}, *known.get(endpoint, [])]
+
+
+def post(client: FlaskClient, path: str, session: str, fields: Mapping[str, str]) -> TestResponse:
+    return client.post(path, data={"session": session, **fields})
+
+
+def names_on(page: str) -> Iterator[str]:
+    """The fields a page has, whatever form they are in."""
+    for tag in re.findall(r"<(?:input|select|textarea)\b[^>]*>", page):
+        name = re.search(r'\bname="([^"]*)"', tag)
+        if name and name[1] not in ("session", "do"):
+            yield unescape(name[1])
+
+
+def strange_bodies(deed: Mapping[str, str], names: list[str]) -> Iterator[MultiDict[str, str]]:
+    """What no page of ours would post: values that mean nothing, too long, no text a database takes, fields twice."""
+    for value in EVERYWHERE:
+        yield MultiDict([*dict.fromkeys([*deed, *names], value).items(), ("do", deed.get("do", ""))])
+    for value in ALONE:
+        for name in deed:
+            yield MultiDict({**deed, name: value})
+    yield MultiDict([*deed.items(), *deed.items(), *((name, "x") for name in names)])
+
+
+@pytest.mark.timeout(400)  # a thousand requests
+def test_whatever_is_posted_is_answered_without_a_failure(place: World, client: FlaskClient) -> None:
+    session = frames.seal(place.deps, viewer(place, administrator=True))
+    failed: list[tuple[str, list[tuple[str, str]]]] = []
+    for endpoint, path in addresses(place, client):
+        names = list(dict.fromkeys(names_on(post(client, path, session, {}).text)))
+        for deed in deeds(place, endpoint):
+            for body in strange_bodies(deed, names):
+                body["session"] = session
+                if client.post(path, data=body).status_code >= 500:
+                    failed.append((path, [(name, value[:20]) for name, value in body.items(multi=True)]))
+    assert failed == []
+
+
+@pytest.mark.parametrize("path", ["/app/wave/{}", "/app/card/company/{}"])
+@pytest.mark.parametrize("number", ["0", "2147483648", "99999999999999999999"])
+def test_a_number_no_card_and_no_survey_has_is_answered(
+    place: World, client: FlaskClient, path: str, number: str
+) -> None:
+    session = frames.seal(place.deps, viewer(place, administrator=True))
+    assert post(client, path.format(number), session, {}).status_code in (403, 404)
+
+
+# --- who may
+
+
+def rows_of(place: World, portal_id: int) -> dict[str, list[Any]]:
+    """Everything that is kept of a portal."""
+    with reading(place.deps.sessions) as session:
+        tables = [table for table in Base.metadata.sorted_tables if "portal_id" in table.columns]
+        found = {
+            table.name: [
+                tuple(row) for row in session.execute(select(table).where(table.c.portal_id == portal_id))
+            ]
+            for table in tables
+        }
+    return {name: sorted(map(repr, rows)) for name, rows in found.items()}
+
+
+PEOPLE = {
+    "a manager": MANAGER, "a caller": CALLER, "an employee": OUTSIDER, "another branch's director": ELSEWHERE,
+    "somebody dismissed": GONE, "a former administrator": 79,
+}  # fmt: skip
+SHARED = ("card.act", "main.page", "wave.page")  # shown to employees; the others are for administrators
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_nobody_without_the_right_changes_or_sees_anything(
+    place: World, client: FlaskClient, name: str
+) -> None:
+    """Settings and first run are refused; of a survey and of a client that is not theirs nothing can be decided."""
+    who = viewer(place, PEOPLE[name], card=None if name == "a manager" else ("company", 12))
+    session = frames.seal(place.deps, who)
+    before = rows_of(place, place.portal.id)
+    for endpoint, path in addresses(place, client):
+        for deed in deeds(place, endpoint):
+            if endpoint == "card.act" and deed.get("do") == "record":
+                continue  # anybody who reads the card and does not serve the client may (product.md W10, W17)
+            answer = post(client, path, session, deed)
+            shut = endpoint not in SHARED or name in ("a caller", "somebody dismissed") or "do" in deed
+            assert (answer.status_code == 403) or not shut, (path, deed, answer.status_code)
+    assert rows_of(place, place.portal.id) == before
+
+
+def test_a_stranger_gets_nothing_at_any_address(place: World, client: FlaskClient) -> None:
+    forged = frames.seal(
+        replace(place.deps, signer=KeySigner(("another-key",))), viewer(place, administrator=True)
+    )
+    before = rows_of(place, place.portal.id)
+    for endpoint, path in addresses(place, client):
+        for deed in deeds(place, endpoint):
+            for session in ("", forged):
+                assert post(client, path, session, deed).status_code == 401, path
+    assert rows_of(place, place.portal.id) == before
+
+
+def test_an_administrator_of_another_portal_touches_and_sees_only_their_own(
+    place: World, client: FlaskClient
+) -> None:
+    who = replace(
+        viewer(place, administrator=True), portal_id=place.extra["other"], origin="https://other.example"
+    )
+    session = frames.seal(place.deps, who)
+    before = rows_of(place, place.portal.id)
+    for endpoint, path in addresses(place, client):
+        for deed in deeds(place, endpoint):
+            answer = post(client, path, session, deed)
+            assert answer.status_code < 500
+            for secret in ("ACME", "p7@example.com", "Person7", "within the hour"):
+                assert secret not in answer.text, (path, deed)
+    assert rows_of(place, place.portal.id) == before
+
+
+def test_the_session_of_one_card_opens_no_other(place: World, client: FlaskClient) -> None:
+    before = rows_of(place, place.portal.id)
+    for card in (None, ("company", 57), ("contact", 12), ("deal", 351)):
+        session = frames.seal(place.deps, viewer(place, HEAD, card=card))
+        for deed in deeds(place, "card.act"):
+            assert post(client, "/app/card/company/12", session, deed).status_code == 403
+    assert rows_of(place, place.portal.id) == before
