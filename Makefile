@@ -7,7 +7,7 @@ CLIENTS ?= 60
 PORT ?= 0
 WORKERS ?= auto
 
-.PHONY: demo year test lint format install soak bench clean
+.PHONY: demo year test lint format install soak bench screens clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/molva demo --seed $(SEED) --clients $(CLIENTS) --port $(PORT)
@@ -33,6 +33,10 @@ soak: $(VENV)/.test
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks
+
+# docs/screens anew, by a browser in the live demo
+screens: $(VENV)/.test
+	$(BIN)/python -m tests.web.screens
 
 install: $(VENV)/.test
 

@@ -7,26 +7,28 @@ from dataclasses import dataclass
 
 from .people import GROUPS, Group
 from .scoring import SCALE, group
-from .statistics import Counts, Interval, finite, independent_change, limits, nps, paired_change
+from .statistics import Counts, Interval, adjusted, finite, independent_change, limits, nps, paired_change
 
 
 @dataclass(frozen=True, slots=True)
 class Headline:
     """The answers of a wave with clients as units. ``scores``: clients by their score 0 … 10; ``base``: clients
-    that were to be asked; ``least``: below so many answers nothing but n is said (product.md N7).
+    that were to be asked; ``least``: below so many answers nothing but n is said (product.md N7); ``known``:
+    whether it is known who was asked. Waves from elsewhere hold only those who answered.
     """
 
     scores: tuple[int, ...]
     base: int
     least: int
+    known: bool = True
 
     @classmethod
-    def of(cls, scores: Iterable[tuple[int, int]], base: int, least: int) -> Headline:
+    def of(cls, scores: Iterable[tuple[int, int]], base: int, least: int, known: bool = True) -> Headline:
         """From pairs of score and number of clients. Who answered was asked: the base is at least n."""
         counts = [0] * len(SCALE)
         for score, clients in scores:
             counts[score] += clients
-        return cls(tuple(counts), max(base, sum(counts)), least)
+        return cls(tuple(counts), max(base, sum(counts)), least, known)
 
     @property
     def counts(self) -> Counts:
@@ -53,14 +55,20 @@ class Headline:
 
     @property
     def interval(self) -> Interval | None:
-        """Where the index of all clients is by 95 % (product.md N2); None while there are too few answers."""
-        estimate = finite(self.counts, self.base) if self.enough else None
+        """Where the index of all clients is by 95 % (product.md N2); None while there are too few answers.
+
+        Of a large population where nobody knows how many were asked: a base of those who answered would make
+        the index certain.
+        """
+        if not self.enough:
+            return None
+        estimate = finite(self.counts, self.base) if self.known else adjusted(self.counts)
         return estimate.interval if estimate else None
 
     @property
     def limits(self) -> Interval | None:
-        """Where it must be, assuming nothing (product.md N3); None while there are too few answers."""
-        return limits(self.counts, self.base) if self.enough else None
+        """Where it must be, assuming nothing (product.md N3); None with too few answers or an unknown base."""
+        return limits(self.counts, self.base) if self.enough and self.known else None
 
 
 @dataclass(frozen=True, slots=True)

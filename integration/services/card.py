@@ -189,8 +189,10 @@ def _difference(session: Session, of: Read, item: Mapping[str, Any] | None) -> D
 
 
 def _score(value: Any) -> int | None:
+    if value is None or value is False or value == "":  # 0 is a score
+        return None
     try:
-        return int(float(value)) if value not in (None, "", False) else None
+        return int(float(value))
     except (TypeError, ValueError):
         return None
 

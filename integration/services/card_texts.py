@@ -5,6 +5,7 @@ Texts are BB code (bitrix24.md 10.1, 11.1); a client's words never act as code i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from integration.nps.people import CardKey
 from integration.store.portals import Portal
 
 LONGEST_TITLE = 250
+_NUMBER = re.compile(r" \(\d+\)$")
 _GROUPS = {"promoter": mark("promoter"), "passive": mark("passive"), "detractor": mark("detractor")}
 _ROLES = {
     "decides": mark("decides"),
@@ -70,6 +72,11 @@ def plain(words: str) -> str:
     return words.replace("[", "[\u200b")
 
 
+def name_said(author: str) -> str:
+    """A name as people say it: acts are kept with the portal's number behind it (`rights.name_of`)."""
+    return _NUMBER.sub("", author)
+
+
 def task_link(portal: Portal, task_id: int) -> str:
     """The task's page in the portal."""
     return f"{_origin(portal)}/company/personal/user/0/tasks/task/view/{task_id}/"
@@ -94,7 +101,10 @@ def field_comment(portal: Portal, words: str, respondents: int) -> str:
 
 
 def answer_comment(portal: Portal, facts: Facts, task_id: int | None) -> str:
-    """The timeline comment of an answer or of its correction (product.md B3)."""
+    """The timeline comment of an answer or of its correction (product.md B3).
+
+    A correction by staff says who made it and why, before it quotes the person, who did not make it.
+    """
     lang = language(portal)
     score, before = facts.get("score"), facts.get("score_before")
     if before is None or before == score:
@@ -104,7 +114,7 @@ def answer_comment(portal: Portal, facts: Facts, task_id: int | None) -> str:
             lang, "Survey {wave}: corrected from {before} to {score} of 10, {group}", **_shown(lang, facts)
         )
     words = plain(str(facts.get("comment") or ""))
-    lines = [f"[B]{head}[/B]", _who(lang, facts)]
+    lines = [f"[B]{head}[/B]", *_corrected_by(lang, facts), _who(lang, facts)]
     lines.append(f"«{words}»" if words else text(lang, "No comment"))
     if task_id is not None:
         lines.append(task_line(portal, task_id))
@@ -159,6 +169,17 @@ def checklist_title(portal: Portal) -> str:
 def checklist_items(portal: Portal, codes: Sequence[str]) -> list[str]:
     """The lines of the checklist, in order."""
     return [text(language(portal), _CHECKLIST[code]) for code in codes]
+
+
+def _corrected_by(lang: str, facts: Facts) -> list[str]:
+    author = str(facts.get("author") or "client")
+    if facts.get("score_before") is None or author == "client":
+        return []
+    reason = plain(" ".join(str(facts.get("reason") or "").split()))
+    return [
+        text(lang, "Corrected by our staff: {author}. Reason: {reason}",
+             author=plain(name_said(author)), reason=reason)
+    ]  # fmt: skip
 
 
 def _who(lang: str, facts: Facts) -> str:

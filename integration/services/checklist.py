@@ -249,7 +249,12 @@ def _layout(place: Place, found: Mapping[str, Any]) -> Item:
     facts: dict[str, Any] = {"kind": place.kind, "part": place.part, "name": place.name}
     seen = (found.get("layouts") or {}).get(f"{place.kind}:{place.part}")
     if not seen or not seen["stored"]:
-        return Item("cards", "layout", "unknown", facts | {"stored": None if not seen else False})
+        return Item(
+            "cards",
+            "layout",
+            "unknown",
+            facts | {"stored": False if seen else None, "asked": "layouts" in found},
+        )
     state: State = "ok" if seen["of"] and seen["shown"] >= seen["of"] else "missing"
     return Item("cards", "layout", state, facts | seen)
 

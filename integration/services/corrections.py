@@ -129,7 +129,7 @@ def record(
         response = response or survey_rows.new(session, found, given, channel, now)
         response.channel, response.recorded_by = channel, who[:200]
         before = survey_rows.store(session, found, response, given, now, author=who[:200], reason="")
-        survey_effects.after_count(deps, session, found, response, before, now)
+        survey_effects.after_count(deps, session, found, response, before, now, author=who[:200])
         return RecordResult("counted")
 
 

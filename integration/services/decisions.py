@@ -162,18 +162,25 @@ def _tasks(
 def told(
     session: Session, portal_id: int, found: Sequence[FollowUp], user_id: int, now: datetime
 ) -> list[Task]:
-    """Follow-ups as people read them, with the names of their owners."""
+    """Follow-ups as people read them, with the names of their owners.
+
+    Score and words are those the answer has now: what is kept with the follow-up is of the day it was opened.
+    """
     names = reports.names(session, portal_id, {row.owner_id for row in found})
-    return [_task(row, names.get(row.owner_id, ""), user_id, now) for row in found]
+    given = todo.answers(session, portal_id, {row.response_id for row in found if row.response_id})
+    return [
+        _task(row, given.get(row.response_id or 0), names.get(row.owner_id, ""), user_id, now)
+        for row in found
+    ]
 
 
-def _task(row: FollowUp, owner: str, user_id: int, now: datetime) -> Task:
-    score = row.facts.get("score")
+def _task(row: FollowUp, given: tuple[int, str] | None, owner: str, user_id: int, now: datetime) -> Task:
+    score, comment = given or (row.facts.get("score"), str(row.facts.get("comment") or ""))
     known = score if isinstance(score, int) and score in SCALE else None
     return Task(
         id=row.id, kind=row.kind, client_kind=row.client_kind, client_id=row.client_id,
         client=str(row.facts.get("client") or ""), person=str(row.facts.get("person") or ""),
         score=known, group=None if known is None else group(known),
-        comment=str(row.facts.get("comment") or ""), owner=owner, mine=row.owner_id == user_id,
+        comment=comment, owner=owner, mine=row.owner_id == user_id,
         deadline=row.deadline, overdue=row.deadline < now, critical=row.kind in CRITICAL, task_id=row.task_id,
     )  # fmt: skip

@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy.orm import Session
+
 from integration.nps.policy import Policy
 from integration.nps.rights import Rights
-from integration.services import decisions, policies, reports, rights
+from integration.services import decisions, first_run, policies, reports, rights
 from integration.services.decisions import Todo
 from integration.services.deps import Deps
+from integration.services.first_run import FirstRun
 from integration.services.frames import Viewer
 from integration.services.report_types import Overview
+from integration.store import todo
 from integration.store.base import reading
 from integration.store.portals import Portal
 
@@ -19,14 +23,15 @@ from integration.store.portals import Portal
 @dataclass(frozen=True, slots=True)
 class MainPage:
     """What the main page shows. Moments are UTC. `synced_at`: the clients have been read for the first time, None
-    until then; `first_run_at`: somebody has gone through the first steps (product.md P7).
+    until then; `first_run`: the first steps as long as they have to be gone through, None once that is over: all
+    done, ended by somebody, or a survey approved (product.md P7).
     """
 
     rights: Rights
     domain: str
     time_zone: str
     synced_at: datetime | None
-    first_run_at: datetime | None
+    first_run: FirstRun | None
     min_group: int
     overview: Overview
     todo: Todo
@@ -43,9 +48,15 @@ def read(deps: Deps, who: Viewer) -> MainPage:
         seen = reports.overview(session, portal, mine, deps.clock.now())
         return MainPage(
             rights=mine, domain=portal.domain, time_zone=_zone(portal, policy), synced_at=portal.synced_at,
-            first_run_at=portal.first_run_at, min_group=policy.min_group, overview=seen,
+            first_run=_first_run(session, portal), min_group=policy.min_group, overview=seen,
             todo=decisions.find(deps, session, portal, policy, mine, seen.scope),
         )  # fmt: skip
+
+
+def _first_run(session: Session, portal: Portal) -> FirstRun | None:
+    found = first_run.state(session, portal.id)
+    over = found.finished or found.done == len(found.steps) or todo.ever_approved(session, portal.id)
+    return None if over else found
 
 
 def _zone(portal: Portal, policy: Policy) -> str:

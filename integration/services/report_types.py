@@ -44,7 +44,8 @@ class WaveView:
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """What a score rests on (product.md E7): clients on the list, asked, answered, excluded by hand; people
-    asked and answered; the share of the asked clients' yearly revenue that answered, 0 … 1, None if unknown.
+    asked and answered; the share of the asked clients' yearly revenue that answered, 0 … 1, None where the revenue
+    is known for fewer than half of them. `known`: whether it is known who was asked; if not, only the answers count.
     """
 
     listed: int
@@ -54,18 +55,19 @@ class Coverage:
     people: int
     people_answered: int
     revenue_share: float | None
+    known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The numbers of one wave. `final`: the frozen index, interval and limits where the result is frozen and the
-    viewer sees all; `moved`: the change since the wave named `since`.
+    """The numbers of one wave. `final`: the frozen index, interval and limits (None if nobody knows who was asked)
+    where the result is frozen and the viewer sees all; `moved`: the change since the wave named `since`.
     """
 
     wave: WaveView
     headline: Headline
     coverage: Coverage
-    final: tuple[float, Interval, Interval] | None = None
+    final: tuple[float, Interval, Interval | None] | None = None
     moved: Moved | None = None
     since: str = ""
 

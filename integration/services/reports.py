@@ -30,6 +30,7 @@ from integration.store.waves import Wave
 
 YEARS = 6  # waves shown over the years
 NOBODY = Funnel(0, 0, 0, {})
+IMPORT = "import"  # origin of waves that hold only those who answered
 
 
 @dataclass(slots=True)
@@ -40,6 +41,7 @@ class _Reader:
     portal: Portal
     policy: Policy
     scope: Scope
+    now: datetime
     standings: dict[int, dict[str, int]] = field(default_factory=dict)
     rules: dict[int, Policy] = field(default_factory=dict)
 
@@ -66,15 +68,14 @@ class _Reader:
 
     def headline(self, wave: Wave, groups: Iterable[AccountGroup]) -> Headline:
         scores = ((_score(self.rule(wave), one), one.clients) for one in groups)
-        return Headline.of(scores, self.standing(wave).get("", 0), self.policy.min_group)
+        return Headline.of(scores, self.standing(wave).get("", 0), self.policy.min_group, _asked_known(wave))
 
     def known(self, wave: Wave) -> Headline:
         """The headline of an earlier wave: as it was closed where everybody's counts, else from its answers."""
         kept = _kept(wave) if self.scope.everyone else None
         if kept is None:
             return self.headline(wave, self.accounts(wave))
-        scores = ((0, kept["detractors"]), (7, kept["passives"]), (10, kept["promoters"]))
-        return Headline.of(scores, kept.get("base", 0), self.policy.min_group)
+        return _written(wave, kept, self.policy.min_group)
 
 
 def overview(session: Session, portal: Portal, rights: Rights, now: datetime) -> Overview:
@@ -85,8 +86,8 @@ def overview(session: Session, portal: Portal, rights: Rights, now: datetime) ->
     shown = [*recent, *([current] if current and current not in recent else [])]
     policy, _ = policies.load(session, portal.id)
     scope = scope_of(session, portal.id, rights, [wave.id for wave in shown])
-    reader = _Reader(session, portal, policy, scope)
-    funnel = rows.funnel(session, portal.id, current.id, scope) if current else NOBODY
+    reader = _Reader(session, portal, policy, scope, now)
+    funnel = _funnel(reader, current) if current else NOBODY
     figures, history = _history(reader, recent, current, funnel)
     return Overview(
         wave=wave_view(current) if current else None,
@@ -120,10 +121,10 @@ def wave_view(wave: Wave) -> WaveView:
     """A wave as people see it."""
     plan = plan_in(wave)
     return WaveView(
-        id=wave.id, name=wave.name, stage=wave.stage, imported=wave.origin == "import",
+        id=wave.id, name=wave.name, stage=wave.stage, imported=wave.origin == IMPORT,
         approved_by=wave.approved_by, listed=wave.frozen_at is not None,
         days=tuple(_days(plan)) if plan else (), frozen_on=plan.frozen_on if plan else None,
-        frozen=wave.result_frozen_at is not None or wave.origin == "import",
+        frozen=wave.result_frozen_at is not None or wave.origin == IMPORT,
     )  # fmt: skip
 
 
@@ -184,15 +185,13 @@ def _history(
 
 
 def _funnel(reader: _Reader, wave: Wave) -> Funnel:
-    return rows.funnel(reader.session, reader.portal.id, wave.id, reader.scope)
+    return rows.funnel(reader.session, reader.portal.id, wave.id, reader.scope, reader.now)
 
 
 def _figures(
     reader: _Reader, wave: Wave, headline: Headline, groups: Sequence[AccountGroup], people: Funnel
 ) -> Figures:
     standing = reader.standing(wave)
-    total = float(rows.revenue(reader.session, reader.portal.id, wave.id, reader.scope))
-    earned = float(sum(one.revenue for one in groups))
     return Figures(
         wave=wave_view(wave),
         headline=headline,
@@ -203,10 +202,19 @@ def _figures(
             excluded=standing.get("excluded_by_hand", 0),
             people=people.people,
             people_answered=people.outcomes.get("answered", 0),
-            revenue_share=min(1.0, earned / total) if total > 0 else None,
+            revenue_share=_revenue_share(reader, wave, groups) if headline.known else None,
+            known=headline.known,
         ),
         final=_final(wave) if reader.scope.everyone else None,
     )
+
+
+def _revenue_share(reader: _Reader, wave: Wave, groups: Sequence[AccountGroup]) -> float | None:
+    """Of the revenue of those asked; a share of a few known revenues would say nothing about the clients."""
+    total, known, asked = rows.revenue(reader.session, reader.portal.id, wave.id, reader.scope)
+    if total <= 0 or 2 * known < asked:
+        return None
+    return float(sum(one.revenue for one in groups) / total)
 
 
 def _compared(
@@ -235,13 +243,26 @@ def _kept(wave: Wave) -> dict[str, Any] | None:
     return kept if isinstance(kept, dict) and {"detractors", "passives", "promoters"} <= kept.keys() else None
 
 
-def _final(wave: Wave) -> tuple[float, Interval, Interval] | None:
-    """The index as it was frozen (product.md W14)."""
+def _asked_known(wave: Wave) -> bool:
+    """Imported waves hold only those who answered: nobody knows who was asked."""
+    return wave.origin != IMPORT
+
+
+def _written(wave: Wave, kept: dict[str, Any], least: int) -> Headline:
+    scores = ((0, kept["detractors"]), (7, kept["passives"]), (10, kept["promoters"]))
+    return Headline.of(scores, kept.get("base", 0), least, _asked_known(wave))
+
+
+def _final(wave: Wave) -> tuple[float, Interval, Interval | None] | None:
+    """The index as it was frozen (product.md W14); of an import only the counts were, not who was asked."""
     kept = _kept(wave) if wave.result_frozen_at else None
     if kept is None or kept.get("nps") is None or not {"interval", "limits"} <= kept.keys():
         return None
+    if not _asked_known(wave):
+        interval = _written(wave, kept, 0).interval
+        return (float(kept["nps"]), interval, None) if interval else None
     return float(kept["nps"]), Interval(*kept["interval"]), Interval(*kept["limits"])
 
 
 def _point(wave: Wave, head: Headline) -> Point:
-    return Point(wave.name, wave.origin == "import", head.nps, head.interval, head.n, head.base)
+    return Point(wave.name, wave.origin == IMPORT, head.nps, head.interval, head.n, head.base)

@@ -118,9 +118,13 @@ def value_among(
     lines: Iterable[Line],
     asked: Sequence[Asked],
 ) -> WriteScore | None:
-    """`value_of_card` from what was read before: of the youngest survey whose answers reach this card."""
+    """`value_of_card` from what was read before: of the youngest survey whose answers reach this card.
+
+    Imported surveys are left out: an import writes nothing to cards, so a card cannot differ from it.
+    """
     zone = zone_named(portal.time_zone)
-    for one in sorted(lines, key=lambda line: wave_day(line.wave, zone), reverse=True):
+    ours = [line for line in lines if line.wave.origin != "import"]
+    for one in sorted(ours, key=lambda line: wave_day(line.wave, zone), reverse=True):
         given = answers_of([a for a in asked if a.line.id == one.line.id], zone)
         if not given:
             continue

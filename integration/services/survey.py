@@ -128,7 +128,9 @@ def correct(
             before = survey_rows.store(
                 session, found, response, given, now, author=author, reason=reason.strip()
             )
-            survey_effects.after_count(deps, session, found, response, before, now)
+            survey_effects.after_count(
+                deps, session, found, response, before, now, author=author, reason=reason.strip()
+            )
         return True
 
 

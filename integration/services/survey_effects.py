@@ -25,12 +25,14 @@ from integration.store.responses import Response
 
 
 def after_count(
-    deps: Deps, session: Session, found: Asked, response: Response, before: int | None, now: datetime
-) -> None:
+    deps: Deps, session: Session, found: Asked, response: Response, before: int | None, now: datetime,
+    *, author: str = "client", reason: str = "",
+) -> None:  # fmt: skip
     """Queue everything that follows from an answer that has just been counted or corrected.
 
-    `before`: the score it had when it was counted last, nothing for a new one. The client's row of the
-    wave must be locked (`answers.asked`), so that two respondents are accounted for one after the other.
+    `before`: the score it had when it was counted last, nothing for a new one. `author` and `reason`: who
+    corrected it and why, as its revision keeps them; by default the person who answered. The client's row of
+    the wave must be locked (`answers.asked`), so that two respondents are accounted for one after the other.
     """
     rules = policies.load_version(session, found.portal.id, found.wave.policy_version)
     given = given_answers(session, found)
@@ -41,7 +43,7 @@ def after_count(
         v for v in values if v.card.kind != "contact" or v.card.id == found.invitation.contact_id
     ]
     intents += followups.on_response(session, found, response, before, given, now)
-    facts = _facts(found, response, before)
+    facts = {**_facts(found, response, before), "author": author, "reason": reason}
     code = "answer" if before is None else "correction"
     for card in _commented(found, client, deals):
         intents.append(AddTimelineComment(card, cast("Any", code), facts))

@@ -122,7 +122,7 @@ def read(deps: Deps, who: Viewer, wave_id: int, standing: str = "", page: int = 
             approved_at=wave.approved_at, making=making,
             report=_report(deps, session, wave, now) if may_run and making is None else None,
             standing=counts,
-            funnel=report_rows.funnel(session, wave.portal_id, wave.id, scope),
+            funnel=report_rows.funnel(session, wave.portal_id, wave.id, scope, now),
             lines=tuple(_lines(session, wave, rows, names, mine)), found=total, page=page, pages=pages,
             filter=chosen, held=tuple(one for one in held if mine.sees(one.manager_id, one.city)),
             held_count=todo.held_count(session, wave.portal_id).get(wave.id, 0) if may_run else 0,

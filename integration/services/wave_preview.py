@@ -34,7 +34,8 @@ class Step:
 class Preview:
     """The next survey under these settings: `plan` with its steps in order, `calendar` for a picture of the months.
 
-    `source`: where days off come from; `taken`: the survey of that year is planned already, under its own rules.
+    `source`: where days off come from; `taken`: the survey of that year is planned already, under its own rules;
+    `today`: the agency's day it was made on.
     """
 
     plan: Plan
@@ -42,6 +43,7 @@ class Preview:
     calendar: WorkCalendar
     source: Source
     taken: str
+    today: date
 
 
 def preview(deps: Deps, portal_id: int, policy: Policy) -> Preview | None:
@@ -62,13 +64,26 @@ def preview(deps: Deps, portal_id: int, policy: Policy) -> Preview | None:
     found = calendar_for(portal, policy, now)
     made = plan(start, policy, found.letters)
     taken = next((wave.name for wave in waves if _year(wave.plan) == start.year), "")
-    return Preview(made, _steps(made, start, policy), found.letters, found.source, taken)
+    return Preview(made, _steps(made, start, policy), found.letters, found.source, taken, today)
 
 
-def next_list_day(deps: Deps, portal_id: int, policy: Policy) -> date | None:
-    """The day on which the list of the next survey is made: when it is drafted, at the latest for its announcement."""
+@dataclass(frozen=True, slots=True)
+class NextList:
+    """The list of the next survey. `day`: the future day it is made on, nothing if there is none; `due`: that day
+    has come or passed and no list is made yet."""
+
+    day: date | None
+    due: bool
+
+
+def next_list(deps: Deps, portal_id: int, policy: Policy) -> NextList:
+    """When the list of the next survey is made, by these settings (product.md W1, P7). Raises like `preview`."""
     found = preview(deps, portal_id, policy)
-    return found.plan.drafted if found is not None else None
+    if found is None:
+        return NextList(None, False)
+    if found.plan.drafted > found.today:
+        return NextList(found.plan.drafted, False)
+    return NextList(None, not found.taken)
 
 
 def _next_start(policy: Policy, today: date) -> date | None:

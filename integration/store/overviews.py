@@ -58,7 +58,9 @@ def open_chore(session: Session, portal_id: int, name: str) -> datetime | None:
     """When a chore that waits or is at work was due, UTC; nothing if there is none."""
     return session.scalar(
         select(ChoreRow.due_at).where(
-            ChoreRow.portal_id == portal_id, ChoreRow.name == name, ChoreRow.status.in_(("waiting", "working"))
+            ChoreRow.portal_id == portal_id,
+            ChoreRow.name == name,
+            ChoreRow.status.in_(("waiting", "working")),
         )
     )
 

@@ -39,6 +39,7 @@ from integration.store.responses import Proof, Response, ResponseRevision
 from integration.store.waves import Invitation, Wave, WaveClient
 
 OVER = ("done", "buried", "superseded", "cancelled")
+LEAST_OF_ADDRESS = 3  # characters of an e-mail to search by: fewer would name half of the agency's clients
 #: What a follow-up keeps of its facts: nothing that names the person or quotes them.
 IMPERSONAL = ("client", "score", "score_before", "group", "wave", "channel", "checklist", "owner_by")
 
@@ -84,7 +85,10 @@ class Traces:
 
 
 def search(session: Session, portal_id: int, text: str, limit: int = 20) -> list[Found]:
-    """Persons by e-mail, phone, card number or part of the name; those asked most lately first."""
+    """Persons by e-mail or a part of it, phone, card number or part of the name; those asked most often first.
+
+    Of an e-mail at least `LEAST_OF_ADDRESS` characters are needed.
+    """
     wanted = text.strip()
     if not wanted:
         return []
@@ -119,9 +123,10 @@ def search(session: Session, portal_id: int, text: str, limit: int = 20) -> list
 
 def _by_address(portal_id: int, wanted: str) -> Any:
     keys = [key for key in (email_key(wanted), phone_key(wanted)) if key]
-    statement = select(Invitation.contact_id).where(
-        Invitation.portal_id == portal_id, or_(Invitation.address.in_(keys), Invitation.phone == wanted)
-    )
+    asked: list[Any] = [Invitation.address.in_(keys), Invitation.phone == wanted]
+    if len(wanted) >= LEAST_OF_ADDRESS:
+        asked.append(Invitation.address.icontains(wanted.lower(), autoescape=True))
+    statement = select(Invitation.contact_id).where(Invitation.portal_id == portal_id, or_(*asked))
     never = select(OptOut.contact_id).where(
         OptOut.portal_id == portal_id, OptOut.address.in_(keys), OptOut.contact_id.is_not(None)
     )

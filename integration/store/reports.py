@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -45,18 +46,28 @@ class AccountGroup:
     weight: int
     weighted: int
     clients: int
-    revenue: Decimal = Decimal(0)  # of these clients, in the year before the list was frozen
+    revenue: Decimal = Decimal(0)  # of those of them asked, in the year before the list was frozen
     then: AccountGroup | None = None  # what they answered in the earlier wave, if they did
 
 
 @dataclass(frozen=True, slots=True)
 class Funnel:
-    """People of a wave: invited, with the announcement, with the question, and by outcome; "" is still open."""
+    """People of a wave: invited, with the announcement, with the question, and by outcome; "" is still open.
+
+    Of the open ones, `held` have answered and wait for confirmation (product.md S1), `later` asked to be asked later.
+    """
 
     people: int
     announced: int
     asked: int
     outcomes: Mapping[str, int]
+    held: int = 0
+    later: int = 0
+
+    @property
+    def silent(self) -> int:
+        """Those who have said nothing at all so far."""
+        return max(0, self.outcomes.get("", 0) - self.held - self.later)
 
 
 def within(scope: Scope) -> ColumnElement[bool]:
@@ -104,15 +115,21 @@ def standings(
     return found
 
 
-def revenue(session: Session, portal_id: int, wave_id: int, scope: Scope) -> Decimal:
-    """Yearly revenue of the clients of a list that are asked (product.md N8), in the portal's currency."""
-    statement = select(func.sum(WaveClient.yearly_revenue)).where(
+def revenue(session: Session, portal_id: int, wave_id: int, scope: Scope) -> tuple[Decimal, int, int]:
+    """Yearly revenue of the clients of a list that are asked (product.md N8), in the portal's currency; of how many
+    it is known, of how many in all.
+    """
+    known = WaveClient.yearly_revenue > 0
+    statement = select(
+        func.sum(case((known, WaveClient.yearly_revenue))), func.count(case((known, 1))), func.count()
+    ).where(
         WaveClient.portal_id == portal_id,
         WaveClient.wave_id == wave_id,
         WaveClient.reason == "",
         within(scope),
     )
-    return Decimal(session.scalar(statement) or 0)
+    total, some, asked = session.execute(statement).one()
+    return Decimal(total or 0), some, asked
 
 
 def accounts(
@@ -140,9 +157,9 @@ def accounts(
         )
         source = source.outerjoin(then, same).outerjoin(old, old.c.line == then.id)
         values += [old.c[name] for name in _VALUES]
-    statement = (
-        select(func.count(), func.sum(now.yearly_revenue), *values).select_from(source).group_by(*values)
-    )
+    asked = and_(now.reason == "", now.yearly_revenue > 0)  # as `revenue` counts them
+    earned = func.sum(case((asked, now.yearly_revenue)))
+    statement = select(func.count(), earned, *values).select_from(source).group_by(*values)
     return [_group(wave_id, before, *row) for row in session.execute(statement)]
 
 
@@ -181,13 +198,27 @@ def _per_client(
     return statement.join(WaveClient, WaveClient.id == Invitation.wave_client_id).where(within(scope))
 
 
-def funnel(session: Session, portal_id: int, wave_id: int, scope: Scope) -> Funnel:
-    """How far a wave is with the people on its list, those excluded left out."""
+def funnel(session: Session, portal_id: int, wave_id: int, scope: Scope, now: datetime) -> Funnel:
+    """How far a wave is with the people on its list at `now`, UTC, those excluded left out."""
     announced, asked = (
         func.count(Invitation.touches[step].as_string()) for step in ("announcement", "invitation")
     )
+    still_open = Invitation.outcome == ""
+    waits = and_(still_open, Response.id.is_not(None))
+    later = and_(still_open, Response.id.is_(None), Invitation.snoozed_until > now)
+    held = and_(
+        Response.invitation_id == Invitation.id, Response.portal_id == portal_id, Response.status == "held"
+    )
     statement = (
-        select(Invitation.outcome, func.count(), announced, asked)
+        select(
+            Invitation.outcome,
+            func.count(),
+            announced,
+            asked,
+            func.count(case((waits, 1))),
+            func.count(case((later, 1))),
+        )
+        .outerjoin(Response, held)
         .where(Invitation.portal_id == portal_id, Invitation.wave_id == wave_id)
         .where(Invitation.outcome != "excluded")
         .group_by(Invitation.outcome)
@@ -199,4 +230,5 @@ def funnel(session: Session, portal_id: int, wave_id: int, scope: Scope) -> Funn
     return Funnel(
         people=sum(row[1] for row in rows), announced=sum(row[2] for row in rows),
         asked=sum(row[3] for row in rows), outcomes={row[0]: row[1] for row in rows},
+        held=sum(row[4] for row in rows), later=sum(row[5] for row in rows),
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -62,6 +63,14 @@ def _followups(statement: Any, portal_id: int, until: datetime, scope: Scope, us
     return statement.outerjoin(WaveClient, line).where(mine)
 
 
+def answers(session: Session, portal_id: int, response_ids: Collection[int]) -> dict[int, tuple[int, str]]:
+    """Score and words of these answers as they are now, of those that count (product.md S3)."""
+    statement = select(Response.id, Response.score, Response.comment).where(
+        Response.portal_id == portal_id, Response.id.in_(sorted(response_ids)), Response.status == "counted"
+    )
+    return {number: (score, comment) for number, score, comment in session.execute(statement)}
+
+
 def held_count(session: Session, portal_id: int) -> dict[int, int]:
     """Held answers by wave."""
     statement = select(Response.wave_id, func.count()).where(
@@ -106,6 +115,14 @@ def last_rehearsal(session: Session, portal_id: int, wave_id: int) -> WaveEvent 
         .order_by(WaveEvent.id.desc())
     )
     return session.scalars(statement.limit(1)).first()
+
+
+def ever_approved(session: Session, portal_id: int) -> bool:
+    """Whether somebody has ever approved a survey here; imported ones were not made with Molva."""
+    statement = select(Wave.id).where(
+        Wave.portal_id == portal_id, Wave.approved_by != "", Wave.origin != "import"
+    )
+    return session.scalars(statement.limit(1)).first() is not None
 
 
 def unfinished_waves(session: Session, portal_id: int) -> list[Wave]:

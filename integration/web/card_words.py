@@ -10,10 +10,9 @@ from typing import Any
 from integration.i18n import mark
 from integration.nps.people import ClientKey
 from integration.nps.standing import NextStep, Standing
+from integration.services.card_texts import name_said
 from integration.services.card_types import CardView
 from integration.web.pages import day_text, say
-
-_NUMBER = re.compile(r" \(\d+\)$")
 
 ROLES = {"decides": mark("decides"), "daily": mark("works with us daily"), "other": mark("other role")}
 CHANNELS = {
@@ -124,7 +123,7 @@ def of(table: Mapping[str, str], code: str) -> str:
 
 def who(author: str) -> str:
     """A name as people say it, without the portal's number; the client is "the client"."""
-    return say("the client") if author == "client" else _NUMBER.sub("", author)
+    return say("the client") if author == "client" else name_said(author)
 
 
 def said(code: str, status: int = 200) -> dict[str, Any]:

@@ -67,6 +67,6 @@ def _told(found: MainPage) -> dict[str, Any]:
         "trend": main_words.trend(seen.history) if len(seen.history) > 1 else None,
         "decisions": main_words.decisions(found.todo, found.rights),
         "tasks": main_words.tasks(found.todo, today),
-        "first_run": found.rights.may_set_up and found.first_run_at is None,
+        "first_run": main_words.first_run(found),
         "lead": main_words.lead(found.rights),
     }

@@ -8,8 +8,9 @@ from typing import Any
 
 from integration import i18n
 from integration.i18n import mark
-from integration.nps.headline import Moved
+from integration.nps.headline import Headline, Moved
 from integration.nps.rights import Rights
+from integration.nps.statistics import Interval
 from integration.services.decisions import Decision, Task, Todo
 from integration.services.main_page import MainPage
 from integration.services.report_types import Ahead, Coverage, Figures, Point, WaveView
@@ -35,6 +36,22 @@ def lead(rights: Rights) -> str:
     return say("Your own clients.")
 
 
+def first_run(found: MainPage) -> dict[str, Any] | None:
+    """The invitation to go through the first steps, for who may; it leads to the step where they stand."""
+    run = found.first_run
+    if run is None or not found.rights.may_set_up:
+        return None
+    begun = any(step.status != "open" for step in run.steps)
+    heading = say("Four steps, and Molva is yours")
+    if begun:
+        heading = say("{done} of {of} first steps are done", done=run.done, of=len(run.steps))
+    return {
+        "heading": heading,
+        "label": say("Continue") if begun else say("Begin"),
+        "path": f"/app/start/{run.at}",
+    }
+
+
 def hero(figures: Figures, least: int) -> dict[str, Any]:
     """The index with its interval, what it rests on, and how it moved, as text and as numbers for drawing."""
     head = figures.headline
@@ -52,11 +69,11 @@ def hero(figures: Figures, least: int) -> dict[str, Any]:
         "coverage": _coverage(figures.coverage),
         "n": head.n,
     }
-    if value is None or interval is None or limits is None:
+    if value is None or interval is None:
         told["few"] = _few(head.n, least)
         return told
     told["interval"] = (interval.low, value, interval.high, limits)
-    told["range"] = _range(interval, limits, head.n < head.base)
+    told["range"] = _range(interval, limits, head)
     told["moved"] = _moved(figures.moved, figures.since) if figures.moved else ""
     told["tone"] = _direction(figures.moved)
     told["corrected"] = (
@@ -86,10 +103,16 @@ def _few(n: int, least: int) -> str:
     )
 
 
-def _range(interval: Any, limits: Any, silent: bool) -> str:
-    if not silent:
-        return say("Every client asked has answered, so this is the NPS of all of them.")
+def _range(interval: Interval, limits: Interval | None, head: Headline) -> str:
     low, high = (number_text(round(one)) for one in interval)
+    if limits is None:
+        return say(
+            "With 95 % certainty the NPS lies between {low} and {high}, if those who answered are like the rest. "
+            "How many clients were asked is not known.",
+            low=low, high=high,
+        )  # fmt: skip
+    if head.n >= head.base:
+        return say("Every client asked has answered, so this is the NPS of all of them.")
     least, most = (number_text(round(one)) for one in limits)
     return say(
         "With 95 % certainty the NPS of all clients asked lies between {low} and {high}. Whatever the silent "
@@ -129,6 +152,9 @@ def _moved(moved: Moved, since: str) -> str:
 
 def _coverage(found: Coverage) -> list[dict[str, str]]:
     """What the index rests on (product.md E7): rows of label, value, note."""
+    if not found.known:
+        note = say("how many were asked is not known")
+        return [{"label": say("Clients answered"), "value": number_text(found.answered), "note": note}]
     share = found.answered / found.asked if found.asked else 0.0
     people = found.people_answered / found.people if found.people else 0.0
     rows = [
@@ -205,7 +231,7 @@ def trend(history: Sequence[Point]) -> dict[str, Any]:
         row: dict[str, Any] = {
             "name": point.name,
             "n": point.n,
-            "base": point.base,
+            "base": None if point.imported else point.base,
             "imported": point.imported,
         }
         row["nps"] = None if point.nps is None else round(point.nps)

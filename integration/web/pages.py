@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from flask import Blueprint, Flask, Response, g, render_template, request, url_for
 
 from integration import i18n
+from integration.services.card_texts import name_said
 
 STATIC = Path(__file__).parent / "static"
 PUBLIC_POLICY = (
@@ -84,6 +85,7 @@ def _helpers() -> dict[str, Any]:
         "num": number_text,
         "money": money_text,
         "share": share_text,
+        "said": name_said,
     }
 
 

@@ -235,9 +235,18 @@ def _common(token: str, found: SurveyPage) -> dict[str, Any]:
 
 
 def _wording(found: SurveyPage) -> str:
+    """The one question, in the words of the letters (product.md W13; `mail/templates/shared/<language>/words.txt`)."""
     if found.agency and len(found.agency) <= SHORT_NAME:
-        return say("How likely are you to recommend {agency} to a friend or colleague?", agency=found.agency)
-    return say("How likely are you to recommend us to a friend or colleague?")
+        return say(
+            "How likely are you to recommend {agency} to a colleague or friend?", agency=_called(found.agency)
+        )
+    return say("How likely are you to recommend us to a colleague or friend?")
+
+
+def _called(agency: str) -> str:
+    """The agency as the letters call it: in quotes where the language wants them, unless it brings its own."""
+    own = any(mark in agency for mark in '«»"„“”')
+    return agency if own or language() == "en" else f"«{agency}»"
 
 
 def _about(found: SurveyPage) -> str:

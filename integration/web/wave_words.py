@@ -13,7 +13,7 @@ from integration.web.pages import language, number_text, say, zone
 
 STAGES = {
     "draft": mark("It is planned. Nothing is sent before it has been approved."),
-    "rehearsed": mark("It has been rehearsed and waits for approval."),
+    "rehearsed": mark("Its list is ready and waits for approval. Nothing is sent before."),
     "approved": mark("It is approved. The announcement leaves on the day named below."),
     "announced": mark("The clients have been told that it is coming."),
     "calling": mark("Clients are being called."),
@@ -49,23 +49,41 @@ STEPS = {
 
 def wave(found: WaveView, standing: Mapping[str, int], funnel: Funnel, now: datetime) -> dict[str, Any]:
     """Where a survey stands, how far its people are, and its days."""
-    stage = "approved" if found.stage in ("draft", "rehearsed") and found.approved_by else found.stage
+    stage = _stage(found)
     text, tone = BADGES.get(stage, BADGES["draft"])
     return {
         "id": found.id,
         "name": found.name,
         "stage": say(STAGES.get(stage, STAGES["draft"])),
         "badge": {"text": say(text), "tone": tone},
-        "funnel": _funnel(standing, funnel) if found.listed else [],
+        "funnel": _funnel(standing, funnel) if found.listed and not found.imported else [],
         "days": days(found, now.astimezone(zone()).date()),
     }
+
+
+def _stage(found: WaveView) -> str:
+    """The stage in words: a survey with its list that nobody has approved waits for exactly that."""
+    if found.stage not in ("draft", "rehearsed"):
+        return found.stage
+    if found.approved_by:
+        return "approved"
+    return "rehearsed" if found.listed else "draft"
+
+
+def _said_nothing(people: Funnel) -> str:
+    """Who is still silent, apart from who has answered but is not counted yet and who asked to be asked later."""
+    said = [say("{n} still silent", n=number_text(people.silent))] if people.silent else []
+    if people.held:
+        said.append(say("{n} to be confirmed", n=number_text(people.held)))
+    if people.later:
+        said.append(say("{n} asked for later", n=number_text(people.later)))
+    return " · ".join(said) or say("nobody is silent any more")
 
 
 def _funnel(standing: Mapping[str, int], people: Funnel) -> list[dict[str, Any]]:
     listed, asked = sum(standing.values()), standing.get("", 0)
     got = people.asked
     answered = people.outcomes.get("answered", 0)
-    silent = max(0, people.outcomes.get("", 0))
     whole = people.people or 1
     rows = [
         {"label": say("Clients on the list"), "value": listed, "share": 1.0 if listed else 0.0, "note": ""},
@@ -80,10 +98,14 @@ def _funnel(standing: Mapping[str, int], people: Funnel) -> list[dict[str, Any]]
              "note": ""}
         )  # fmt: skip
     if got:
-        note = say("{n} still silent", n=number_text(silent)) if silent else say("nobody is silent any more")
         rows += [
             {"label": say("People who got the question"), "value": got, "share": got / whole, "note": ""},
-            {"label": say("People who answered"), "value": answered, "share": answered / whole, "note": note},
+            {
+                "label": say("People who answered"),
+                "value": answered,
+                "share": answered / whole,
+                "note": _said_nothing(people),
+            },
         ]
     return rows
 

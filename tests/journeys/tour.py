@@ -21,7 +21,7 @@ from playwright.sync_api import BrowserContext, FrameLocator, Page, expect
 ROOT = Path(__file__).resolve().parents[2]
 CLIENT_ID = "local.molva.demo"
 #: Seconds for anything the demo does by itself: a week of it on a machine that has other things to do.
-PATIENCE = 120.0
+PATIENCE = 60.0
 SLOW = PATIENCE * 1000
 
 
@@ -68,10 +68,9 @@ class Demo:
         self.post("/clock", do=do)
         return self.rest()
 
-    def letters(self, address: str = "") -> str:
-        """The mail room's list, newest first, of one mailbox or of all."""
-        query = {"box": address} if address else {}
-        return requests.get(self.told["mail"], params=query, timeout=60).text
+    def letters(self, words: str) -> str:
+        """The mail room's list of letters with these words or to this name, newest first."""
+        return requests.get(self.told["mail"], params={"q": words}, timeout=60).text
 
 
 @contextmanager
@@ -136,17 +135,16 @@ class Visitor:
 
     def press(self, name: str | re.Pattern[str], *, sure: bool = False) -> None:
         """A button of Molva's page; `sure`: the question that follows is answered by yes."""
-        self.app.get_by_role("button", name=name).first.click()
+        self.app.get_by_role("button", name=name, exact=isinstance(name, str)).first.click(timeout=SLOW)
         if sure:
             self.app.locator("#ask [data-yes]").click()
 
     def jump(self, path: str) -> None:
         """Another page of Molva in the same frame, as its menu posts; waits for it."""
-        before = self.app.locator("body").element_handle()
-        self.app.locator("#nav").evaluate("(form, path) => { form.action = path; form.submit(); }", path)
-        assert before is not None
-        before.wait_for_element_state("hidden")
-        expect(self.app.locator("h1")).to_be_visible(timeout=SLOW)
+        self.app.locator("#nav").evaluate(
+            "(form, path) => { document.body.dataset.left = '1'; form.action = path; form.submit(); }", path
+        )
+        expect(self.app.locator("body:not([data-left]) h1")).to_be_visible(timeout=SLOW)
 
 
 def visitor(demo: Demo, context: BrowserContext) -> Visitor:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integration.nps.headline import Headline, moved
+from integration.nps.statistics import Counts, adjusted
 
 
 def headline(d: int, a: int, p: int, base: int = 0, least: int = 5) -> Headline:
@@ -22,6 +23,13 @@ def test_the_check_values_of_a_finite_base() -> None:
 
 def test_when_everybody_answered_the_interval_is_the_score() -> None:
     assert headline(16, 24, 40, base=80).interval == pytest.approx((30.0, 30.0))
+
+
+def test_where_nobody_knows_who_was_asked_the_interval_is_that_of_a_large_population() -> None:
+    found = Headline.of([(0, 16), (7, 24), (10, 40)], 80, 5, known=False)
+    assert found.nps == pytest.approx(30.0)
+    assert found.interval == pytest.approx(adjusted(Counts(16, 24, 40)).interval)
+    assert found.limits is None
 
 
 def test_below_the_smallest_group_only_n_is_known() -> None:

@@ -17,7 +17,7 @@ from integration.services.card_types import CardView
 from integration.store.base import Sessions, transaction
 from integration.store.clients import Company, Contact, ContactCompany, Deal, Lead
 from integration.store.outbox import OutboxRow
-from integration.store.waves import Invitation, WaveClient
+from integration.store.waves import Invitation, Wave, WaveClient
 from tests.conftest import HandClock
 from tests.services.survey_world import DIRECTOR, HEAD, MANAGER, World
 from tests.services.tab_world import CALLER, MARKUP, OUTSIDER, a_task, held, history, tab_world, viewer
@@ -297,3 +297,37 @@ def test_the_number_of_queries_does_not_grow_with_clients_and_history(world: Wor
 )  # fmt: skip
 def test_only_the_four_tabs_are_known(name: str, kind: str | None) -> None:
     assert kind_of_placement(name) == kind
+
+
+@pytest.mark.parametrize("on_card", [0, "0", 0.0])
+def test_a_nought_on_the_card_is_a_score_and_no_empty_field(world: World, on_card: Any) -> None:
+    world.human(0, "No")
+    for row in world.all_outbox():
+        world.set(OutboxRow, row.id, status="done")
+    world.set(Company, (world.portal.id, 12), scores={SCORE: on_card})
+    for item in (None, {"id": 12, SCORE: on_card}):
+        assert seen(world, item=item).difference is None
+
+
+@pytest.mark.parametrize("on_card", [None, "", 5])
+def test_an_imported_answer_is_no_difference_with_the_card(world: World, on_card: Any) -> None:
+    world.human(9, "Good")
+    for row in world.all_outbox():
+        world.set(OutboxRow, row.id, status="done")
+    world.set(Wave, world.wave_id, origin="import")
+    world.set(Company, (world.portal.id, 12), scores={SCORE: on_card})
+    for item in (None, {"id": 12, SCORE: on_card}):
+        found = seen(world, item=item)
+        assert (found.years[0].score, found.difference) == (9, None)
+    card_key = CardKey("company", 12)
+    assert corrections.restore(world.deps, world.portal.id, card_key, CLIENT, who="Ada Head (1)") == "unknown"
+
+
+def test_the_card_is_judged_by_the_youngest_survey_that_molva_asked_itself(world: World) -> None:
+    history(world)
+    for row in world.all_outbox():
+        world.set(OutboxRow, row.id, status="done")
+    world.set(Wave, world.wave_id, origin="import")
+    found = seen(world).difference
+    assert found is not None
+    assert (found.on_card, found.ours.score, found.ours.wave) == (None, 8, "2025")

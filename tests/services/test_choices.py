@@ -113,7 +113,9 @@ def test_a_survey_that_cannot_be_announced_in_time_is_next_year_s(
 def test_without_a_month_there_is_no_next_survey(world: World) -> None:
     assert wave_preview.preview(world.deps, world.portal_id, Policy()) is not None
     assert wave_preview.preview(world.deps, world.portal_id, Policy(wave_month=0)) is None
-    assert wave_preview.next_list_day(world.deps, world.portal_id, Policy(wave_month=0)) is None
-    assert wave_preview.next_list_day(world.deps, world.portal_id, stored(world)) == date(2026, 1, 19)
+    found = wave_preview.next_list(world.deps, world.portal_id, Policy(wave_month=0))
+    assert found == wave_preview.NextList(None, False)
+    found = wave_preview.next_list(world.deps, world.portal_id, stored(world))
+    assert found == wave_preview.NextList(date(2026, 1, 19), False)
     with pytest.raises(LookupError):
         wave_preview.preview(world.deps, 99, Policy())

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from integration.bitrix.call import Call
 from integration.nps.people import CardKey, ClientKey
 from integration.services import card_people, corrections, survey_rows
 from integration.services.writeback import SCORE
@@ -16,6 +17,7 @@ from integration.store.base import Sessions, transaction
 from integration.store.clients import Company, Contact, ContactCompany, OptOut
 from integration.store.holds import ClientAct
 from integration.store.outbox import OutboxRow
+from integration.store.portals import Portal
 from integration.store.responses import Response
 from integration.store.waves import Invitation, Wave
 from tests.conftest import HandClock
@@ -150,6 +152,42 @@ def test_a_correction_keeps_the_old_value_the_name_and_the_reason(world: World) 
         (7, WHO, "misheard"),
     ]
     assert [fields[SCORE] for fields in world.written("company:12") if SCORE in fields] == [3, 7]
+
+
+def said_on_the_card(world: World) -> list[str]:
+    """The last comment written to the company's timeline, line by line, without its mark."""
+    rows = [row for row in world.outbox("comment") if row.lane == "company:12"]
+    words: str = Call.from_json(rows[-1].call).params["fields"]["COMMENT"]
+    return words.split("\n")
+
+
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [
+        ("en", "Corrected by our staff: Ada Head. Reason: misheard [\u200bB] on the phone"),
+        ("ru", "Исправлено сотрудником: Ada Head. Причина: misheard [\u200bB] on the phone"),
+        ("uk", "Виправлено співробітником: Ada Head. Причина: misheard [\u200bB] on the phone"),
+    ],
+)
+@pytest.mark.parametrize("score", ["7", "3"])
+def test_the_comment_on_the_card_says_who_corrected_an_answer_and_why(
+    world: World, language: str, line: str, score: str
+) -> None:
+    world.set(Portal, world.portal.id, language=language)
+    world.human(3, "No")
+    assert correct(world, score=score, reason="misheard [B]\non the phone") == "done"
+    words = said_on_the_card(world)
+    assert words[1] == line
+    assert "Person7" in words[2]
+    assert words[3] == "«Better»"
+
+
+def test_a_client_who_changes_its_own_answer_is_not_said_to_be_corrected_by_staff(world: World) -> None:
+    world.human(3, "No")
+    world.human(7, "Better")
+    assert "corrected from 3 to 7" in said_on_the_card(world)[0]
+    assert "Person7" in said_on_the_card(world)[1]
+    assert "staff" not in "".join(said_on_the_card(world))
 
 
 def test_correcting_twice_to_the_same_is_one_correction(world: World) -> None:

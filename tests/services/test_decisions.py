@@ -9,6 +9,7 @@ import pytest
 from integration.nps.people import ClientKey
 from integration.services import main_page, wave_acts, wave_page, waves
 from integration.services.decisions import Todo
+from integration.services.first_run import STEPS, FirstRun
 from integration.services.waves_errors import WaveError
 from integration.store.base import Sessions, transaction
 from integration.store.chores import ChoreRow
@@ -131,6 +132,39 @@ def test_follow_ups_are_told_with_client_words_score_and_owner_the_oldest_first(
     assert (later.score, later.group, later.comment, later.owner) == (7, "passive", "Долго", "Иван Петров")
     assert (later.task_id, later.critical, later.mine) == (902, True, False)
     assert (soon.overdue, soon.group, soon.person) == (False, "detractor", "Анна Коваль-1")
+
+
+def test_a_corrected_answer_stands_in_the_list_as_it_is_now(world: World) -> None:
+    """What the follow-up was opened with stays where there is no counted answer to look at."""
+    told = tell(
+        world, "2026", [Client(1, (("", 3),)), Client(2, (("", 3),), held=True), Client(3, (("", 3),))]
+    )
+    for client in (1, 2, 3):
+        row = follow_up(world, told, client, days=client, score=3, comment="Долго")
+        world.set(FollowUp, row, response_id=told.responses[client][0] if client < 3 else None)
+        world.set(Response, told.responses[client][0], score=8, comment="Уже лучше")
+    assert [(task.score, task.group, task.comment) for task in todo(world).tasks] == [
+        (8, "passive", "Уже лучше"), (3, "detractor", "Долго"), (3, "detractor", "Долго"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("over", ["finished", "done", "approved"])
+def test_the_first_steps_are_named_until_they_are_over(world: World, over: str) -> None:
+    def run() -> FirstRun | None:
+        return main_page.read(world.deps, viewer(world)).first_run
+
+    world.set(Portal, world.portal_id, first_run={"senders": "done", "clients": "skipped"})
+    tell(world, "2024", scores([9]), stage="closed", start=date(2024, 1, 8), origin="import")
+    found = run()
+    assert found is not None
+    assert (found.at, found.done) == ("calendar", 1)
+    if over == "finished":
+        world.set(Portal, world.portal_id, first_run_at=world.clock.now())
+    elif over == "done":
+        world.set(Portal, world.portal_id, first_run=dict.fromkeys(STEPS, "done"))
+    else:
+        tell(world, "2026", [], stage="announced")
+    assert run() is None
 
 
 def test_follow_ups_are_shown_to_those_who_see_the_client_and_to_their_owner(world: World) -> None:

@@ -54,7 +54,10 @@ def test_each_client_is_asked_or_has_exactly_one_reason_the_first_that_applies(w
 def test_a_client_too_new_is_kept_with_the_day_from_which_it_may_be_asked(world: World) -> None:
     world.client(3, since=date(2026, 1, 2))
     frozen(world)
-    assert facts_from(world.lines()["company", 3].reason_detail) == {"since": "2026-01-02", "from": "2026-04-02"}
+    assert facts_from(world.lines()["company", 3].reason_detail) == {
+        "since": "2026-01-02",
+        "from": "2026-04-02",
+    }
 
 
 def test_who_never_had_a_deal_own_companies_and_deleted_cards_are_no_clients(world: World) -> None:

@@ -49,6 +49,14 @@ def test_a_person_is_found_by_address_number_and_part_of_the_name(world: World) 
     assert len(privacy.search(world.deps, world.portal.id, "person")) == 2
 
 
+def test_a_person_is_found_by_part_of_the_address_taken_as_it_is_written(world: World) -> None:
+    world.set(Invitation, world.invitation(7).id, address="anna_p%7@shop.example")
+    for text in ("anna_", "SHOP.exa", "_p%7", "%7@"):
+        assert [found.contact_id for found in privacy.search(world.deps, world.portal.id, text)] == [7], text
+    for text in ("sh", "%7", "annaX", "a%7@", "anna-p"):
+        assert privacy.search(world.deps, world.portal.id, text) == [], text
+
+
 def test_what_is_held_is_counted_and_given_out_whole(world: World) -> None:
     a_letter(world, world.invitation(7))
     held = privacy.held(world.deps, world.portal.id, 7)

@@ -9,11 +9,12 @@ import pytest
 from sqlalchemy import event
 
 from integration.nps.rights import Rights
+from integration.nps.statistics import Counts, Interval, adjusted
 from integration.services import main_page, reports
 from integration.services.report_types import Overview
 from integration.store.base import Sessions, reading, transaction
 from integration.store.portals import Portal
-from integration.store.waves import Wave
+from integration.store.waves import Invitation, Wave, WaveClient
 from tests.conftest import HandClock, a_portal
 from tests.services.report_world import Client, Told, busy, scores, tell, viewer
 from tests.services.wave_world import DIRECTOR, HEAD, MANAGER, World, make_world
@@ -94,6 +95,52 @@ def test_imported_waves_belong_to_the_years_and_have_no_dates(world: World) -> N
     assert found.figures is not None
     assert (found.wave.imported, found.wave.days, found.wave.frozen) == (True, (), True)
     assert [(p.name, p.imported, p.nps, p.n) for p in found.history] == [("2024", True, 0.0, 10)]
+
+
+def test_an_imported_wave_claims_nothing_about_who_was_asked(world: World) -> None:
+    """Everybody on its list has answered; that makes its index no more certain (product.md N2, N3)."""
+    told = tell(
+        world, "2024", scores([9] * 9 + [3] * 6), stage="closed", start=date(2024, 1, 8), origin="import"
+    )
+    kept = {"n": 15, "detractors": 6, "passives": 0, "promoters": 9, "nps": 20.0, "base": 15,
+            "interval": [20.0, 20.0], "limits": [20.0, 20.0]}  # fmt: skip
+    world.set(Wave, told.wave, result={"clients": kept}, result_frozen_at=world.clock.now())
+    wide = adjusted(Counts(6, 0, 9)).interval
+    found = overview(world)
+    assert found.figures is not None
+    assert found.figures.final == (20.0, wide, None)
+    assert (found.figures.headline.interval, found.figures.headline.limits) == (wide, None)
+    assert (found.figures.coverage.known, found.figures.coverage.revenue_share) == (False, None)
+    tell(world, "2026", scores([9] * 8))
+    assert [point.interval for point in overview(world).history] == [wide, Interval(100.0, 100.0)]
+
+
+def test_a_share_of_revenue_needs_the_revenue_of_half_of_those_asked(world: World) -> None:
+    """A client taken off the list after the answer is no longer asked: its revenue is in neither number."""
+    told = tell(world, "2026", [
+        *scores([9, 9, 9, 9], 1, revenue=0), *scores([9, None], 10, revenue=300), Client(12, (("", 9),), revenue=200),
+    ])  # fmt: skip
+
+    def share() -> float | None:
+        found = overview(world).figures
+        assert found is not None
+        return found.coverage.revenue_share
+
+    assert share() is None  # known for three of seven
+    world.set(WaveClient, told.lines[4], yearly_revenue=400)
+    assert share() == pytest.approx(900 / 1200)
+    world.set(WaveClient, told.lines[12], reason="excluded_by_hand")
+    assert share() == pytest.approx(700 / 1000)
+
+
+def test_who_waits_for_confirmation_or_asked_for_later_is_not_silent(world: World) -> None:
+    told = tell(world, "2026", [*scores([9, None, None, None]), Client(5, (("", 9),), held=True)])
+    soon = world.clock.now() + timedelta(days=3)
+    for client in (2, 5):
+        world.set(Invitation, told.invitations[client][0], snoozed_until=soon)
+    world.set(Invitation, told.invitations[3][0], snoozed_until=world.clock.now() - timedelta(days=3))
+    found = overview(world).funnel
+    assert (found.people, found.held, found.later, found.silent) == (5, 1, 1, 2)
 
 
 def test_a_frozen_result_stands_beside_later_corrections(world: World) -> None:

@@ -12,8 +12,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from integration.i18n import LANGUAGES
+from integration.mail.render import render
 from integration.store.base import Base, reading
-from integration.store.clients import OptOut
+from integration.store.clients import Company, OptOut
 from integration.store.responses import Proof, Response
 from integration.store.waves import Invitation, Wave
 from tests.services.survey_world import World
@@ -299,3 +300,20 @@ def test_a_link_that_no_database_can_hold_is_an_unknown_one(client: FlaskClient,
     """A cut-off or made-up address is told so, on both databases (product.md S6)."""
     found = client.get(path, follow_redirects=True)
     assert found.status_code == 404
+
+
+@pytest.mark.parametrize("agency", ["Our Agency", "Агентство «Полдень»"])
+@pytest.mark.parametrize("code", ["ru", "uk", "en"])
+def test_the_page_asks_in_the_very_words_of_the_letter(
+    client: FlaskClient, world: World, code: str, agency: str
+) -> None:
+    """The wording of the question is one, wherever it stands (product.md W13)."""
+    world.set(Company, (world.portal.id, 1), title=agency)
+    facts = {
+        "agency": agency, "survey_url": "https://molva.example/s/x", "unsubscribe_url": "", "sender_name": "Ada",
+        "sender_position": "head", "closing_day": "2026-02-01",
+    }  # fmt: skip
+    letter = render("invitation", code, facts).text
+    page = unescape(client.get(f"/s/{world.token}?lang={code}").text)
+    question = next(line for line in letter.splitlines() if agency in line and line.endswith("?"))
+    assert question in page

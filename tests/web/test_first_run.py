@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from html import unescape
 from typing import Any
@@ -131,6 +132,33 @@ def test_what_is_impossible_is_said_at_the_field_and_the_step_stays_open(inside:
     assert "f-hours_to-problem" in html
     assert 'value="18" selected' in html
     assert run_of(inside).status("calendar") == "open"
+
+
+def test_without_a_pipeline_the_step_is_refused_at_its_field_unless_that_is_meant(inside: Inside) -> None:
+    html = step(inside, "clients")
+    none = {**CLIENTS, "pipelines": [], "stages": []}
+    html = step(inside, "clients", 422, do="save", version=version(html), **none)
+    place = html[html.index('id="f-pipelines"') :]
+    assert (
+        "Отметьте воронки, в которых ведёте клиентов."
+        in place[: place.index("</p>", place.index("problem-line"))]
+    )
+    assert run_of(inside).status("clients") == "open"
+    assert stored(inside).service_pipelines == (9,)
+    html = step(inside, "clients", do="save", version=version(html), sure="no_pipelines", **none)
+    assert "Когда спрашивать" in html
+    assert stored(inside).service_pipelines == ()
+
+
+def test_a_day_of_the_list_that_has_passed_is_not_told_as_the_future(inside: Inside) -> None:
+    assert "Список для следующего опроса" not in words(step(inside, "clients"))
+    inside.world.clock.moment = datetime(2026, 2, 3, 9, tzinfo=UTC)  # the list was due on 19 January
+    html = words(step(inside, "clients", version="1"))
+    assert "Список для следующего опроса уже пора составлять." in html
+    assert "когда составят следующий список" not in html
+    html = words(step(inside, "calendar"))
+    assert "Список уже пора составлять" in html
+    assert "этот день прошёл" in html
 
 
 def test_a_step_can_be_passed_by_and_come_back_to(inside: Inside) -> None:

@@ -105,6 +105,20 @@ def test_an_expired_page_carries_everything_that_was_typed(client: FlaskClient, 
     assert "frame-ancestors 'self' https://portal.example;" in answer.headers["Content-Security-Policy"]
 
 
+def test_an_expired_page_shows_what_was_typed_without_names_of_fields(
+    client: FlaskClient, world: World
+) -> None:
+    who = a_viewer(world)
+    world.clock.advance(minutes=16)
+    typed = {"senders-0-name": "Olga Lis", "stages": "C9:NEW", "version": "3"}
+    answer = inside(client, world, who, "/app/settings/senders", **typed)
+    assert answer.status_code == 401
+    shown = re.sub(r"(?s)<textarea.*?</textarea>|<[^>]+>", " ", answer.text)
+    assert "Olga Lis" in shown
+    assert "senders-0-name" not in shown
+    assert "C9:NEW" not in shown
+
+
 @pytest.mark.parametrize(
     ("later", "fields"), [(timedelta(minutes=16), {"renewed": "1"}), (timedelta(days=32), {})]
 )

@@ -86,10 +86,22 @@ def test_what_is_wrong_is_said_at_its_field_and_nothing_typed_is_lost(inside: In
     told = words(html)
     assert "Осталась лишняя фигурная скобка" in told
     assert "Пишите простым текстом: <b>" in told
-    assert "{question} писать не нужно" in told
+    assert "{question}» писать не нужно" in told
     assert "Привет, {кто}!" in html
     assert "&lt;b&gt;Пока&lt;/b&gt; {question}" in html
     assert letter_texts.history(inside.world.deps, inside.world.portal_id, "invitation", "ru")[0].number == 0
+
+
+def test_a_place_is_named_as_on_its_button_with_its_code(inside: Inside) -> None:
+    """What the letter needs, and what has no meaning in it."""
+    typed = {"started": "1", "subject": "{judged}", "before": "Слово {mailing_day}.", "after": "Спасибо."}
+    html = inside.html(RU, 422, do="save", version="0", **typed)
+    told = words(html)
+    label = re.search(r'data-insert="\{judged\}"[^>]*><span>([^<]*)</span> <code>\{judged\}</code>', html)
+    assert label is not None
+    assert f"«{label[1]} {{judged}}»" in told
+    assert f"{label[1]} {{judged}}" in told
+    assert "«День вопроса {mailing_day}»" in told
 
 
 def test_of_two_administrators_the_second_is_told_and_keeps_the_words(inside: Inside) -> None:

@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import delete
 
 from integration.services import frames, health
 from integration.services.frames import Viewer
 from integration.store.base import transaction
 from integration.store.chores import ChoreRow
 from integration.store.portals import Portal
-from tests.services.report_world import LONG, MARKUP, viewer
+from integration.store.waves import Wave
+from tests.services.report_world import LONG, MARKUP, tell, viewer
 from tests.services.survey_world import World
 from tests.services.wave_world import MANAGER
 from tests.services.wave_world import World as Year
@@ -106,9 +108,44 @@ def test_the_index_stands_with_all_it_rests_on(year: Year) -> None:
         "Of 33 clients who answered both times, 18 rose and 0 fell. This is hardly chance.",
         "lies between 19 and 42", "cannot be below 4 or above 45", "Promoters 21 54 %", "Detractors 9 23 %",
         "Clients answered 39 of 49 · 80 %", "People answered 39 of 49 · 80 %", "Excluded by hand 1 of 57 on the list",
-        "Their revenue 80 %", "10 still silent", "Over the years", "2024",
+        "Their revenue 80 %", "9 still silent · 1 to be confirmed", "Over the years", "2024",
     ):  # fmt: skip
         assert piece in said, piece
+
+
+def test_of_an_imported_survey_no_page_claims_to_know_who_was_asked(year: Year) -> None:
+    main_states.full(year)
+    year.set(Wave, year.wave().id, stage="cancelled")
+    with transaction(year.deps.sessions) as session:
+        session.execute(delete(Wave).where(Wave.name == "2025"))
+    page = show(year, viewer(year, language="en"))
+    said = words(page)
+    for piece in ("NPS of the survey 2024", "Clients answered 30 how many were asked is not known",
+                  "How many clients were asked is not known."):  # fmt: skip
+        assert piece in said, piece
+    for piece in ("People answered", "Excluded by hand", "Their revenue", "Every client asked", "cannot be below",
+                  "To be asked", "100 %"):  # fmt: skip
+        assert piece not in said, piece
+
+
+def test_the_first_steps_go_on_where_they_stand_and_end_with_an_approved_survey(year: Year) -> None:
+    who = replace(main_states.installed(year), language="en")
+    year.set(Portal, year.portal_id, first_run_at=None, first_run={})
+    page = show(year, who)
+    assert "Four steps, and Molva is yours" in words(page)
+    assert 'formaction="/app/start/senders"' in page
+    year.set(Portal, year.portal_id, first_run={"senders": "done", "clients": "done"})
+    page = show(year, who)
+    assert "2 of 4 first steps are done" in words(page)
+    assert 'formaction="/app/start/calendar"' in page
+    tell(year, "2026", [], stage="announced")
+    assert "/app/start/" not in show(year, who)
+
+
+def test_a_draft_with_its_list_waits_for_approval(year: Year) -> None:
+    who = replace(main_states.planned(year), language="en")
+    assert [row.stage for row in year.rows(Wave)] == ["draft"]
+    assert "waits for approval" in words(show(year, who))
 
 
 def test_everything_to_decide_has_one_button_that_leads_where_it_is_settled(year: Year) -> None:

@@ -464,3 +464,14 @@ def test_all_mistakes_are_told_at_once(desk: Desk) -> None:
     assert [bool(problem_at(answer, name)) for name in ("snooze_days", "edit_days", "announce_days")] == [
         True
     ] * 3
+
+
+def test_without_a_pipeline_nothing_is_saved_unless_that_is_meant(desk: Desk) -> None:
+    """Ticked on purpose it is another rule: only deals won lately count."""
+    answer = saved(desk, "clients", pipelines=[], stages=[])
+    assert answer.status_code == 422
+    assert "Tick the pipelines in which you serve clients." in words_of(answer)
+    assert desk.policy()[1] == 1
+    again = {**form_of(answer), "sure": "no_pipelines"}
+    assert desk.post("clients", again, do="save").status_code == 200
+    assert desk.policy()[0].service_pipelines == ()

@@ -55,7 +55,10 @@ def test_the_page_opens_without_asking_the_portal(inside: Desk) -> None:
     """What is known since the set-up, and when it was looked at."""
     inside.place.fresh_counters()
     html = inside.html(PATH)
-    assert "Everything is in place" in html
+    assert "What could be checked is in place" in html
+    assert "Everything is in place" not in html
+    assert "Not looked at yet. Press “Check now”." in html
+    assert "has not told us how the card" not in html
     assert "Last looked at" in html
     assert inside.place.counters()["http"] == 0
 
@@ -72,6 +75,21 @@ def test_check_and_repair_say_what_they_found_and_did(inside: Desk) -> None:
     assert "Nothing was missing." in inside.html(PATH, do="repair")
     assert len(inside.place.box.portal.state.placements) == 4
     assert "Last repair" in inside.html(PATH)
+
+
+def test_repair_is_the_main_button_only_where_something_can_be_repaired(inside: Desk) -> None:
+    """A built-in layout is called so, as its page does; nothing about it can be repaired."""
+
+    def repair(html: str) -> str:
+        found = re.search(r'value="repair".*?<button[^>]*class="([^"]*)"', html, re.S)
+        assert found
+        return found[1]
+
+    html = inside.html(PATH, do="check")
+    assert "primary" not in repair(html)
+    assert "This card still has its built-in layout" in html
+    inside.place.box.portal.state.placements[:] = []
+    assert "primary" in repair(inside.html(PATH, do="check"))
 
 
 def test_fields_go_into_a_card_after_a_look_and_come_out_again(inside: Desk) -> None:
@@ -169,7 +187,12 @@ def test_an_expired_session_changes_nothing(inside: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "words"), [("ru", "Всё на месте"), ("uk", "Усе на місці"), ("en", "Everything is in place")]
+    ("language", "words"),
+    [
+        ("ru", "Что удалось проверить — на месте"),
+        ("uk", "Що вдалося перевірити — на місці"),
+        ("en", "What could be checked is in place"),
+    ],
 )
 def test_the_page_speaks_three_languages(inside: Desk, language: str, words: str) -> None:
     assert words in inside.html(PATH, language=language)

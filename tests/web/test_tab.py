@@ -318,6 +318,31 @@ def test_every_state_has_words_in_every_language(client: FlaskClient, world: Wor
             assert not latin, latin
 
 
+def test_people_are_named_without_the_portals_number_which_stays_stored(
+    client: FlaskClient, world: World
+) -> None:
+    world.human(3, "No")
+    look(
+        client,
+        world,
+        do="correct",
+        response=world.rows(Response)[0].id,
+        seen=1,
+        score=6,
+        comment="No",
+        reason="misheard",
+    )
+    look(client, world, do="hold", until="2026-03-01", reason="busy")
+    look(client, world, do="opt_out", contact=8, reason="asked so")
+    shown = text(look(client, world))
+    assert f"Ada Head ({HEAD})" in {row.author for row in world.revisions()} & {
+        row.who for row in world.rows(Hold)
+    }
+    assert "score corrected from 3 to 6. Ada Head: misheard" in shown
+    assert "busy (Ada Head)" in shown
+    assert f"Head ({HEAD})" not in shown
+
+
 @pytest.mark.parametrize("card", [("company", 12), ("contact", 7), ("deal", 351), ("lead", 5)])
 @pytest.mark.parametrize("user", [HEAD, DIRECTOR, MANAGER, OUTSIDER])
 def test_every_kind_of_card_is_shown_to_everybody_who_may_read_it(

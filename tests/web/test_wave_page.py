@@ -78,8 +78,10 @@ def test_the_list_is_made_by_the_worker_while_the_page_shows_how_far_it_is(year:
     who = replace(main_states.drafted(year), language="en")
     year.client(2)
     assert "Make the list and rehearse" in words(show(year, who))
-    assert "The list is being made." in words(show(year, who, do="rehearse"))
     wave_id = year.wave().id
+    ordered = show(year, who, do="rehearse")
+    assert "The list is being made." in words(ordered)
+    assert f'data-poll="/app/wave/{wave_id}"' in ordered, "the page waits for a worker that has not begun yet"
     cursor = next(row for row in year.rows(ChoreRow) if row.name == f"freeze:{wave_id}").cursor
     waves.freeze(year.deps, year.portal_id, wave_id, steps=1)
     page = show(year, who)

@@ -19,7 +19,7 @@ from integration.nps.policy_json import to_json
 from integration.services import forecast
 from integration.services.forecast import Forecast
 from integration.services.frames import Viewer
-from integration.services.wave_preview import next_list_day
+from integration.services.wave_preview import NextList, next_list
 from integration.web.forms.settings_survey import ClientsForm
 from integration.web.pages import say
 from integration.web.settings.problems import code_words
@@ -40,6 +40,7 @@ REASON_WORDS = {
     "no_channel": mark("no address to write to"),
     "excluded_by_hand": mark("left out by hand"),
 }
+NO_PIPELINES = "no_pipelines"  # what is ticked by an agency that works without running deals
 LISTS = ("pipelines", "stages", "trouble")
 
 
@@ -83,6 +84,13 @@ def _read(raw: Raw, here: Situation) -> tuple[dict[str, Any], dict[str, str]]:
     return body, problems
 
 
+def _check(here: Situation) -> dict[str, str]:
+    """No pipeline ticked: nobody's work is running, and only deals won lately count. Saved only if that is meant."""
+    if not here.choices.pipelines or here.wanted.service_pipelines or NO_PIPELINES in here.confirmed:
+        return {}
+    return {"pipelines": code_words("no_pipelines", months=here.wanted.current_months)}
+
+
 def _stages(ticked: list[str], pipelines: list[int], here: Situation) -> list[str]:
     mine = [stage for one in here.choices.pipelines if one.number in pipelines for stage in one.working]
     others = {stage.stage_id for one in here.choices.pipelines for stage in one.working} - {
@@ -99,6 +107,7 @@ def _more(here: Situation) -> dict[str, Any]:
     known = {stage.stage_id for one in here.choices.pipelines for stage in one.stages}
     numbers = {one.number for one in here.choices.pipelines}
     return {
+        "sure": here.confirmed,
         "gone_stages": [stage for stage in here.raw["stages"] if stage not in known],
         "gone_trouble": [stage for stage in here.raw["trouble"] if stage not in known],
         "gone_pipelines": [
@@ -123,7 +132,7 @@ def _live(here: Situation) -> dict[str, Any]:
 
 def _counted(here: Situation) -> tuple[Forecast, str]:
     """The count of these settings, gone on with if the same were being counted, and what to go on from."""
-    day = _next_list(here) if here.raw.get("as_of") == "next" else None
+    day = _next_list(here).day if here.raw.get("as_of") == "next" else None
     key = sha256(json.dumps([to_json(here.wanted), str(day)], sort_keys=True).encode()).hexdigest()[:16]
     seconds = forecast.SECONDS if request.path.endswith("/live") else FIRST_LOOK
     so_far = _so_far(request.form.get("so_far", ""), key)
@@ -149,11 +158,11 @@ def _so_far(text: str, key: str) -> Forecast | None:
         return None
 
 
-def _next_list(here: Situation) -> date | None:
+def _next_list(here: Situation) -> NextList:
     try:
-        return next_list_day(deps(), here.who.portal_id, here.wanted)
+        return next_list(deps(), here.who.portal_id, here.wanted)
     except (NoWorkingDay, ValueError):
-        return None
+        return NextList(None, False)
 
 
 SHEET = Sheet(
@@ -167,7 +176,7 @@ SHEET = Sheet(
         "service_pipelines": "pipelines", "service_stages": "stages", "trouble_stages": "trouble",
         "since_field": "since", "since_field_on": "since",
     }.get(problem.field, problem.field),
-    more=_more, live=_live, titled=True,
+    check=_check, more=_more, live=_live, titled=True,
 )  # fmt: skip
 
 

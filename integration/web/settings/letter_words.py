@@ -57,6 +57,7 @@ _PLACES = {
     "call_or_write": mark("We call or write"),
     "promised": mark("The promised question"),
     "say_more": mark("Tell us more"),
+    "question": mark("The question and its eleven buttons"),
 }
 FIELDS = {
     "subject": mark("Subject"),
@@ -139,7 +140,7 @@ def _field(problem: TextProblem, form: dict[str, Any]) -> str:
 
 
 def _words(letter: LetterKind, problem: TextProblem) -> str:
-    place = "{" + str(problem.params.get("place", "")) + "}"
+    place = place_words(str(problem.params.get("place", "")))
     match problem.code:
         case "empty" if problem.field == "subject":
             return say("A letter needs a subject.")
@@ -166,16 +167,22 @@ def _words(letter: LetterKind, problem: TextProblem) -> str:
         case "one_question" if letter in wording.ASKING:
             return say(
                 "The question stands there by itself: leave {place} out.",
-                place="{question}",
+                place=place_words("question"),
             )
         case "one_question":
-            return say("{place} has no meaning in this letter.", place="{question}")
+            return say("{place} has no meaning in this letter.", place=place_words("question"))
         case _:
             return _needs(str(problem.params["places"]).split())
 
 
+def place_words(name: str) -> str:
+    """A place as people know it from its button, with the code that stands in the text: “Agency {agency}”."""
+    code = "{" + name + "}"
+    return say("“{label} {code}”", label=say(_PLACES[name]), code=code) if name in _PLACES else code
+
+
 def _needs(names: list[str]) -> str:
-    listed = ", ".join("{" + name + "}" for name in names)
+    listed = ", ".join(place_words(name) for name in names)
     if names == ["mailing_day"]:
         return say("Say when the question will come: the letter needs {places}.", places=listed)
     return say("Say what the client is asked about: the letter needs one of {places}.", places=listed)

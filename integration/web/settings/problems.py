@@ -48,6 +48,9 @@ TEXTS: dict[str, str] = {
     "pipeline_without_stage": mark(
         "No stage of “{pipeline}” is chosen, so its deals would never count. Tick its stages, or leave it out."
     ),
+    "no_pipelines": mark(
+        "No pipeline is chosen, so nobody’s work counts as running. Tick the pipelines in which you serve clients."
+    ),
     "same_field": mark("One field cannot be both the beginning and the end of the work."),
     "keys_not_unique": mark("Somebody stands here twice."),
     "sender_lacks": mark("{what} is missing. A letter is signed by a living person whom clients can reach."),

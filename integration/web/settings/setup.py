@@ -79,7 +79,8 @@ def _page(who: Viewer, notices: Sequence[Notice] = (), status: int = 200, **more
     return sections.page(
         who, "setup", "app/settings/setup.html", status=status, notices=list(notices),
         heads=_heads(items), cards=_cards(items, changes), checked_at=found.checked_at if found else None,
-        summary=_summary(found), repair=_last_repair(found), **more,
+        summary=_summary(found), repair=_last_repair(found),
+        repairable=any(_repairable(item) for item in (found.open if found else ())), **more,
     )  # fmt: skip
 
 
@@ -91,6 +92,11 @@ def _summary(found: Checklist | None) -> dict[str, str]:
             "tone": "neutral", "glyph": "info", "heading": say("Not looked at yet"),
             "line": say("Press “Check now”: Molva then looks at your Bitrix24 and changes nothing."),
         }  # fmt: skip
+    if not count and any(_unseen(item) for item in found.items):
+        return {
+            "tone": "good", "glyph": "check", "heading": say("What could be checked is in place"),
+            "line": say("What is not known or is added by hand is marked below."),
+        }  # fmt: skip
     if not count:
         return {
             "tone": "good", "glyph": "check", "heading": say("Everything is in place"),
@@ -101,6 +107,20 @@ def _summary(found: Checklist | None) -> dict[str, str]:
         "heading": i18n.plural(language(), "{n} point needs attention", "{n} points need attention", count),
         "line": _advice(found),
     }  # fmt: skip
+
+
+def _unseen(item: Item) -> bool:
+    """Whether nobody knows it, so that not all is in place; work that follows by itself is not meant."""
+    return item.state == "unknown" and item.group != "work"
+
+
+def _repairable(item: Item) -> bool:
+    """Whether a repair does something about it; layouts, rights and other people's fields it leaves alone."""
+    if item.code == "fields":
+        return bool(item.facts["missing"])
+    if item.code == "tab":
+        return bool(item.facts["how"] != "no_scope")
+    return item.code in ("events", "items", "first_sync")
 
 
 def _advice(found: Checklist) -> str:

@@ -226,10 +226,12 @@ def _layout(item: Item) -> tuple[str, str]:
     name = str(item.facts["name"])
     part = say(LEAD_PARTS[name]) if name in LEAD_PARTS else name
     title = say("Fields in the card: {part}", part=part) if part else say("Fields in the card")
+    if item.facts.get("stored") is None and not item.facts.get("asked"):
+        return title, say("Not looked at yet. Press “Check now”.")
     if item.facts.get("stored") is None:
         return title, say("Bitrix24 has not told us how the card is laid out.")
     if not item.facts["stored"]:
-        return title, say("The card has its built-in layout: our fields are added by hand, once.")
+        return title, say("This card still has its built-in layout: our fields are added by hand, once.")
     if item.state == "ok":
         return title, say("Everybody sees our fields in the card.")
     return title, say("The fields are there, but the card does not show them all.")

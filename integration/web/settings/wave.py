@@ -30,6 +30,7 @@ NUMBERS = (
     "letters_per_hour",
 )  # fmt: skip
 TEXTS = ("country", "time_zone", "language", "readiness")
+OVERDUE = mark("It is time to make the list")
 STEPS = {
     "drafted": mark("The list is made, the owner gets a task"),
     "announced": mark("Announcement letter"),
@@ -115,7 +116,11 @@ def _steps(found: Preview) -> list[dict[str, Any]]:
         moved = ""
         if step.moved:
             moved = say("moved from {day}", day=i18n.day(language(), step.wished, "medium"))
-        steps.append({"what": say(STEPS[step.name]), "day": step.day, "moved": moved, "name": step.name,
+        if step.day < found.today:
+            moved = say("this day has passed")
+        overdue = step.name == "drafted" and step.day < found.today and not found.taken
+        what = OVERDUE if overdue else STEPS[step.name]
+        steps.append({"what": say(what), "day": step.day, "moved": moved, "name": step.name,
                       "weekday": words.weekday(step.day)})  # fmt: skip
     return steps
 
