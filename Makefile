@@ -16,7 +16,7 @@ year: $(VENV)/.demo
 	$(BIN)/molva demo --once --seed $(SEED) --clients $(CLIENTS)
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
