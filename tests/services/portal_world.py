@@ -16,7 +16,7 @@ from sqlalchemy import select
 from werkzeug.serving import make_server
 
 import webhooks
-from integration.adapters import OAuthServers, PooledRest, SecretDice, reporter
+from integration.adapters import KeySigner, OAuthServers, PooledRest, SecretDice, reporter
 from integration.bitrix.oauth import OAuthClient
 from integration.bitrix.protocol import Frame, parse_frame
 from integration.bitrix.sandbox.agency import Agency, stage_rows
@@ -31,16 +31,6 @@ from integration.store.portals import Portal
 
 CLIENT_ID, SECRET = "local.molva", "secret-of-molva"
 SCOPE = ["crm", "task", "user", "department", "calendar", "user_basic", "placement"]
-
-
-class PlainSigner:
-    """Signs nothing; no use case here asks."""
-
-    def sign(self, purpose: str, value: dict[str, Any], now: Any) -> str:
-        raise NotImplementedError
-
-    def open(self, purpose: str, text: str, now: Any, max_age: int) -> dict[str, Any] | None:
-        raise NotImplementedError
 
 
 @dataclass
@@ -249,5 +239,5 @@ def wired(sessions: Sessions, box: Sandbox, clock: VirtualClock, address: str, *
         sessions=sessions, clock=clock, settings=Settings(**(known | settings)),
         rest=PooledRest(allow_http=True, observer=reporter),
         oauth=OAuthServers(OAuthClient((box.oauth_url,), allow_http=True)),
-        mailer=NoMailer(), signer=PlainSigner(), dice=SecretDice(),
+        mailer=NoMailer(), signer=KeySigner(("a-test-key",)), dice=SecretDice(),
     )  # fmt: skip
