@@ -166,27 +166,18 @@ def _correct(found: Subject, form: Mapping[str, Any]) -> Told:
 
 
 def _confirm(found: Subject, form: Mapping[str, Any]) -> Told:
-    status = corrections.confirm(
-        deps(),
-        found.portal_id,
-        words.known(found.client),
-        form["response"],
-        seen=form["seen"],
-        who=found.actor,
-    )
-    return _judged(status, "confirm")
+    return _judge(corrections.confirm, found, form, "confirm")
 
 
 def _reject(found: Subject, form: Mapping[str, Any]) -> Told:
-    status = corrections.turn_down(
-        deps(),
-        found.portal_id,
-        words.known(found.client),
-        form["response"],
-        seen=form["seen"],
-        who=found.actor,
-    )
-    return _judged(status, "reject")
+    return _judge(corrections.turn_down, found, form, "reject")
+
+
+def _judge(judge: Callable[..., str], found: Subject, form: Mapping[str, Any], done: str) -> Told:
+    """A person's word on a held answer, in the revision they saw."""
+    client = words.known(found.client)
+    status = judge(deps(), found.portal_id, client, form["response"], seen=form["seen"], who=found.actor)
+    return _judged(status, done)
 
 
 def _restore(found: Subject, form: Mapping[str, Any]) -> Told:
