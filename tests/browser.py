@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Error, Frame, Page, sync_playwright
 
 NO_CHROMIUM = "need a Chromium: install one or name it in CHROMIUM"
 LEFT_OUT = pytest.StashKey[int]()
@@ -18,6 +19,28 @@ def chromium() -> str | None:
     """The Chromium of this machine: `CHROMIUM`, else the first of the usual names on the path."""
     named = os.environ.get("CHROMIUM")
     return named or next((found for name in CHROMIUM if (found := shutil.which(name))), None)
+
+
+def until(page: Page | Frame, condition: str, seconds: float = 15) -> None:
+    """Wait until a JavaScript expression is true; fail with the expression after so many seconds.
+
+    Playwright's own `wait_for_function` evaluates strings inside the page from its second look on, which our
+    content security policy rightly refuses.
+    """
+    end = time.monotonic() + seconds
+    while not _true(page, condition):
+        if time.monotonic() > end:
+            pytest.fail(f"never true: {condition}")
+        page.wait_for_timeout(50)
+
+
+def _true(page: Page | Frame, condition: str) -> bool:
+    try:
+        return bool(page.evaluate(condition))
+    except Error as error:  # asked in the moment between two pages
+        if "context was destroyed" not in str(error):
+            raise
+        return False
 
 
 def in_ci() -> bool:

@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet, MultiFernet
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 
 import integration.store
 from integration.store.base import Base, Sessions, Vault, make_engine, make_sessions, transaction
@@ -118,12 +119,18 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """The database, both kinds in turn, empty, with the current schema."""
     if request.param == "sqlite":
         made = make_engine(request.getfixturevalue("sqlite_url"))
+        event.listen(made, "connect", _backwards)
         yield made
         made.dispose()
     else:
         shared = request.getfixturevalue("postgres_engine")
         _empty(shared)
         yield shared
+
+
+def _backwards(connection: Any, _record: Any) -> None:
+    """Rows come in the reverse of the usual order, so that a query whose order matters but is not said fails."""
+    connection.execute("PRAGMA reverse_unordered_selects = ON")
 
 
 def _empty(engine: Engine) -> None:

@@ -18,17 +18,21 @@ ORIGIN = "import"
 
 
 def companies(session: Session, portal_id: int) -> list[tuple[int, str, bool, str]]:
-    """Living companies: id, title, whether it is the agency's own, city."""
-    statement = select(Company.id, Company.title, Company.own, Company.city).where(
-        Company.portal_id == portal_id, Company.deleted_at.is_(None)
+    """Living companies in the order of their ids: id, title, whether it is the agency's own, city."""
+    statement = (
+        select(Company.id, Company.title, Company.own, Company.city)
+        .where(Company.portal_id == portal_id, Company.deleted_at.is_(None))
+        .order_by(Company.id)
     )
     return [(number, title, own, city) for number, title, own, city in session.execute(statement)]
 
 
 def contacts(session: Session, portal_id: int) -> list[tuple[int, str, int | None]]:
     """Living contacts: id, full name, primary company."""
-    statement = select(Contact.id, Contact.name, Contact.last_name, Contact.company_id).where(
-        Contact.portal_id == portal_id, Contact.deleted_at.is_(None)
+    statement = (
+        select(Contact.id, Contact.name, Contact.last_name, Contact.company_id)
+        .where(Contact.portal_id == portal_id, Contact.deleted_at.is_(None))
+        .order_by(Contact.id)
     )
     rows = session.execute(statement)
     return [(number, f"{name} {last}".strip(), company) for number, name, last, company in rows]
@@ -36,8 +40,10 @@ def contacts(session: Session, portal_id: int) -> list[tuple[int, str, int | Non
 
 def members(session: Session, portal_id: int) -> list[tuple[int, int]]:
     """Contact and company of every belonging."""
-    statement = select(ContactCompany.contact_id, ContactCompany.company_id).where(
-        ContactCompany.portal_id == portal_id
+    statement = (
+        select(ContactCompany.contact_id, ContactCompany.company_id)
+        .where(ContactCompany.portal_id == portal_id)
+        .order_by(ContactCompany.contact_id, ContactCompany.company_id)
     )
     return [(contact, company) for contact, company in session.execute(statement)]
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from integration.bitrix.sandbox.httpd import Server
 from integration.demo import words
@@ -259,9 +259,7 @@ def test_pressing_a_button_orders_a_move_and_the_page_follows_by_itself(
     assert demo.conductor.orders == [NOW + timedelta(days=1)]
     toggle = page.get_by_role("switch", name="Агентство действует само")
     toggle.click()
-    page.wait_for_function(
-        "() => document.querySelector('[role=switch]').getAttribute('aria-checked') === 'false'"
-    )
+    expect(toggle).to_have_attribute("aria-checked", "false")
     assert demo.life.alone is False
     assert told == []
     page.close()

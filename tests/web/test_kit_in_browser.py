@@ -10,6 +10,7 @@ from flask import Blueprint, Flask, Response, g, render_template_string, request
 from playwright.sync_api import Page, expect
 
 from integration import web
+from tests.browser import until
 from tests.web.conftest import Eyes, served
 
 pytestmark = pytest.mark.browser
@@ -243,14 +244,14 @@ def test_the_portal_is_told_how_high_the_page_is_and_opens_its_own_cards(
     seen = eyes()
     seen.page.add_init_script(BX24)
     seen.page.goto(f"{site}/probe")
-    seen.page.wait_for_function("window.calls.length === 1")
+    until(seen.page, "window.calls.length === 1")
     seen.page.evaluate("document.getElementById('found').style.height = '900px'")
-    seen.page.wait_for_function("window.calls.length === 2")
+    until(seen.page, "window.calls.length === 2")
     seen.page.get_by_role("link", name="Сделка").click()
     assert seen.page.evaluate("window.calls") == ["fit", "fit", "/crm/deal/details/5/"]
     assert seen.page.url == f"{site}/probe"
     seen.page.get_by_role("button", name="Сохранить").click()
-    seen.page.wait_for_function("window.calls.length === 2")
+    until(seen.page, "window.calls.length === 2")
     assert seen.page.evaluate("window.calls") == ["fit", 0], "the next page begins at its top"
 
 

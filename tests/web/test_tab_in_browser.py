@@ -15,6 +15,7 @@ from integration.store.clients import Company, Contact
 from integration.store.holds import Hold
 from integration.store.responses import Response
 from integration.store.waves import Invitation
+from tests.browser import until
 from tests.conftest import HandClock
 from tests.services.survey_world import HEAD, MANAGER, World
 from tests.services.tab_world import MARKUP, a_task, held, history, sealed, tab_world, viewer
@@ -138,7 +139,7 @@ def test_a_hold_by_keyboard_alone_and_the_portal_is_told(tab: World, eyes: Any) 
     seen.page.keyboard.press("Enter")
     expect(seen.page.locator("#notices")).to_contain_text("Сохранено. До этого дня клиента не спросим.")
     expect(seen.page.locator(".held-until")).to_have_text("11 февраля 2026")
-    seen.page.wait_for_function("window.told.includes('reloadData')")
+    until(seen.page, "window.told.includes('reloadData')")
     assert [row.reason for row in tab.rows(Hold)] == [MARKUP]
     assert seen.errors == []
 

@@ -14,6 +14,7 @@ from integration.bitrix.sandbox.server import Sandbox
 from tests.bitrix.sandbox.agencies import small_agency
 from tests.bitrix.sandbox.conftest import CLIENT_ID, Receiver, register
 from tests.bitrix.sandbox.portal_ui_world import APP, World, furnished, installed
+from tests.browser import until
 
 pytestmark = pytest.mark.browser
 _PAGE = """<!doctype html><title>app</title><p id="who">…</p>
@@ -111,7 +112,7 @@ def test_tokens_are_given_renewed_and_over_in_virtual_time(browser: Browser, wor
         assert first["member_id"] == world.box.portal.state.info.member_id
         assert set(first) == {"access_token", "refresh_token", "expires_in", "domain", "member_id"}
         world.box.control("/clock/advance", {"seconds": 7200})
-        frame.wait_for_function("BX24.getAuth() === false", timeout=10_000)
+        until(frame, "BX24.getAuth() === false")
         second = frame.evaluate("new Promise((done) => BX24.refreshAuth(done))")
         assert second["access_token"] != first["access_token"]
         pair = world.box.portal.tokens.by_access[second["access_token"]]
@@ -185,7 +186,7 @@ def test_cards_open_in_a_slider_and_other_paths_do_not(browser: Browser, world: 
         assert frame.evaluate("window.closed_") is None
         page.locator(".slider-close").click()
         expect(page.locator("dialog.slider")).to_have_count(0)
-        frame.wait_for_function("window.closed_ && window.closed_.result === 'close'")
+        until(frame, "window.closed_ && window.closed_.result === 'close'")
 
 
 def test_the_application_opens_itself_with_parameters_and_closes_itself(
@@ -205,7 +206,7 @@ def test_the_application_opens_itself_with_parameters_and_closes_itself(
         assert inner.evaluate("BX24.placement.info().options")["view"] == "settings"
         inner.evaluate("{ BX24.closeApplication(); }")
         expect(page.locator("dialog.slider")).to_have_count(0)
-        frame.wait_for_function("window.back_ === 1")
+        until(frame, "window.back_ === 1")
 
 
 def test_the_card_shows_what_the_tab_wrote_after_reload_data(browser: Browser, world: World) -> None:
@@ -226,7 +227,7 @@ def test_an_employee_is_chosen_in_the_portal_s_dialog(browser: Browser, world: W
         frame = framed(page)
         frame.evaluate("{ BX24.selectUser('Кто?', (user) => { window.user_ = user; }); }")
         page.get_by_role("dialog", name="Кто?").get_by_role("button", name="Clara").click()
-        frame.wait_for_function("window.user_ && window.user_.id === '8'")
+        until(frame, "window.user_ && window.user_.id === '8'")
 
 
 def test_a_stranger_s_messages_are_not_answered(browser: Browser, world: World) -> None:
