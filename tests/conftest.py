@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet, MultiFernet
+from flask import Flask
+from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import Engine, event, text
 
 import integration.store
@@ -25,6 +27,22 @@ from integration.store.portals import Portal
 from tests.browser import browser, pytest_collection_modifyitems, pytest_terminal_summary
 
 __all__ = ["browser", "pytest_collection_modifyitems", "pytest_terminal_summary"]
+
+
+class _Compiled(BytecodeCache):
+    """Templates are compiled once a run, not once for each application that a test makes."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], Any] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._kept.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key, bucket.checksum] = bucket.code
+
+
+Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": _Compiled()}
 
 START = datetime(2026, 1, 12, 6, 0, tzinfo=UTC)
 
@@ -114,18 +132,40 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     return f"sqlite:///{path}"
 
 
+@pytest.fixture(scope="session")
+def sqlite_engine(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """One engine for all tests: what it has compiled once it need not compile again."""
+    made = make_engine(f"sqlite:///{tmp_path_factory.mktemp('sqlite') / 'molva.db'}")
+    event.listen(made, "connect", _backwards)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def one_engine(sqlite_engine: Engine, sqlite_template: Path) -> Iterator[Engine]:
+    """One kind of database, empty, for what does not depend on it."""
+    _anew(sqlite_engine, sqlite_template)
+    yield sqlite_engine
+    sqlite_engine.dispose()
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """The database, both kinds in turn, empty, with the current schema."""
     if request.param == "sqlite":
-        made = make_engine(request.getfixturevalue("sqlite_url"))
-        event.listen(made, "connect", _backwards)
-        yield made
-        made.dispose()
+        yield request.getfixturevalue("one_engine")
     else:
         shared = request.getfixturevalue("postgres_engine")
         _empty(shared)
         yield shared
+
+
+def _anew(engine: Engine, template: Path) -> None:
+    """Another file in the same place; a thread that still writes to the old one disturbs nobody."""
+    path = Path(engine.url.database or "")
+    for name in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        name.unlink(missing_ok=True)
+    shutil.copy(template, path)
 
 
 def _backwards(connection: Any, _record: Any) -> None:

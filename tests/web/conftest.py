@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 from sqlalchemy import Engine
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.test import TestResponse
@@ -20,7 +20,7 @@ from integration import web
 from integration.services import frames
 from integration.services.deps import Deps
 from integration.services.frames import Viewer
-from integration.store.base import Sessions, make_engine, make_sessions
+from integration.store.base import Sessions, make_sessions
 from tests.conftest import HandClock
 from tests.services.survey_world import BROWSER, World, make_world
 from webhooks import unsubscribe
@@ -61,14 +61,6 @@ def a_viewer(world: World, **changes: Any) -> Viewer:
 def inside(client: FlaskClient, world: World, who: Viewer, path: str, **fields: Any) -> TestResponse:
     """Post to a page inside the portal as a form of its pages does: with the session in the body."""
     return client.post(path, data={"session": frames.seal(world.deps, who), **fields})
-
-
-@pytest.fixture
-def one_engine(sqlite_url: str) -> Iterator[Engine]:
-    """The browser's tests need one database, not each."""
-    made = make_engine(sqlite_url)
-    yield made
-    made.dispose()
 
 
 @pytest.fixture
@@ -122,7 +114,11 @@ class Eyes:
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("requestfailed", lambda request: self.errors.append(f"failed: {request.url}"))
+        self.page.on("requestfailed", self._failed)
+
+    def _failed(self, request: Request) -> None:
+        if "ERR_ABORTED" not in (request.failure or ""):  # the next page came before an answer
+            self.errors.append(f"failed: {request.url} {request.failure}")
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):

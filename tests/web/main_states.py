@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import Engine, insert
 
 from integration.services import frames, wave_acts, waves
 from integration.services.frames import Viewer
-from integration.store.base import make_engine, make_sessions, transaction
+from integration.store.base import make_sessions, transaction
 from integration.store.portals import Portal
 from integration.store.waves import WaveClient
 from tests.conftest import HandClock
@@ -184,11 +184,9 @@ WAVE: dict[str, State] = {
 
 
 @pytest.fixture
-def year(sqlite_url: str, clock: HandClock) -> Iterator[World]:
+def year(one_engine: Engine, clock: HandClock) -> World:
     """An agency on one database: what these pages read was tested on both."""
-    engine = make_engine(sqlite_url)
-    yield make_world(make_sessions(engine), clock)
-    engine.dispose()
+    return make_world(make_sessions(one_engine), clock)
 
 
 def form(world: World, who: Viewer, **more: str) -> dict[str, str]:

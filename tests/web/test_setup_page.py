@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 
 from integration.bitrix import layouts as pure
 from integration.services import frames
-from integration.store.base import Sessions, transaction
+from integration.store.base import Sessions, make_sessions, transaction
 from integration.store.layouts import CardLayout
 from integration.store.portals import Stage
 from tests.conftest import a_portal
@@ -37,12 +37,8 @@ def one(one_sessions: Sessions) -> Iterator[Desk]:
 
 
 @pytest.fixture
-def one_sessions(sqlite_url: str) -> Iterator[Sessions]:
-    from integration.store.base import make_engine, make_sessions
-
-    engine = make_engine(sqlite_url)
-    yield make_sessions(engine)
-    engine.dispose()
+def one_sessions(one_engine: Engine) -> Sessions:
+    return make_sessions(one_engine)
 
 
 def field(html: str, name: str) -> str:
