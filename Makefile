@@ -29,7 +29,7 @@ format: $(VENV)/.test
 	$(BIN)/ruff check --fix .
 
 soak: $(VENV)/.test
-	$(BIN)/python -m pytest tests/journeys/soak.py --timeout 7200
+	$(BIN)/python -m pytest tests/journeys/soak.py tests/services/soak_events.py --timeout 7200
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks

@@ -41,12 +41,26 @@ def _pages(quick: bool) -> Section:
     return pages.main(quick)
 
 
+def _clicks(quick: bool) -> Section:
+    from benchmarks import clicks
+
+    return clicks.main(quick)
+
+
+def _portals_beside(quick: bool) -> Section:
+    from benchmarks import portals_beside
+
+    return portals_beside.main(quick)
+
+
 BENCHMARKS: dict[str, Callable[[bool], Section]] = {
     "first_sync": _first_sync,
     "writing": _writing,
     "intake": _intake,
     "freezing": _freezing,
     "pages": _pages,
+    "clicks": _clicks,
+    "portals_beside": _portals_beside,
 }
 
 

@@ -18,20 +18,31 @@ DEALS = 20_000
 MEMBER, TOKEN = "d8971d1c4bf1f2a8a9a9c6a7e1d23f40", "51856fefc120afa4b628cc82d3935cce"
 
 
-def event(deal: int) -> bytes:
-    """One request as the portal's queue server makes it (bitrix24.md 6.2)."""
+HEAD = {
+    "User-Agent": "Bitrix24 Webhook Engine",
+    "Content-Type": "application/x-www-form-urlencoded",
+}
+
+
+def fields_of(deal: int, member: str = MEMBER, token: str = TOKEN) -> bytes:
+    """The body of an event as the portal's queue server makes it (bitrix24.md 6.2)."""
     fields = {
         "event": "ONCRMDEALUPDATE", "event_handler_id": "185", "data[FIELDS][ID]": deal, "ts": "1766047124",
         "auth[access_token]": "s6p6eclrvim6da22ft9ch94ekreb52lv", "auth[expires]": "1766050724",
         "auth[expires_in]": "3600", "auth[scope]": "crm", "auth[domain]": "agency.bitrix24.example",
         "auth[server_endpoint]": "https://oauth.bitrix24.tech/rest/", "auth[status]": "L",
-        "auth[client_endpoint]": "https://agency.bitrix24.example/rest/", "auth[member_id]": MEMBER,
-        "auth[user_id]": "1", "auth[application_token]": TOKEN,
+        "auth[client_endpoint]": "https://agency.bitrix24.example/rest/", "auth[member_id]": member,
+        "auth[user_id]": "1", "auth[application_token]": token,
     }  # fmt: skip
-    body = urlencode(fields).encode()
+    return urlencode(fields).encode()
+
+
+def event(deal: int) -> bytes:
+    """One whole request."""
+    body = fields_of(deal)
+    told = "".join(f"{name}: {value}\r\n" for name, value in HEAD.items())
     head = (
-        "POST /bitrix/events HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: Bitrix24 Webhook Engine\r\n"
-        "Content-Type: application/x-www-form-urlencoded\r\n"
+        f"POST /bitrix/events HTTP/1.1\r\nHost: 127.0.0.1\r\n{told}"
         f"Content-Length: {len(body)}\r\nConnection: keep-alive\r\n\r\n"
     )
     return head.encode() + body

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import dns.exception
 import dns.resolver
@@ -16,6 +17,7 @@ from itsdangerous import BadData, URLSafeSerializer
 
 from integration.bitrix import client as bitrix_client
 from integration.bitrix.call import Call
+from integration.bitrix.exchange import moment
 from integration.bitrix.oauth import OAuthClient
 from integration.logs import log
 from integration.services.deps import Answer, BatchAnswer, Grant, Rest, TokenPair
@@ -47,15 +49,12 @@ class PortalRest:
 def _answer(
     result: Any, times: Mapping[str, Any], total: int | None = None, following: int | None = None
 ) -> Answer:
-    reset = times.get("operating_reset_at")
     return Answer(
         result=result,
         total=total,
         next=following,
         operating=_seconds(times.get("operating")),
-        operating_reset_at=datetime.fromtimestamp(reset, UTC)
-        if isinstance(reset, int | float) and reset
-        else None,
+        operating_reset_at=moment(times.get("operating_reset_at")),
         duration=_seconds(times.get("duration")),
         time=times,
     )
@@ -65,15 +64,32 @@ def _seconds(value: Any) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-class PooledRest:
-    """Makes clients for portals; connections are kept per endpoint for the life of the process."""
+Record = Callable[[bitrix_client.Report, int | None, str], None]
 
-    def __init__(self, *, allow_http: bool, observer: bitrix_client.Observer) -> None:
+
+class PooledRest:
+    """Makes clients for portals; connections are kept per endpoint for the life of the process.
+
+    `record` learns of every request together with the portal's id, where it is known, and its address.
+    """
+
+    def __init__(
+        self, *, allow_http: bool, observer: bitrix_client.Observer, record: Record | None = None
+    ) -> None:
         self._pool = bitrix_client.ClientPool(observer=observer, allow_http=allow_http)
+        self._observer, self._record = observer, record
 
     def __call__(self, endpoint: str, token: str, *, portal_id: int | None = None) -> Rest:
         """A client for this endpoint and token."""
-        return PortalRest(self._pool.client(endpoint, token))
+        record, host = self._record, urlsplit(endpoint).netloc.lower()
+        if record is None:
+            return PortalRest(self._pool.client(endpoint, token))
+
+        def observe(report: bitrix_client.Report) -> None:
+            self._observer(report)
+            record(report, portal_id, host)
+
+        return PortalRest(self._pool.client(endpoint, token, observe))
 
 
 class OAuthServers:

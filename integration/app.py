@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from flask import Flask
 from sqlalchemy import Engine
@@ -26,18 +26,21 @@ from integration.clock import OffsetClock, SystemClock
 from integration.config import Config
 from integration.mail.smtp import NoMailer, SmtpMailer, SmtpServer
 from integration.services.deps import Clock, Deps, Mailer, Settings
+from integration.services.request_log import Recorder
 from integration.store.base import Vault, make_engine, make_sessions
+from integration.web.proxied import Proxied
 
 MAX_REQUEST = 256 * 1024  # bytes of any request body; uploads come with their own limit
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """One process's configuration, database and dependencies."""
+    """One process's configuration, database and dependencies, and what writes its log of requests."""
 
     config: Config
     engine: Engine
     deps: Deps
+    recorder: Recorder
 
 
 def build(config: Config, engine: Engine | None = None) -> Application:
@@ -45,18 +48,22 @@ def build(config: Config, engine: Engine | None = None) -> Application:
     Vault.configure(vault_keys(config.secret_keys))
     engine = engine or make_engine(config.database_url)
     clock: Clock = OffsetClock(config.test_clock) if config.test_clock else SystemClock()
+    sessions = make_sessions(engine)
+    recorder = Recorder(sessions, clock)
     deps = Deps(
-        sessions=make_sessions(engine),
+        sessions=sessions,
         clock=clock,
         settings=settings(config),
-        rest=PooledRest(allow_http=config.allow_http, observer=reporter),
-        oauth=OAuthServers(OAuthClient(config.oauth_origins, allow_http=config.allow_http)),
+        rest=PooledRest(allow_http=config.allow_http, observer=reporter, record=recorder.observe),
+        oauth=OAuthServers(
+            OAuthClient(config.oauth_origins, allow_http=config.allow_http, observer=recorder.observe)
+        ),
         mailer=mailer(config),
         signer=KeySigner(config.secret_keys),
         dice=SecretDice(),
         names=DnsNames(config.dns_server),
     )
-    return Application(config, engine, deps)
+    return Application(config, engine, deps, recorder)
 
 
 def settings(config: Config) -> Settings:
@@ -68,6 +75,7 @@ def settings(config: Config) -> Settings:
         oauth_origins=config.oauth_origins,
         allowed_portals=config.portals,
         allow_http=config.allow_http,
+        request_log_days=config.request_log_days,
         worker_name=f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(3)}",
     )
 
@@ -83,7 +91,9 @@ def create_app(application: Application) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST
     app.config["BX24_SCRIPT_URL"] = application.config.script_url
     app.config["METRICS_TOKEN"] = application.config.metrics_token
+    app.config["OPERATOR"] = asdict(application.config.operator)
     app.extensions["molva"] = application.deps
     web.register(app)
     webhooks.register(app)
+    app.wsgi_app = Proxied(app.wsgi_app)  # type: ignore[method-assign]
     return app

@@ -6,6 +6,7 @@ Business settings of a portal are its *policy* and live in the database; nothing
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +40,18 @@ class ConfigError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Operator:
+    """Who runs this installation, as the pages about law and help say it; empty where nobody has said.
+
+    `contacts`: e-mail addresses, phones and web addresses, shown as links; `hours`: when they answer.
+    """
+
+    name: str = ""
+    contacts: tuple[str, ...] = ()
+    hours: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """What the operator decided for this process."""
 
@@ -57,6 +70,8 @@ class Config:
     log_level: str = "info"
     log_format: str = "text"
     metrics_token: str = field(default="", repr=False)
+    request_log_days: int = 7
+    operator: Operator = Operator()
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, folder: Path | None = None) -> Config:
@@ -100,6 +115,12 @@ class _Reader:
             log_level=self.get("MOLVA_LOG_LEVEL", "info", lambda v: _one_of(v, LEVELS)) or "info",
             log_format=self.get("MOLVA_LOG_FORMAT", "text", lambda v: _one_of(v, ("text", "json"))) or "text",
             metrics_token=self.get("MOLVA_METRICS_TOKEN", "", str) or "",
+            request_log_days=self.get("MOLVA_REQUEST_LOG_DAYS", "7", lambda v: _days(v, 3, 90)) or 7,
+            operator=Operator(
+                name=self.get("MOLVA_OPERATOR_NAME", "", str) or "",
+                contacts=self.get("MOLVA_OPERATOR_CONTACTS", "", _contacts) or (),
+                hours=self.get("MOLVA_OPERATOR_HOURS", "", str) or "",
+            ),
         )
         self.check_the_rest(made)
         if self.problems:
@@ -218,6 +239,17 @@ def _names(value: str) -> frozenset[str]:
     return frozenset(part.strip().lower() for part in value.split(",") if part.strip())
 
 
+def _contacts(value: str) -> tuple[str, ...]:
+    found = tuple(part.strip() for part in value.split(",") if part.strip())
+    for one in found:
+        page = one.startswith("https://") and bool(urlsplit(one).hostname)
+        if not (page or re.fullmatch(r"[^\s@]+@[^\s@]+", one) or re.fullmatch(r"\+?[\d ()-]{5,}", one)):
+            raise ValueError(
+                "give e-mail addresses, phones and addresses that begin with https://, separated by commas"
+            )
+    return found
+
+
 def _smtp(value: str) -> str:
     parts = urlsplit(value)
     try:
@@ -227,6 +259,12 @@ def _smtp(value: str) -> str:
     if parts.scheme not in SMTP_SCHEMES or not parts.hostname or port == -1:
         raise ValueError("give smtp://, smtps:// or smtp+starttls:// followed by user:password@host:port")
     return value
+
+
+def _days(value: str, least: int, most: int) -> int:
+    if not value.isascii() or not value.isdigit() or not least <= int(value) <= most:
+        raise ValueError(f"give a number of days from {least} to {most}")
+    return int(value)
 
 
 def _one_of(value: str, choices: tuple[str, ...]) -> str:

@@ -49,6 +49,8 @@ def test_missing_names_are_all_said_at_once(tmp_path: Path) -> None:
         ("MOLVA_ALLOW_HTTP_PORTALS", "yes", "0 or 1"),
         ("MOLVA_SMTP_URL", "mail.example:25", "smtp://"),
         ("MOLVA_SMTP_URL", "smtp://mail.example:port", "smtp://"),
+        ("MOLVA_OPERATOR_CONTACTS", "help@example.com, our office", "separated by commas"),
+        ("MOLVA_OPERATOR_CONTACTS", "https://", "separated by commas"),
         ("MOLVA_LOG_LEVEL", "loud", "debug, info"),
         ("MOLVA_LOG_FORMAT", "xml", "text, json"),
         ("MOLVA_SECRT_KEY", "x", "not a setting"),
@@ -97,3 +99,11 @@ def test_the_test_clock_needs_an_existing_file_and_a_sandbox(tmp_path: Path) -> 
         read(tmp_path, MOLVA_TEST_CLOCK=str(clock), MOLVA_ALLOW_HTTP_PORTALS="1")
     clock.write_text("0", encoding="ascii")
     assert read(tmp_path, MOLVA_TEST_CLOCK=str(clock), MOLVA_ALLOW_HTTP_PORTALS="1").test_clock == clock
+
+
+def test_the_operator_is_reached_by_mail_phone_and_page(tmp_path: Path) -> None:
+    said = "help@example.com, +1 (555) 0100-22,https://example.com/help ,"
+    operator = read(tmp_path, MOLVA_OPERATOR_NAME="Example Ltd", MOLVA_OPERATOR_CONTACTS=said).operator
+    assert operator.name == "Example Ltd"
+    assert operator.contacts == ("help@example.com", "+1 (555) 0100-22", "https://example.com/help")
+    assert read(tmp_path).operator.contacts == ()

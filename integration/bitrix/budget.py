@@ -23,9 +23,12 @@ BATCH_CALLS = 50
 FIRST_BATCH = 10
 PROBE = 0.001
 _CAREFUL = 0.985
+_NEAR = 0.8
 _WEIGHT = 0.03
 _SPREAD = 1.5
 _FORGETTING = 0.01
+_FEW = 10  # measured calls; fewer say little about how far one differs from the next
+_DOUBT = 2.0
 _UNKNOWN_READ = 0.2
 _UNKNOWN_WRITE = 1.0
 _READS = (".list", ".get", ".getlist", ".fields")
@@ -34,12 +37,14 @@ _READS = (".list", ".get", ".getlist", ".fields")
 @dataclass(frozen=True)
 class Usage:
     """Execution seconds of one method as the portal told them ``at`` a moment, when the oldest minute will
-    leave its window, and a block by 429."""
+    leave its window, and a block by 429. ``limit``: what the portal allows, 480 until it says no earlier (an
+    on-premise portal allows 420)."""
 
     seconds: float = 0.0
     at: float | None = None
     reset_at: float | None = None
     blocked_until: float | None = None
+    limit: float = LIMIT
 
 
 def told(usage: Usage, time: Mapping[str, Any], now: datetime, skew: float = 0.0) -> tuple[Usage, float]:
@@ -56,16 +61,18 @@ def told(usage: Usage, time: Mapping[str, Any], now: datetime, skew: float = 0.0
     grown = operating - usage.seconds
     certain = usage.at is not None and at < _frees(usage) and 0.0 <= grown <= MINUTE
     reset = _number(time.get("operating_reset_at"))
-    return Usage(operating, at, reset - skew if reset else None), grown if certain else duration
+    after = Usage(operating, at, reset - skew if reset else None, limit=usage.limit)
+    return after, grown if certain else duration
 
 
-def blocked(usage: Usage, until: datetime | None, now: datetime, *, limit: float = LIMIT) -> Usage:
+def blocked(usage: Usage, until: datetime | None, now: datetime) -> Usage:
     """After a 429: nothing before ``until``, else the last known reset, and never within ten seconds
-    (bitrix24.md 5.2)."""
+    (bitrix24.md 5.2). A portal that says no a little below the limit known so far has a lower one."""
     earliest = now.timestamp() + 10.0
     named = until.timestamp() if until else usage.reset_at or earliest
+    limit = usage.seconds if _NEAR * usage.limit <= usage.seconds < usage.limit else usage.limit
     full = max(usage.seconds, limit)
-    return replace(usage, seconds=full, at=now.timestamp(), blocked_until=max(named, earliest))
+    return replace(usage, seconds=full, at=now.timestamp(), blocked_until=max(named, earliest), limit=limit)
 
 
 def _frees(usage: Usage) -> float:
@@ -73,27 +80,27 @@ def _frees(usage: Usage) -> float:
     return usage.reset_at if usage.reset_at is not None else (usage.at or 0.0) + MINUTE
 
 
-def room(usage: Usage, now: datetime, *, limit: float = LIMIT, share: float = SHARE) -> float:
-    """Execution seconds that may be spent now without nearing ``limit``; 0.0 while blocked.
+def room(usage: Usage, now: datetime, *, share: float = SHARE) -> float:
+    """Execution seconds that may be spent now without nearing the limit; 0.0 while blocked.
 
     How much left the window with its oldest minute only the next answer tells, so from then on there is at
     least room for one call, which asks (``PROBE``).
     """
     at = now.timestamp()
-    full = limit * share
+    full = usage.limit * share
     if usage.at is None or at >= usage.at + WINDOW + MINUTE:
         return full
-    if at < looks_at(usage, limit=limit) and (usage.blocked_until is not None or usage.seconds >= full):
+    if at < looks_at(usage) and (usage.blocked_until is not None or usage.seconds >= full):
         return 0.0
     return max(full - usage.seconds, PROBE)
 
 
-def looks_at(usage: Usage, *, limit: float = LIMIT) -> float:
+def looks_at(usage: Usage) -> float:
     """The moment (seconds since the epoch) from which a method without room may be tried again. Very near the
     limit one minute more has to pass, since the oldest may have held next to nothing."""
     if usage.blocked_until is not None:
         return usage.blocked_until
-    return _frees(usage) + (MINUTE if usage.seconds >= limit * _CAREFUL else 0.0)
+    return _frees(usage) + (MINUTE if usage.seconds >= usage.limit * _CAREFUL else 0.0)
 
 
 def skew_of(time: Mapping[str, Any], now: datetime) -> float:
@@ -120,6 +127,11 @@ class Cost:
             return cls(_UNKNOWN_READ, _UNKNOWN_READ, BATCH_CALLS)
         return cls(_UNKNOWN_WRITE, _UNKNOWN_WRITE, FIRST_BATCH)
 
+    @property
+    def alone(self) -> bool:
+        """Whether the next call has to go in a request of its own, to be measured (see ``slowed``)."""
+        return self.cap == 1 and not self.calls
+
     def of(self, calls: int) -> float:
         """Seconds ``calls`` calls will hardly exceed: the mean of each, and the spread that is left of
         many."""
@@ -142,8 +154,11 @@ def measured(cost: Cost, seconds: Sequence[float]) -> Cost:
 
 
 def slowed(cost: Cost) -> Cost:
-    """After a batch that timed out: half the cap, twice the expectation."""
-    return replace(cost, mean=cost.mean * 2, worst=max(cost.worst, cost.mean * 2), cap=max(1, cost.cap // 2))
+    """After a request that broke off: how slow the portal has become is not known, only that what was measured
+    before counts no more. The next call goes alone and is measured, and batches grow again from there, so that
+    no two requests in a row are too long (bitrix24.md 5.2)."""
+    expected = max(cost.mean * 2, cost.worst)
+    return Cost(expected, expected, cap=1)
 
 
 @dataclass(frozen=True)
@@ -171,6 +186,7 @@ class Meter:
         )
 
 
+_LATEST = 1e11  # as in ``exchange.moment``
 _USAGE = tuple(one.name for one in fields(Usage))
 _COST = tuple(one.name for one in fields(Cost))
 Meters = dict[str, Meter]
@@ -200,7 +216,6 @@ def choose(
     methods: Sequence[str],
     now: datetime,
     *,
-    limit: float = LIMIT,
     share: float = SHARE,
 ) -> list[int]:
     """Which of the waiting calls, given by their methods in order, fit in the next batch: at most 50,
@@ -213,7 +228,7 @@ def choose(
     for index, method in enumerate(methods):
         meter = meters.get(method) or Meter.unknown(method)
         if method not in rooms:
-            rooms[method] = room(meter.usage, now, limit=limit, share=share)
+            rooms[method] = room(meter.usage, now, share=share)
         more = counts.get(method, 0) + 1
         if (
             rooms[method] <= 0.0
@@ -221,17 +236,19 @@ def choose(
             or (more > 1 and meter.cost.of(more) > rooms[method])
         ):
             continue
-        if chosen and _expected(meters, {**counts, method: more}) > BATCH_SECONDS:
+        if chosen and (meter.cost.alone or _expected(meters, {**counts, method: more}) > BATCH_SECONDS):
             break
         chosen.append(index)
         counts[method] = more
-        if len(chosen) == BATCH_CALLS:
+        if len(chosen) == BATCH_CALLS or meter.cost.alone:
             break
     return chosen
 
 
 def _expected(meters: Mapping[str, Meter], counts: Mapping[str, int]) -> float:
-    return sum((meters.get(m) or Meter.unknown(m)).cost.of(n) for m, n in counts.items())
+    """Seconds a batch will hardly exceed; what was measured a few times only may take twice as long."""
+    costs = [((meters.get(m) or Meter.unknown(m)).cost, n) for m, n in counts.items()]
+    return sum(cost.of(n) * (_DOUBT if n > 1 and cost.calls < _FEW else 1.0) for cost, n in costs)
 
 
 def next_look(meters: Mapping[str, Meter], methods: Sequence[str], now: datetime) -> datetime:
@@ -243,9 +260,11 @@ def next_look(meters: Mapping[str, Meter], methods: Sequence[str], now: datetime
 
 
 def _number(value: Any) -> float | None:
+    """Seconds, of a time or since the epoch; nothing for what cannot be any: it would be kept and counted with."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
-        return float(value)
-    except ValueError:
+        number = float(value)
+    except (ValueError, OverflowError):
         return None
+    return number if 0.0 <= number < _LATEST else None

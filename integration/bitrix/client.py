@@ -16,6 +16,7 @@ from typing import Any
 
 import requests
 
+from integration.bitrix.answers import flaw
 from integration.bitrix.call import Call
 from integration.bitrix.errors import BitrixError, Retryable, classify
 from integration.bitrix.exchange import (
@@ -29,23 +30,11 @@ from integration.bitrix.exchange import (
     send,
 )
 from integration.bitrix.protocol import command
+from integration.bitrix.report import Observer as Observer
+from integration.bitrix.report import Report as Report
+from integration.bitrix.report import Watch, keyed, unobserved
 
 MAX_COMMANDS = 50
-
-
-@dataclass(frozen=True)
-class Report:
-    """What an observer learns of one request: seconds on our side, status 0 when no answer came, the code of
-    the error, and the accumulated ``operating`` seconds by inner method."""
-
-    method: str
-    seconds: float
-    status: int
-    code: str
-    operating: dict[str, float]
-
-
-Observer = Callable[[Report], None]
 
 
 @dataclass(frozen=True)
@@ -74,10 +63,6 @@ class BatchAnswer:
         return [(calls[key].method, inner) for key, inner in self.times.items()]
 
 
-def _unobserved(report: Report) -> None:
-    """Reports go nowhere."""
-
-
 class PortalClient:
     """Calls one portal with one token, over a session that others may share."""
 
@@ -87,7 +72,7 @@ class PortalClient:
         token: str,
         session: requests.Session,
         *,
-        observer: Observer = _unobserved,
+        observer: Observer = unobserved,
         allow_http: bool = False,
         timeout: tuple[float, float] = (CONNECT_SECONDS, READ_SECONDS),
         stopwatch: Callable[[], float] = time.monotonic,
@@ -105,11 +90,13 @@ class PortalClient:
     def call(self, call: Call) -> Answer:
         """One method. Raises a ``BitrixError``."""
         body = self._post(call.method, call.params, {})
+        if (bad := flaw(call.method, body.get("result"))) is not None:
+            raise bad
         return Answer(
             result=body.get("result"),
             total=_int(body.get("total")),
             next=_int(body.get("next")),
-            time=_keyed(body.get("time")),
+            time=keyed(body.get("time")),
         )
 
     def batch(self, calls: Mapping[str, Call], halt: bool = False) -> BatchAnswer:
@@ -124,28 +111,21 @@ class PortalClient:
         return read_batch(body, methods)
 
     def _post(self, method: str, params: Mapping[str, Any], inner: Mapping[str, str]) -> dict[str, Any]:
-        payload = json.dumps({**params, "auth": self._token} if self._token else dict(params))
+        payload = json.dumps({**params, "auth": self._token} if self._token else dict(params)).encode()
         headers = {"Content-Type": "application/json"}
-        started, status, code = self._stopwatch(), 0, ""
-        operating: dict[str, float] = {}
+        watch = Watch(method, self._stopwatch, len(payload), inner)
+        url = self.endpoint + method
         try:
-            raw = send(
-                self._session,
-                self.endpoint + method,
-                method,
-                self._timeout,
-                data=payload.encode(),
-                headers=headers,
-            )
-            status = raw.status
+            raw = send(self._session, url, method, self._timeout, data=payload, headers=headers)
+            watch.answered(raw.status, len(raw.body))
             body = read(raw, method)
-            operating = _operating(method, body, inner)
+            watch.told(body)
             return body
         except BitrixError as error:
-            code = error.code or "error"
+            watch.failed(error)
             raise
         finally:
-            self._observer(Report(method, self._stopwatch() - started, status, code, operating))
+            self._observer(watch.report())
 
 
 def read_batch(body: Mapping[str, Any], methods: Mapping[str, str]) -> BatchAnswer:
@@ -154,48 +134,32 @@ def read_batch(body: Mapping[str, Any], methods: Mapping[str, str]) -> BatchAnsw
     inner = body.get("result")
     if not isinstance(inner, dict) or not ("result" in inner or "result_error" in inner):
         raise Retryable("batch", "malformed", effect="unknown")
-    spans = {key: _keyed(one) for key, one in _keyed(inner.get("result_time")).items()}
+    spans = {key: keyed(one) for key, one in keyed(inner.get("result_time")).items()}
     errors = {
         key: _inner_error(methods[key], one, spans.get(key, {}))
-        for key, one in _keyed(inner.get("result_error")).items()
+        for key, one in keyed(inner.get("result_error")).items()
         if key in methods
     }
     results = {
-        key: one for key, one in _keyed(inner.get("result")).items() if key in methods and key not in errors
+        key: one for key, one in keyed(inner.get("result")).items() if key in methods and key not in errors
     }
-    totals = {key: _int(one) for key, one in _keyed(inner.get("result_total")).items()}
+    for key in list(results):
+        if (bad := flaw(methods[key], results[key])) is not None:
+            errors[key] = bad
+            del results[key]
+    totals = {key: _int(one) for key, one in keyed(inner.get("result_total")).items()}
     return BatchAnswer(
         results=results,
         errors=errors,
         totals={key: total for key, total in totals.items() if total is not None},
         times={key: spans[key] for key in methods if key in spans},
-        time=_keyed(body.get("time")),
+        time=keyed(body.get("time")),
     )
 
 
 def _inner_error(method: str, error: Any, span: Mapping[str, Any]) -> BitrixError:
     code, text = code_of(error) if isinstance(error, dict) else (str(error or ""), "")
     return classify(200, code, text, method=method, until=moment(span.get("operating_reset_at")))
-
-
-def _operating(method: str, body: Mapping[str, Any], inner: Mapping[str, str]) -> dict[str, float]:
-    result = body.get("result")
-    spans = (
-        _keyed(result.get("result_time")) if inner and isinstance(result, dict) else {"": body.get("time")}
-    )
-    told: dict[str, float] = {}
-    for key, span in spans.items():
-        seconds = span.get("operating") if isinstance(span, dict) else None
-        if isinstance(seconds, (int, float)):
-            told[inner.get(key, method)] = float(seconds)
-    return told
-
-
-def _keyed(value: Any) -> dict[str, Any]:
-    """A PHP array as a map: lists are what maps with the keys 0, 1, 2 … become on the way."""
-    if isinstance(value, list):
-        return {str(index): one for index, one in enumerate(value)}
-    return value if isinstance(value, dict) else {}
 
 
 def _int(value: Any) -> int | None:
@@ -214,7 +178,7 @@ class ClientPool:
     def __init__(
         self,
         *,
-        observer: Observer = _unobserved,
+        observer: Observer = unobserved,
         allow_http: bool = False,
         timeout: tuple[float, float] = (CONNECT_SECONDS, READ_SECONDS),
         size: int = 200,

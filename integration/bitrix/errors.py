@@ -105,9 +105,15 @@ _LOST: dict[str, LossKind] = {
     "INVALID_SCOPE": "scope",
     "METHOD_CONFIRM_DENIED": "scope",
 }
+RIGHTS = tuple(code.lower() for code, kind in _LOST.items() if kind == "scope")
 _SUSPENDED = {"PAYMENT_REQUIRED", "PORTAL_DELETED"}
 _NOT_FOUND = {"NOT_FOUND", "ERROR_NOT_FOUND", "OWNER_NOT_FOUND"}
-_REFUSED = {"ACCESS_DENIED", "INVALID_CREDENTIALS", "ERROR_METHOD_NOT_FOUND", "ERROR_CORE", "100", "0"}
+_REFUSED = {
+    "ACCESS_DENIED", "INVALID_CREDENTIALS", "INVALID_REQUEST", "ERROR_METHOD_NOT_FOUND", "ERROR_CORE", "100", "0",
+    "ERROR_MANIFEST_IS_NOT_AVAILABLE", "ERROR_BATCH_LENGTH_EXCEEDED", "ERROR_BATCH_METHOD_NOT_ALLOWED",
+    "INVALID_ARG_VALUE", "CRM_FIELD_ERROR_VALUE_NOT_VALID", "CRM_FIELD_ERROR_REQUIRED",
+    "CREATE_DYNAMIC_ITEM_RESTRICTED", "UPDATE_DYNAMIC_ITEM_RESTRICTED",
+}  # fmt: skip
 _UNKNOWN_EFFECT = {"INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER"}
 # These ask for no right a user could lack, so a denial means REST as a whole (bitrix24.md 1.2).
 _FREE_METHODS = {"batch", "profile", "scope", "server.time", "method.get"}
@@ -161,9 +167,9 @@ def _by_status(
 ) -> BitrixError:
     if status == 429:
         return Retryable(method, code or "http_429", effect="none", after=after, until=until)
-    if status >= 500 or (200 <= status < 400 and not body_ok):
-        shown = code or ("malformed" if status < 500 else f"http_{status}")
+    if status >= 500 or status == 408 or (200 <= status < 400 and not body_ok):
+        shown = code or ("malformed" if status < 400 else f"http_{status}")
         return Retryable(method, shown, effect="unknown", after=after)
     if status == 401:
         return TokenExpired(method, code or "http_401")
-    return Refused(method, code or f"http_{status}", text)
+    return Refused(method, code or ("refused" if status < 300 else f"http_{status}"), text)

@@ -4,6 +4,7 @@ bounded in time and size, and the answer read into a JSON object or a sorted err
 from __future__ import annotations
 
 import json
+import re
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,10 @@ CONNECT_SECONDS = 5.0
 READ_SECONDS = 65.0
 MAX_BODY = 64 * 1024 * 1024
 _HEADERS = {"Accept": "application/json", "User-Agent": "Molva/1"}
+_ODD = re.compile(  # a zero byte, half a surrogate pair; PHP escapes whatever is not ASCII
+    rb"\\u0000|\xed[\xa0-\xbf]|\\u[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]",
+    re.DOTALL,
+)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -49,9 +54,9 @@ def checked_origin(url: str, allow_http: bool) -> str:
 
 def new_session(connections: int = 8, verify: bool | str = True) -> requests.Session:
     """A session that repeats nothing and keeps no cookies: one portal's calls come with different users'
-    tokens."""
+    tokens. It holds ``connections`` to a host at most; one call more waits until another has its answer."""
     session = requests.Session()
-    adapter = HTTPAdapter(pool_connections=4, pool_maxsize=connections, max_retries=0)
+    adapter = HTTPAdapter(pool_connections=4, pool_maxsize=connections, max_retries=0, pool_block=True)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -127,7 +132,7 @@ def read(raw: Raw, method: str, expected: str = "result") -> dict[str, Any]:
     if raw.status in _REDIRECTS and raw.location:
         raise Moved(method, raw.location)
     try:
-        body = json.loads(raw.body)
+        body = _storable(raw.body, json.loads(raw.body))
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
@@ -139,6 +144,21 @@ def read(raw: Raw, method: str, expected: str = "result") -> dict[str, Any]:
     if expected not in body:
         raise Retryable(method, "malformed", effect="unknown")
     return body
+
+
+def _storable(raw: bytes, value: Any) -> Any:
+    """An answer's texts without the characters that no database takes: one such card must not stop all others."""
+    return _cleaned(value) if _ODD.search(raw) else value
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\x00", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_cleaned(one) for one in value]
+    if isinstance(value, dict):
+        return {_cleaned(key): _cleaned(one) for key, one in value.items()}
+    return value
 
 
 def code_of(body: dict[str, Any]) -> tuple[str, str]:

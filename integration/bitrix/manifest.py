@@ -13,10 +13,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from integration.bitrix import tabs
+from integration.bitrix import sources, tabs
 from integration.bitrix.call import Call, rows_at
 from integration.bitrix.calls import event_bind, event_get, userfield_add, userfield_list, userfield_update
 from integration.bitrix.links import Entity
+from integration.bitrix.sources import FoundSources
 from integration.bitrix.tabs import FoundTabs
 from integration.bitrix.widgets import placement_get, placement_list
 
@@ -79,6 +80,7 @@ FIELDS: tuple[FieldSpec, ...] = (
 
 
 TAB = "tab"  # the label of the tab; with ``.about`` its description
+SOURCE = "source"  # the label of the portal's own source "by recommendation"
 
 
 def fields_with(sources: Sequence[str]) -> tuple[FieldSpec, ...]:
@@ -92,8 +94,8 @@ def fields_with(sources: Sequence[str]) -> tuple[FieldSpec, ...]:
 @dataclass(frozen=True)
 class Wanted:
     """What should be there: one ``handler`` address for all ``events``, ``fields`` labelled by ``labels``,
-    and, unless ``base`` is empty, the tabs, which open addresses below it. Items of enumerations have one
-    text only, in ``language``."""
+    unless ``base`` is empty the tabs, which open addresses below it, and unless ``source`` is empty the source
+    of that code, which ``add_source`` lets us make. Items and sources have one text only, in ``language``."""
 
     handler: str
     labels: Labels
@@ -101,6 +103,8 @@ class Wanted:
     events: tuple[str, ...] = EVENTS
     fields: tuple[FieldSpec, ...] = FIELDS
     base: str = ""
+    source: str = ""
+    add_source: bool = True
 
 
 @dataclass(frozen=True)
@@ -131,24 +135,31 @@ def look(wanted: Wanted) -> dict[str, Call]:
     reads = {"events": event_get()} if wanted.events else {}
     if wanted.base:
         reads |= {"tabs": placement_get(), "places": placement_list()}
+    if wanted.source:
+        reads["sources"] = sources.source_list()
     for spec in wanted.fields:
         for entity in spec.on:
             reads[f"{entity}_{spec.code}"] = userfield_list(entity, name=spec.code)
     return reads
 
 
-def found_in(results: Mapping[str, Any]) -> tuple[list[Row], dict[Entity, list[Row]], FoundTabs]:
-    """Bindings, fields by entity, and tabs, from the results of ``look``."""
+Found = tuple[list[Row], dict[Entity, list[Row]], FoundTabs, FoundSources]
+
+
+def found_in(results: Mapping[str, Any], refused: Mapping[str, str] | None = None) -> Found:
+    """Bindings, fields by entity, tabs and sources, from the results of ``look``; ``refused``: codes by key."""
+    no = refused or {}
     fields: dict[Entity, list[Row]] = {entity: [] for entity in _ALL}
     for key, result in results.items():
         entity = next((e for e in _ALL if key.startswith(f"{e}_")), None)
         if entity is not None:
             fields[entity] += rows_at(result)
     asked = "tabs" in results and "places" in results
-    found_tabs = FoundTabs(
-        tuple(rows_at(results.get("tabs"))), tabs.codes(results.get("places")), "" if asked else "not_asked"
-    )
-    return rows_at(results.get("events")), fields, found_tabs
+    problem = "" if asked else no.get("tabs") or no.get("places") or "not_asked"
+    found_tabs = FoundTabs(tuple(rows_at(results.get("tabs"))), tabs.codes(results.get("places")), problem)
+    problem = "" if "sources" in results else no.get("sources") or "not_asked"
+    found_sources = FoundSources(tuple(rows_at(results.get("sources"))), problem)
+    return rows_at(results.get("events")), fields, found_tabs, found_sources
 
 
 def plan(
@@ -156,10 +167,11 @@ def plan(
     found_events: Sequence[Row],
     found_fields: Mapping[Entity, Sequence[Row]],
     found_tabs: FoundTabs | None = None,
+    found_sources: FoundSources | None = None,
 ) -> Plan:
     """What to add so that all that is wanted is there; nothing when it is. ``found_events``: rows of
-    ``event.get``; ``found_fields``: rows of ``crm.*.userfield.list`` by entity; ``found_tabs``: as read,
-    none: they are left alone."""
+    ``event.get``; ``found_fields``: rows of ``crm.*.userfield.list`` by entity; ``found_tabs``,
+    ``found_sources``: as read, none: they are left alone."""
     calls: list[Call] = []
     problems: list[Problem] = []
     for spec in wanted.fields:
@@ -177,6 +189,9 @@ def plan(
         title, about = (dict(wanted.labels.get(name) or {}) for name in (TAB, f"{TAB}.about"))
         texts = {code: {"TITLE": one, "DESCRIPTION": about.get(code, "")} for code, one in title.items()}
         calls += tabs.plan(wanted.base, title.get(wanted.language) or "Molva", texts, found_tabs)
+    if wanted.source and wanted.add_source and found_sources is not None:
+        names = dict(wanted.labels.get(SOURCE) or {})
+        calls += sources.plan(wanted.source, names, wanted.language, found_sources)
     return Plan(tuple(calls), tuple(problems))
 
 
@@ -222,12 +237,44 @@ def _item(wanted: Wanted, spec: FieldSpec, value: str) -> Row:
 
 
 def _missing_items(wanted: Wanted, spec: FieldSpec, entity: Entity, row: Row) -> Call | None:
+    """The list with what it lacks. A person's own item with the very text of a missing one becomes that one:
+    somebody has deleted ours and typed it again, and two of the same text would be one too many."""
     items, missing = rows_at(row.get("LIST")), missing_items(spec, row)
-    if not missing:
+    kept: list[Row] = [
+        {k: item[k] for k in ("ID", "VALUE", "XML_ID", "SORT", "DEF") if k in item} for item in items
+    ]
+    renamed = _rename_own(wanted, spec, kept)
+    if not missing and not renamed:
         return None
-    kept = [{k: item[k] for k in ("ID", "VALUE", "XML_ID", "SORT", "DEF") if k in item} for item in items]
-    full = kept + [_item(wanted, spec, value) for value in missing]
-    return userfield_update(entity, int(row["ID"]), {"LIST": full})
+    fresh: list[Row] = []
+    for value in missing:
+        texts = {_plain(text) for text in (wanted.labels.get(f"{spec.code}.{value}") or {}).values()}
+        same = (i for i in kept if i.get("XML_ID") not in spec.values and _plain(i.get("VALUE")) in texts)
+        typed = next(same, None)
+        if typed is not None:
+            typed["XML_ID"] = value
+        else:
+            fresh.append(_item(wanted, spec, value))
+    return userfield_update(entity, int(row["ID"]), {"LIST": kept + fresh})
+
+
+def _rename_own(wanted: Wanted, spec: FieldSpec, items: Sequence[Row]) -> bool:
+    """Give the agency's own sources the names they have in the settings; whether any had another."""
+    if spec.code != SOURCE_FIELD:
+        return False
+    own = {
+        value: _item(wanted, spec, value)["VALUE"] for value in spec.values if value not in REFERRAL_SOURCES
+    }
+    renamed = False
+    for item in items:
+        text = own.get(str(item.get("XML_ID")))
+        if text and _plain(text) != _plain(item.get("VALUE")):
+            item["VALUE"], renamed = text, True
+    return renamed
+
+
+def _plain(text: Any) -> str:
+    return " ".join(str(text or "").casefold().split())
 
 
 def missing_items(spec: FieldSpec, row: Row) -> list[str]:

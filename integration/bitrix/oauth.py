@@ -5,13 +5,15 @@ The application's secret goes to configured origins only, whatever a portal, a f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 import requests
 
-from integration.bitrix.errors import Retryable
+from integration.bitrix.errors import BitrixError, Retryable
 from integration.bitrix.exchange import (
     CONNECT_SECONDS,
     READ_SECONDS,
@@ -22,6 +24,7 @@ from integration.bitrix.exchange import (
     send,
 )
 from integration.bitrix.protocol import scopes
+from integration.bitrix.report import Observer, Watch, unobserved
 
 # How the two exchanges are named in errors and logs.
 RENEWAL = "oauth.token"
@@ -71,15 +74,19 @@ class OAuthClient:
         *,
         allow_http: bool = False,
         session: requests.Session | None = None,
+        observer: Observer = unobserved,
+        stopwatch: Callable[[], float] = time.monotonic,
     ) -> None:
         """``allowed``: origins; the first is the default. ValueError for none, or one that is not https (or
-        http where that is allowed)."""
+        http where that is allowed). ``observer`` learns of every request that is sent."""
         self.allowed = tuple(checked_origin(origin, allow_http) for origin in allowed)
         if not self.allowed:
             raise ValueError("no authorisation server is configured")
         self._allow_http = allow_http
         self._timeout = timeout
         self._session = session or new_session()
+        self._observer = observer
+        self._stopwatch = stopwatch
 
     def origin_of(self, server_endpoint: str) -> str:
         """The allowed origin a ``server_endpoint`` names, else the default one."""
@@ -122,7 +129,18 @@ class OAuthClient:
             raise refused_origin(method) from None
         if target not in self.allowed:
             raise refused_origin(method)
-        return read(send(self._session, target + path, method, self._timeout, data=form), method, expected)
+        watch = Watch(method, self._stopwatch, len(urlencode(form)))
+        try:
+            raw = send(self._session, target + path, method, self._timeout, data=form)
+            watch.answered(raw.status, len(raw.body))
+            body = read(raw, method, expected)
+            watch.told(body)
+            return body
+        except BitrixError as error:
+            watch.failed(error)
+            raise
+        finally:
+            self._observer(watch.report())
 
 
 def _token_pair(body: Mapping[str, Any]) -> TokenPair:

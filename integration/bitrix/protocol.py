@@ -22,6 +22,8 @@ MAX_KEY = 256
 MAX_VALUE = 65_536
 _KEY = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 _INNER = re.compile(r"\[([^\[\]]*)\]")
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
+_HOST = re.compile(r"[a-z0-9.-]{1,253}(:[0-9]{1,5})?")
 _LIFECYCLE = frozenset(
     {"ONAPPINSTALL", "ONAPPUPDATE", "ONAPPUNINSTALL", "ONAPPPAYMENT", "ONAPPMETHODCONFIRM"}
 )
@@ -75,8 +77,8 @@ def _put(root: dict[str, Any], path: list[str], value: str) -> None:
 
 
 def _next_index(node: dict[str, Any]) -> int:
-    numbers = [int(key) for key in node if key.isascii() and key.isdigit() and len(key) < 10]
-    return max(numbers) + 1 if numbers else 0
+    """The number behind the highest; "01" is a name and no number, as in PHP."""
+    return max((int(key) for key in node if _NUMBER.fullmatch(key)), default=-1) + 1
 
 
 def _listed(value: Any) -> Any:
@@ -181,7 +183,7 @@ def parse_auth(auth: Any) -> Grant:
         access_token=_text(auth.get("access_token")),
         refresh_token=_text(auth.get("refresh_token")),
         expires_in=_int(auth.get("expires_in")) or 0,
-        domain=_text(auth.get("domain")).lower(),
+        domain=_domain(auth.get("domain")),
         client_endpoint=_text(auth.get("client_endpoint")),
         server_endpoint=_text(auth.get("server_endpoint")),
         scope=scopes(auth.get("scope")),
@@ -195,6 +197,17 @@ def _member_id(value: Any) -> str:
     if not re.fullmatch(r"[0-9A-Za-z_-]{1,64}", text):
         raise ProtocolError("no member_id")
     return text
+
+
+def _domain(value: Any) -> str:
+    """A portal's address, lower case; empty for what can be none: it is shown, logged and looked up."""
+    text = _text(value).lower()
+    return text if is_host(text) else ""
+
+
+def is_host(text: str) -> bool:
+    """Whether this can be a portal's address: a name in lower case, perhaps with a port."""
+    return _HOST.fullmatch(text) is not None
 
 
 def _text(value: Any) -> str:
@@ -292,9 +305,9 @@ def parse_frame(query: Mapping[str, str], body: Mapping[str, str]) -> Frame:
     ):
         raise ProtocolError("the frame's fields are too large")
     fields = {**query, **body}
-    domain = _text(fields.get("DOMAIN")).lower()
+    domain = _domain(fields.get("DOMAIN"))
     token = _text(fields.get("AUTH_ID"))
-    if not re.fullmatch(r"[a-z0-9.-]{1,253}(:[0-9]{1,5})?", domain) or not token:
+    if not domain or not token:
         raise ProtocolError("no domain or token")
     https = _text(fields.get("PROTOCOL")) != "0"
     grant = Grant(

@@ -1,9 +1,8 @@
-"""Portals, policy and health from the command line."""
+"""Portals and policy from the command line."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,9 @@ import click
 
 from integration.app import Application
 from integration.bitrix.errors import BitrixError
-from integration.cli.common import as_json, configuration, fail, show, with_app
+from integration.cli.common import as_json, fail, show, with_app
 from integration.nps.policy_json import to_json
-from integration.services import doctor, policies, portals
+from integration.services import erasure, policies, portals
 from integration.store.base import transaction
 
 
@@ -21,7 +20,6 @@ def register(cli: click.Group) -> None:
     """Add these commands."""
     cli.add_command(portal)
     cli.add_command(policy)
-    cli.add_command(doctor_command)
 
 
 @click.group()
@@ -85,6 +83,20 @@ def remove(app: Application, portal_id: int, yes: bool) -> None:
     click.echo(f"Portal {portal_id} is erased.")
 
 
+@portal.command("erased")
+@as_json
+@with_app
+def erased_portals(app: Application, as_json: bool) -> None:
+    """Show whose data were erased, when and why; nothing else is left of them."""
+
+    def lines(rows: list[dict[str, Any]]) -> list[str]:
+        if not rows:
+            return ["Nothing has been erased yet."]
+        return [f"{r['erased_at']:%Y-%m-%d %H:%M} UTC  {r['why']:<12} {r['domain']}" for r in rows]
+
+    show(erasure.lines(app.deps), as_json, lines)
+
+
 @portal.command("resync")
 @click.argument("portal_id", type=int)
 @with_app
@@ -132,21 +144,3 @@ def set_policy(app: Application, file: Path, portal_id: int, author: str) -> Non
     if isinstance(outcome, list):
         fail(*[f"{problem.field}: {problem.code} {problem.params or ''}".rstrip() for problem in outcome])
     click.echo(f"Saved as version {outcome}.")
-
-
-@click.command("doctor")
-@as_json
-def doctor_command(as_json: bool) -> None:
-    """Check configuration, database, mail server, senders' domains, portals and clock; say what to do."""
-    from integration.app import build
-    from integration.store.base import make_engine
-
-    config = configuration()
-    app = build(config, make_engine(config.database_url))
-    findings = doctor.examine(app.deps, app.engine)
-
-    def lines(rows: list[dict[str, Any]]) -> list[str]:
-        return [f"{'ok  ' if r['ok'] else 'FAIL'} {r['what']}: {r['text']}" for r in rows]
-
-    show([finding.as_dict() for finding in findings], as_json, lines)
-    sys.exit(0 if all(finding.ok for finding in findings) else 1)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from integration import __version__
-from integration.cli import admin, answers, data, waves
+from integration.cli import admin, answers, data, doctor, waves
 from integration.cli.common import application, configuration, database, fail
 
 PORT = click.IntRange(0, 65535)
@@ -133,6 +133,7 @@ def restore(file: Path) -> None:
 
 
 admin.register(cli)
+doctor.register(cli)
 waves.register(cli)
 data.register(cli)
 answers.register(cli)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from integration.app import Application, build
-from integration.bitrix.sandbox.agency import Json
+from integration.bitrix.sandbox.agency import COMPANY, Json
+from integration.bitrix.sandbox.story_staff import ADMIN
 from integration.config import Config
 from integration.nps.plans import Plan, wave_start
 from integration.services import first_run, policies, portals, waves
@@ -22,7 +23,7 @@ from . import past_file
 from .chronicle import Chronicle
 from .conductor import TROUBLES
 from .days import ZONE, Office, local_day
-from .live_story import OPENING, Autumn, Deed, policy
+from .live_story import COMPANY_CARD, OPENING, Autumn, Deed, policy
 from .portal import PortalError
 from .processes import StuckError
 from .staff import Staff, doubtful_letters
@@ -59,6 +60,13 @@ class AgencyLife:
             self.world.jump(act.at)
             self.staff.do(act)
         self.world.jump(OPENING)
+        sections = [
+            {"name": f"part{number}", "title": title, "type": "section",
+             "elements": [{"name": name, "optionFlags": "1"} for name in names]}
+            for number, (title, names) in enumerate(COMPANY_CARD.items())
+        ]  # fmt: skip
+        arranged = {"entityTypeId": COMPANY, "scope": "C", "data": sections}
+        self.world.control.act(ADMIN, "crm.item.details.configuration.set", arranged)
 
     def open(self) -> None:
         """Connects to Molva's database beside its processes, and puts the autumn on the agenda."""

@@ -14,6 +14,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import TypedDict
+from urllib.parse import urlsplit
 
 from integration.bitrix.sandbox.httpd import Server
 from integration.bitrix.sandbox.story import LEAST, Story
@@ -37,20 +39,27 @@ GRAIN, TROUBLE_GRAIN = timedelta(seconds=1), timedelta(hours=1)
 
 @dataclass
 class Live:
-    """Everything of one walk-around demo. ``bare``: the portal alone, Molva is installed by clicking."""
+    """Everything of one walk-around demo. ``bare``: the portal alone, Molva is installed by clicking.
+
+    ``ports``: of portal, Molva and panel where no first one is named, ``token``: what the panel's orders carry; both
+    stay when it is started over, so that open pages go on. ``again``: somebody wants that.
+    """
 
     folder: Path
     clients: int
     seed: int
     port: int = 0
     bare: bool = False
+    ports: tuple[int, int, int] = (0, 0, 0)
+    token: str = field(default_factory=lambda: secrets.token_hex(16))
+    again: threading.Event = field(default_factory=threading.Event)
     chronicle: Chronicle = field(default_factory=Chronicle)
 
     def __post_init__(self) -> None:
         self.autumn = autumn(self.seed, self.clients)
         story = self.autumn.story
         self.chronicle.names |= names(story)
-        portal, molva, panel = (self.port + n if self.port else 0 for n in range(3))
+        portal, molva, panel = (self.port + n if self.port else self.ports[n] for n in range(3))
         self.panel_port = panel
         self.world = World(self.folder, story, "", molva, portal)
         self.year = Year(self.world, town(self.seed, story.languages), lambda _: None)
@@ -58,7 +67,6 @@ class Live:
         self.life = AgencyLife(self.world, self.year, self.autumn, self.chronicle, office)
         self.conductor = Conductor(self.year, self.life.look, self._troubled)
         self.switches = Switches(self.world)
-        self.token = secrets.token_hex(16)
         self._server: Server | None = None
 
     @property
@@ -117,6 +125,20 @@ class Live:
         body = {"links": links, "panel": f"{self.panel_url}/?docked=1", "personas": PERSONAS}
         self.world.control.post("ui", body)
 
+    def start_over(self) -> None:
+        """Orders a new portal in place of this one; the command's own loop does it."""
+        self.again.set()
+
+    def damage(self) -> None:
+        """The portal loses a field and a tab of Molva."""
+        self.switches.damage()
+        self.chronicle.tell(self.world.now(), "damaged", "bad")
+
+    def taken_ports(self) -> tuple[int, int, int]:
+        """Where portal, Molva and panel listen."""
+        portal = urlsplit(self.portal_url).port or 0
+        return portal, self.world.web_port, self._server.port if self._server else 0
+
     def turn(self, name: str, on: bool) -> None:
         """Switches a fault; in trouble Molva's many repeats are taken together. Raises ``LookupError``."""
         self.switches.turn(name, on)
@@ -155,15 +177,34 @@ def run_live(*, clients: int, seed: int, port: int = 0, bare: bool = False) -> i
     if clients < LEAST:
         sys.stderr.write(f"molva: the demo needs at least {LEAST} clients\n")
         return 2
-    begun = time.monotonic()
-    folder = Path(tempfile.mkdtemp(prefix="molva-demo-"))
     over, opened = threading.Event(), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set() if opened.is_set() else _interrupt())
+    kept: Kept = {}
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix="molva-demo-"))
+        live = Live(folder, clients, seed, port, bare, **kept)
+        status = _lived(live, over, opened)
+        if status is not None:
+            return status
+        kept = {"ports": live.taken_ports(), "token": live.token}
+        sys.stderr.write("Starting over…\n")
+
+
+class Kept(TypedDict, total=False):
+    """What stays when the demo is started over."""
+
+    ports: tuple[int, int, int]
+    token: str
+
+
+def _lived(live: Live, over: threading.Event, opened: threading.Event) -> int | None:
+    """One portal from its beginning to its end: the exit status, or None if it is to be started over."""
+    begun = time.monotonic()
     with ExitStack() as stack:
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        live = Live(folder, clients, seed, port, bare)
+        stack.callback(shutil.rmtree, live.folder, ignore_errors=True)
         stack.callback(live.close)
+        opened.clear()
         try:
             sys.stderr.write("Starting a portal, Molva and a mail server…\n")
             live.open()
@@ -175,6 +216,8 @@ def run_live(*, clients: int, seed: int, port: int = 0, bare: bool = False) -> i
         opened.set()
         _print(live, time.monotonic() - begun)
         while not over.wait(1.0):
+            if live.again.is_set():
+                return None
             try:
                 live.year.check_alive()
             except StuckError as error:

@@ -35,6 +35,14 @@ PERSONAS = {
 }  # fmt: skip
 
 
+#: The agency has arranged its company card once, the other cards stand as the portal made them: so both ways to get
+#: Molva's fields into a card can be tried, by preview and undo, and by hand (bitrix24.md 8.5).
+COMPANY_CARD = {
+    "О компании": ("TITLE", "PHONE", "EMAIL", "CONTACT", "ADDRESS"),
+    "Подробности": ("ASSIGNED_BY_ID", "COMMENTS"),
+}
+
+
 @dataclass(frozen=True)
 class Deed:
     """An act of the portal's staff with its words for the panel."""

@@ -81,11 +81,19 @@ def create_panel(live: Live) -> Flask:
             "settings": live.life.fill_in,
             "past": live.life.bring_past,
             "token": live.switches.spoil_token,
+            "damage": live.damage,
         }
         if name not in works:
             abort(404)
         live.conductor.job("Getting the agency ready", works[name])
         return _answer(True)
+
+    @app.post("/again")
+    def again() -> Any:
+        live.start_over()
+        if request.headers.get("X-Requested-With") == "fetch":
+            return Response(status=204)
+        return Response(render_template("demo/again.html"), 202, {"Refresh": "25; url=/"})
 
     return app
 

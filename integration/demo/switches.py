@@ -6,10 +6,13 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+import requests
+
 from .mailroom import SWITCH, write_switch
-from .world import World
+from .world import CLIENT_ID, World
 
 Json = dict[str, Any]
+FIELD, TAB = "UF_CRM_MOLVA_NPS_SCORE", "CRM_COMPANY_DETAIL_TAB"
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,18 @@ class Switches:
             write_switch(self.world.mail, switch.mail if on else "ok")
         else:
             self.world.control.put("settings", switch.on if on else switch.off)
+
+    def damage(self) -> None:
+        """The portal's administrator deletes the score field of companies and Molva's tab in their card."""
+        control = self.world.control
+        rows = control.act(1, "crm.company.userfield.list", {"filter": {"FIELD_NAME": FIELD}})
+        for row in rows:
+            control.act(1, "crm.company.userfield.delete", {"id": row["ID"]})
+        opened = control.post(f"apps/{CLIENT_ID}/open", {"user_id": 1, "dry": True})
+        body = {"auth": opened["fields"]["AUTH_ID"], "PLACEMENT": TAB}
+        requests.post(
+            f"{control.portal}/rest/placement.unbind.json", data=body, timeout=30
+        ).raise_for_status()
 
     def spoil_token(self) -> None:
         """All tokens of the portal are dead now, those for renewing too."""

@@ -1,4 +1,4 @@
-"""What the panel and the mail room say, in Russian and English.
+"""What the panel and the mail room say, in Russian, Ukrainian and English.
 
 They belong to the demo, not to the product, and stand apart from its catalogues.
 """
@@ -18,7 +18,7 @@ from integration import i18n
 
 from .days import ZONE
 
-LANGUAGES = {"ru": "Русский", "en": "English"}
+LANGUAGES = {"ru": "Русский", "uk": "Українська", "en": "English"}
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,15 @@ _DATA: dict[str, Any] = json.loads((Path(__file__).parent / "words.json").read_t
 #: What happens in the agency, by name, in each language.
 HAPPENINGS: dict[str, dict[str, str]] = _DATA["happenings"]
 WRITTEN: dict[str, dict[str, str]] = _DATA["written"]
-#: The pages' own words: English -> Russian.
-RUSSIAN: dict[str, str] = _DATA["pages"]
+#: The pages' own words: English -> Russian, Ukrainian.
+PAGES: dict[str, list[str]] = _DATA["pages"]
+_COLUMNS = {"ru": 0, "uk": 1}
 
 
 def say(language: str, text: str, **values: object) -> str:
     """A text of the pages in a language; the English one where there is no other."""
-    found = RUSSIAN.get(text, text) if language == "ru" else text
+    column = _COLUMNS.get(language)
+    found = PAGES[text][column] if column is not None and text in PAGES else text
     return found.format(**values) if values else found
 
 

@@ -18,6 +18,7 @@ import requests
 import integration
 from integration.bitrix.sandbox.clock import VirtualClock
 from integration.bitrix.sandbox.story import Story
+from integration.bitrix.scopes import CODES
 
 from .browser import patiently
 from .portal import Control, Reader
@@ -169,6 +170,7 @@ class World:
             "app_url": f"{self.public_url}/bitrix/app",
             "kind": "local",
             "title": "Molva",
+            "scope": list(CODES),
         }
         self.control.post("apps", app)
 

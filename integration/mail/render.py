@@ -163,6 +163,11 @@ def _quoted(name: str) -> str:
     return name if any(mark in name for mark in '«»"„“”') else f"«{name}»"
 
 
+def _calls_itself_agency(name: str) -> bool:
+    """Whether the name has the word "agency" in it, so that a sentence must not say it once more."""
+    return any(word in name.casefold() for word in ("агентств", "агенці", "агенств", "agency"))
+
+
 class _Loader(FileSystemLoader):
     """Serves a language's words under two names, so that they are escaped where HTML asks for them.
 
@@ -191,6 +196,7 @@ def _environment(*, notation: bool = False) -> Environment:
         auto_reload=False,
     )
     made.filters["quoted"] = _quoted
+    made.tests["an_agency"] = _calls_itself_agency
     return made
 
 

@@ -58,7 +58,9 @@ WaveStage = Literal[
     "cancelled",
 ]
 OwnerTaskKind = Literal["plan_wave", "approve_wave_28", "approve_wave_21"]
-ReferralProblemCode = Literal["self_referral", "own_contact", "cycle", "conflict"]
+ReferralProblemCode = Literal[
+    "self_referral", "own_contact", "own_company", "same_person", "cycle", "removed"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +142,17 @@ class Escalate:
 
 @dataclass(frozen=True, slots=True)
 class WriteReferral:
-    """Referral fields to fill on one card; None leaves a field as it is (product.md R1, R2, B5)."""
+    """Referral fields to fill on one card; None leaves a field as it is (product.md R1, R2, B5).
+
+    ``clear``: names of fields (``source``, ``referrer``, ``day``) whose entry was ours and holds no more.
+    """
 
     card: CardKey
     source: str | None = None
     referrer: ClientKey | None = None
     day: date | None = None
     source_id: str | None = None
+    clear: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

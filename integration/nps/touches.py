@@ -134,6 +134,15 @@ def next_touch(
     return _next_letter(invitation, wave.plan, policy, now, calendar, closing)
 
 
+def comes_back(until: datetime, plan: Plan, zone: str, calendar: WorkCalendar) -> datetime | None:
+    """When a person who said "not now" until a moment (UTC) is written to again; None: the survey has ended by then.
+
+    ``zone``: the person's. A gap to an earlier letter or a hold may move it on (product.md W12).
+    """
+    at = calendar.next_allowed(until, zone_named(zone))
+    return at if at < plan.moment(plan.closing, calendar) else None
+
+
 def letter_of(invitation: InvitationFacts, touch: Touch) -> SendLetter:
     """The intent of a touch; its links are added where tokens are made."""
     return SendLetter(

@@ -27,15 +27,15 @@ class Admitted:
 def admit(deps: Deps, who: Viewer) -> Admitted:
     """Let a proven person in, or raise `FrameRefused`; nothing is asked of the portal.
 
-    Codes: `not_installed` (the portal has lost its access or is gone), `suspended`, `dismissed`. Somebody whom
-    the portal has not named to us yet is let in with an employee's rights: the portal itself has proven them.
+    Codes: `not_installed` (the portal has lost its access or is gone), `suspended`, `undecided`, `dismissed`. Somebody
+    whom the portal has not named to us yet is let in with an employee's rights: the portal itself has proven them.
     """
     with reading(deps.sessions) as session:
         portal = rows.get(session, who.portal_id)
         if portal is None or portal.status in NEEDS_ADMINISTRATOR:
             raise FrameRefused("not_installed")
-        if portal.status == "suspended":
-            raise FrameRefused("suspended")
+        if portal.status in ("suspended", "undecided"):
+            raise FrameRefused(portal.status)
         person = rows.employee(session, who.portal_id, who.user_id)
         if person is not None and not person.active:
             raise FrameRefused("dismissed")

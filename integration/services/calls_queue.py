@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from integration.bitrix.calls import Call, item_update
+from integration.bitrix.errors import RIGHTS
 from integration.logs import log
 from integration.nps.people import CardKey
 from integration.store.outbox import OutboxRow
@@ -20,6 +21,7 @@ from integration.store.queue import put_once
 _log = log(__name__)
 
 MISSING = "fields_missing"  # error code of a buried write: the portal lacks a field or a list value of ours
+REFUSED_VALUE = "crm_field_error_value_not_valid"  # a list value that the portal does not know any more
 PLACE = "xml_id"  # key of a placeholder for a list value whose id is not known yet
 
 
@@ -99,7 +101,13 @@ def queue_fields(
 
 
 def repair_fields(session: Session, portal: Portal, now: datetime) -> int:
-    """After a set-up: let the writes go that were buried for missing fields; how many went."""
+    """After a set-up: let the writes go that were buried for missing fields; how many went.
+
+    Those that wait until a right is given are tried at once: a new installation may have brought it.
+    """
+    waits = (OutboxRow.portal_id == portal.id) & (OutboxRow.status == "waiting")
+    told = or_(*(OutboxRow.error.startswith(code, autoescape=True) for code in RIGHTS))
+    session.execute(update(OutboxRow).where(waits, told).values(due_at=now))
     rows = session.scalars(
         select(OutboxRow).where(
             OutboxRow.portal_id == portal.id,
@@ -118,6 +126,47 @@ def repair_fields(session: Session, portal: Portal, now: datetime) -> int:
         row.status, row.due_at, row.finished_at, row.error = "waiting", now, None, ""
         count += 1
     return count
+
+
+def renumber(session: Session, portal: Portal, known: Mapping[str, Any], now: datetime) -> int:
+    """After a set-up: give the writes that have not worked yet the present ids of their list values; how many.
+
+    Somebody has deleted a value, the portal has refused it since, and the set-up has made it anew with another
+    id: those writes go again. `known`: the portal's fields as they were before.
+    """
+    moved = _moved(known, portal.fields)
+    if not moved:
+        return 0
+    statement = select(OutboxRow).where(
+        OutboxRow.portal_id == portal.id,
+        OutboxRow.method == "crm.item.update",
+        OutboxRow.status.in_(("waiting", "buried")),
+    )
+    count = 0
+    for row in session.scalars(statement.order_by(OutboxRow.id)):
+        kind, call = row.lane.partition(":")[0], Call.from_json(row.call)
+        fields = {
+            code: moved.get((kind, code, str(value)), value) for code, value in call.params["fields"].items()
+        }
+        if fields == call.params["fields"]:
+            continue
+        row.call = Call(call.method, {**call.params, "fields": fields}).to_json()
+        count += 1
+        if row.status == "buried" and row.error.startswith(REFUSED_VALUE):
+            row.status, row.due_at, row.finished_at, row.attempts, row.error = "waiting", now, None, 0, ""
+    return count
+
+
+def _moved(known: Mapping[str, Any], present: Mapping[str, Any]) -> dict[tuple[str, str, str], str]:
+    """Former ids of list values, by kind and code, and what they are now."""
+    found: dict[tuple[str, str, str], str] = {}
+    for kind, codes in known.items():
+        for code, about in codes.items():
+            items = ((present.get(kind) or {}).get(code) or {}).get("items") or {}
+            for xml_id, number in (about.get("items") or {}).items():
+                if xml_id in items and str(items[xml_id]) != str(number):
+                    found[kind, code, str(number)] = str(items[xml_id])
+    return found
 
 
 def resolve(portal: Portal, kind: str, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -57,9 +57,8 @@ def view(deps: Deps, who: Viewer, kind: str, card_id: int, item: Mapping[str, An
         portal = session.get_one(Portal, who.portal_id)
         policy, _ = policies.load(session, portal.id)
         zone = zone_named(portal.time_zone)
-        today = local_day(now, zone)
         if found.client is None:
-            return _nobody(session, portal, found, today, item)
+            return _nobody(session, portal, policy, found, now, item)
         known = read(session, portal, policy, found, found.client, now, zone)
         return _view(session, known, item)
 
@@ -90,23 +89,31 @@ def _view(session: Session, of: Read, item: Mapping[str, Any] | None) -> CardVie
         members=tuple(_member(person, of, never) for person in of.people),
         tasks=tuple(_task(row, of) for row in of.tasks),
         difference=_difference(session, of, item), referrer=referrer,
+        came=card_referrals.came(session, of.portal, of.policy, of.subject, of.now),
         newcomers=card_referrals.newcomers(session, of.portal, of.subject, of.client, of.people),
         events=card_events.events(of), why_not=_why_not(of.subject),
     )  # fmt: skip
 
 
 def _nobody(
-    session: Session, portal: Portal, found: Subject, today: date, item: Mapping[str, Any] | None
+    session: Session,
+    portal: Portal,
+    policy: Policy,
+    found: Subject,
+    now: datetime,
+    item: Mapping[str, Any] | None,
 ) -> CardView:
     """A card without a client: who recommended, and nothing else."""
     row = rows.card(session, portal.id, found.card.kind, found.card.id)
     names = rows.staff_names(session, portal.id, set(found.managers))
     return CardView(
         card=found.card, client=None, title=_title(item) or getattr(row, "title", ""), city="",
-        manager=next(iter(names.values()), ""), since=None, since_source="none", today=today,
+        manager=next(iter(names.values()), ""), since=None, since_source="none",
+        today=local_day(now, zone_named(portal.time_zone)),
         time_zone=portal.time_zone, years=(), standing=None, asked=(), wave_start=None, hold=None, members=(),
         tasks=(), difference=None,
         referrer=card_referrals.referrer(session, portal, found, None, item), newcomers=(), events=(),
+        came=card_referrals.came(session, portal, policy, found, now),
         why_not=_why_not(found),
     )  # fmt: skip
 

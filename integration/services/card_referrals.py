@@ -7,17 +7,31 @@ the portal's own rights.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from integration.bitrix.links import crm_link
+from integration.nps.attribution import Claim, needs_name
 from integration.nps.people import CardKey, ClientKey, Person
+from integration.nps.policy import Policy
 from integration.services.card_rights import Subject
-from integration.services.card_types import Newcomer, Referrer
+from integration.services.card_types import Came, ClaimLine, Newcomer, Referrer
 from integration.services.cards import REFERRAL, referral_of
+from integration.services.deps import Deps
+from integration.services.frames import Viewer
+from integration.services.referral_book import MirrorBook
+from integration.services.referral_cards import present
+from integration.services.referral_claims import place_of
 from integration.store import cards_view as rows
+from integration.store import referrals as referral_rows
+from integration.store.base import reading
 from integration.store.portals import Portal
+from integration.store.referral_rows import Referral
+
+MOST_SHOWN = 60  # links of a chain
 
 
 def referrer(
@@ -39,6 +53,86 @@ def referrer(
             who = CardKey(said.referrer.kind, said.referrer.id) if said.referrer else None
             return Referrer(said.source, who, name, said.day)
     return None
+
+
+def came(session: Session, portal: Portal, policy: Policy, found: Subject, now: datetime) -> Came | None:
+    """How the client of this card came, with every claim; nothing for a card that is nobody's."""
+    book = MirrorBook(session, portal.id, policy, now)
+    place = place_of(book, found.card)
+    if place is None:
+        return None
+    row = referral_rows.of_newcomer(session, portal.id, place.whole.newcomer)
+    stands = present(session, portal, [place.target]).get(place.target)
+    if stands is None:
+        return None
+    shown = Came(
+        newcomer=place.whole.newcomer, target=place.target, on_its_way=stands.under_way,
+        sources=tuple((code, policy.referral_source_names.get(code, "")) for code in policy.referral_sources),
+    )  # fmt: skip
+    if row is None:
+        return shown
+    named = _key(row.named_kind, row.named_id)
+    client = _key(row.referrer_kind, row.referrer_id)
+    claim = Claim(row.source, ClientKey(*named) if named else None, row.claimed_on)  # type: ignore[arg-type]
+    return replace(
+        shown, source=row.source, named=named, name=_named(session, portal.id, found, named),
+        client=client if client != named else None,
+        client_name=_named(session, portal.id, found, client) if client != named else "",
+        day=row.claimed_on, settled_by=row.settled_by, settled_who=row.settled_who,
+        settled_note=row.settled_note, problem=row.problem, chain=_chain(session, portal.id, found, row),
+        claims=_claims(session, portal.id, found, row, place.whole.newcomer),
+        asks=row.settled_by == "rule" and needs_name(claim, True, policy),
+    )  # fmt: skip
+
+
+def _claims(
+    session: Session, portal_id: int, found: Subject, row: Referral, newcomer: CardKey
+) -> tuple[ClaimLine, ...]:
+    """What each card says, the first dated one first; alone it needs no list."""
+    many = referral_rows.claims_of(session, portal_id, newcomer)
+    lines = []
+    for one in many:
+        key = _key(one.referrer_kind, one.referrer_id)
+        by_rule = row.settled_by == "rule" and (row.via_kind, row.via_id) == (one.card_kind, one.card_id)
+        lines.append(
+            ClaimLine(
+                referral_rows.key_of(one.card_kind, one.card_id), one.source, key,
+                _named(session, portal_id, found, key), one.claimed_on, by_rule,
+            )
+        )  # fmt: skip
+    return tuple(lines) if row.rivals or row.settled_by == "person" else ()
+
+
+def _chain(
+    session: Session, portal_id: int, found: Subject, row: Referral
+) -> tuple[tuple[CardKey, str], ...]:
+    keys = [ClientKey.parse(text) for text in row.chain or ()]
+    return told(session, portal_id, found, keys)
+
+
+def told(
+    session: Session, portal_id: int, found: Subject, keys: Sequence[ClientKey]
+) -> tuple[tuple[CardKey, str], ...]:
+    """Cards with the names this viewer may read."""
+    return tuple(
+        (CardKey(key.kind, key.id), _name(session, portal_id, found, key)) for key in keys[:MOST_SHOWN]
+    )
+
+
+def names_for(
+    deps: Deps, who: Viewer, found: Subject, keys: Sequence[ClientKey]
+) -> tuple[tuple[CardKey, str], ...]:
+    """The same for a page that tells why somebody cannot have brought a client."""
+    with reading(deps.sessions) as session:
+        return told(session, who.portal_id, found, keys)
+
+
+def _key(kind: str, number: int) -> CardKey | None:
+    return referral_rows.key_of(kind, number) if number else None
+
+
+def _named(session: Session, portal_id: int, found: Subject, key: CardKey | None) -> str:
+    return _name(session, portal_id, found, referral_rows.client_key(*key)) if key else ""
 
 
 def newcomers(

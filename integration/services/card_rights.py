@@ -74,7 +74,7 @@ def open_card(deps: Deps, frame: Frame, kind: CardKind) -> tuple[Viewer, Mapping
     item = _item(got.answers["card"].result) if "card" in got.answers else None
     if item is None or str(item.get("id")) != str(card_id):
         raise _refusal(got.errors.get("card"))
-    return frames.with_card(who, kind, card_id), item
+    return frames.with_card(who, kind, card_id, frame.grant.access_token), item
 
 
 def _item(result: Any) -> Mapping[str, Any] | None:
@@ -131,6 +131,18 @@ def checked(deps: Deps, who: Viewer, kind: str, card_id: int, action: Action) ->
     if found.client is None:
         raise Denied("no_client")
     if reason := found.why_not(action):
+        raise Denied(reason)
+    return found
+
+
+def serving(deps: Deps, who: Viewer, kind: str, card_id: int) -> Subject:
+    """The card for an act about how its client came, which a lead or a deal without a client has as well.
+
+    Whoever sees the client by role may do it, its own people among them; raises `Denied` for others.
+    """
+    with reading(deps.sessions) as session:
+        found = subject(session, who, kind, card_id)
+    if reason := found.why_not("hold"):
         raise Denied(reason)
     return found
 

@@ -126,6 +126,19 @@ def task_line(portal: Portal, task_id: int) -> str:
     return f"[URL={task_link(portal, task_id)}]{text(language(portal), 'Follow-up task')}[/URL]"
 
 
+def referral_reminder(portal: Portal) -> tuple[str, str]:
+    """Title and text of the to-do that asks who recommended a newcomer (product.md R3)."""
+    lang = language(portal)
+    return (
+        text(lang, "Who recommended us to this client?"),
+        text(
+            lang,
+            "The client came by recommendation, but nobody is named. Open the Molva tab in this card and choose who it "
+            "was: the to-do is then ticked off by itself.",
+        ),
+    )
+
+
 def task_title(portal: Portal, kind: str, facts: Facts) -> str:
     """The task's title, at most 250 characters."""
     lang = language(portal)
@@ -154,6 +167,9 @@ def task_description(
         words = plain(str(facts.get("comment") or ""))
         lines.append(
             f"[B]{text(lang, 'Words')}:[/B] " + (f"«{words}»" if words else text(lang, "No comment"))
+        )
+        lines.append(
+            text(lang, "The score as it was given first: a later correction stands on the client's card.")
         )
     if history:
         earlier = ", ".join(f"{plain(wave)}: {score}" for wave, score in history)

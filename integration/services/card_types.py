@@ -138,6 +138,47 @@ class Referrer:
 
 
 @dataclass(frozen=True, slots=True)
+class ClaimLine:
+    """What one card says about how the client came. `counts`: this is what counts now."""
+
+    card: CardKey
+    source: str
+    referrer: CardKey | None
+    name: str
+    day: date
+    counts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """How the client of a card came, for the part of the tab that asks who recommended it (product.md R3, R4, R7).
+
+    `target`: the card an entry goes to. `named`: whom people named, `client` whom that counts for where it is another
+    card (the company of a person, the survivor of a merge). `problem` with `chain`: why the one named cannot stand.
+    `settled_by`: rule | person. `on_its_way`: an entry has not arrived on the card yet. `sources`: code and the
+    agency's own name (empty for the usual ones). `asks`: a name is missing.
+    """
+
+    newcomer: CardKey
+    target: CardKey
+    source: str = ""
+    named: CardKey | None = None
+    name: str = ""
+    client: CardKey | None = None
+    client_name: str = ""
+    day: date | None = None
+    settled_by: str = "rule"
+    settled_who: str = ""
+    settled_note: str = ""
+    problem: str = ""
+    chain: tuple[tuple[CardKey, str], ...] = ()
+    claims: tuple[ClaimLine, ...] = ()
+    on_its_way: bool = False
+    sources: tuple[tuple[str, str], ...] = ()
+    asks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Newcomer:
     """A client or lead that this one brought. `name` empty: not one of the viewer's."""
 
@@ -182,6 +223,7 @@ class CardView:
     tasks: tuple[Task, ...]
     difference: Difference | None
     referrer: Referrer | None
+    came: Came | None
     newcomers: tuple[Newcomer, ...]
     events: tuple[Event, ...]
     why_not: Mapping[Action, Denial]

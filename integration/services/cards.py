@@ -25,7 +25,7 @@ ROLE, HOLD, OPT_OUT = "UF_CRM_MOLVA_ROLE", "UF_CRM_MOLVA_HOLD_UNTIL", "UF_CRM_MO
 
 _COMMON = ("id", "assignedById", "createdTime", "updatedTime")
 _SELECT: dict[str, tuple[str, ...]] = {
-    "company": (*_COMMON, "title", "isMyCompany", "leadId"),
+    "company": (*_COMMON, "title", "isMyCompany", "leadId", "contactIds"),
     "contact": (*_COMMON, "name", "secondName", "lastName", "post", "companyId", "companyIds", "leadId"),
     "deal": (
         *_COMMON, "title", "categoryId", "stageId", "stageSemanticId", "companyId", "contactId", "contactIds",

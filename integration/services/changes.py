@@ -19,6 +19,13 @@ def changed(deps: Deps, session: Session, portal_id: int, kind: str, card_id: in
         referrals.on_card_changed(deps, session, portal, kind, card_id)
 
 
+def gone(deps: Deps, session: Session, portal_id: int, kind: str, card_id: int) -> None:
+    """Look at what it means that a card is not there any more: for those it had recommended (product.md R4)."""
+    portal = portal_rows.get(session, portal_id)
+    if portal is not None:
+        referrals.on_card_gone(deps, session, portal, kind, card_id)
+
+
 def changed_all(deps: Deps, session: Session, portal_id: int, kind: str, card_ids: Iterable[int]) -> None:
     """The same for many cards; one that fails is logged and does not take the others along."""
     portal = portal_rows.get(session, portal_id)

@@ -16,10 +16,10 @@ from sqlalchemy.orm import Session
 from integration.bitrix import calls, manifest, widgets
 from integration.bitrix.call import Call
 from integration.bitrix.errors import BitrixError
-from integration.bitrix.tabs import FoundTabs
 from integration.services import setup, setup_facts
 from integration.services.access import PortalRest
 from integration.services.deps import Deps
+from integration.services.keyholders import names
 from integration.services.layout_places import Place, codes_of, places
 from integration.store import checks
 from integration.store import chores as chore_rows
@@ -41,8 +41,9 @@ LATE = timedelta(hours=1)  # behind the plan of reconciliation
 class Item:
     """One line: what it is about, how it stands, and what the words for it need.
 
-    `facts` by `code`: `scopes` missing; `events` wanted, missing; `tab` kind, how; `fields` kind, wanted, missing,
-    wrong; `items` kind, missing; `layout` kind, part, name, shown, of, stored; moments under `at`.
+    `facts` by `code`: `scopes` missing; `events` wanted, missing; `source` code, how, alike; `tab` kind, how;
+    `fields` kind, wanted, missing, wrong; `items` kind, missing; `layout` kind, part, name, shown, of, stored;
+    moments under `at`.
     """
 
     group: Literal["access", "cards", "work"]
@@ -53,11 +54,15 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Checklist:
-    """All lines. `checked_at`: when the portal was last looked at; `repair`: the last one: who, at, done, problems."""
+    """All lines. `checked_at`: when the portal was last looked at; `repair`: the last one: who, at, done, problems.
+
+    `plan`: what a repair would add, by the names that it will say it did.
+    """
 
     items: tuple[Item, ...]
     checked_at: datetime | None
     repair: Mapping[str, Any]
+    plan: tuple[str, ...] = ()
 
     @property
     def open(self) -> tuple[Item, ...]:
@@ -85,14 +90,15 @@ def read(deps: Deps, portal_id: int) -> Checklist | None:
         known = checks.get(session, portal_id)
         found: dict[str, Any] = dict((known.found if known else None) or {})
         items = (
-            _scopes(portal, found), _events(portal, found), _worker(session, now), _first_sync(session, portal),
-            _reconciled(session, portal, now), _last_event(session, portal),
-            *_cards(portal, found, places(session, portal)),
+            _scopes(portal, found), _events(portal, found), Item("access", "keys", "ok", names(session, portal)),
+            _source(found), _worker(session, now), _first_sync(session, portal), _reconciled(session, portal, now),
+            _last_event(session, portal), *_cards(portal, found, places(session, portal)),
         )  # fmt: skip
         return Checklist(
             tuple(item for item in items if item is not None),
             known.checked_at if known else None,
             dict((known.repair if known else None) or {}),
+            tuple(found.get("plan") or ()),
         )
 
 
@@ -170,9 +176,7 @@ def _found(
     errors: Mapping[str, str],
 ) -> dict[str, Any]:
     """The facts of one look. What the portal did not tell keeps no old value: it is not known."""
-    events, fields, tabs = manifest.found_in(results)
-    refused = errors.get("tabs") or errors.get("places")
-    found = setup_facts.facts(wanted, (events, fields, FoundTabs(problem=refused) if refused else tabs))
+    found = setup_facts.facts(wanted, manifest.found_in(results, errors))
     if "events" in errors:
         found["events"] = {}
     for entity in setup_facts.ENTITIES:
@@ -207,6 +211,16 @@ def _events(portal: Portal, found: Mapping[str, Any]) -> Item | None:
         return Item("access", "events", "unknown")
     state: State = "missing" if seen["missing"] else "ok"
     return Item("access", "events", state, {"wanted": seen["wanted"], "missing": seen["missing"]})
+
+
+def _source(found: Mapping[str, Any]) -> Item | None:
+    """The portal's own source "by recommendation". `alike`: the code of another one with that name."""
+    seen = found.get("source") or {}
+    states: dict[str, State] = {"ok": "ok", "missing": "missing", "alike": "wrong"}
+    if not seen or seen["state"] == "not_wanted":
+        return None
+    facts = {"code": seen["code"], "how": seen["state"], "alike": seen.get("alike", "")}
+    return Item("access", "source", states.get(seen["state"], "unknown"), facts)
 
 
 def _cards(portal: Portal, found: Mapping[str, Any], known: list[Place]) -> list[Item]:

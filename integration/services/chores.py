@@ -15,7 +15,18 @@ from sqlalchemy import ColumnElement, Select, or_, select
 
 from integration.bitrix.errors import BitrixError, Retryable
 from integration.logs import log
-from integration.services import layouts, mirror, reconcile, setup, upkeep, waves
+from integration.services import (
+    erasure,
+    layouts,
+    mirror,
+    reconcile,
+    referral_chores,
+    referral_reminders,
+    setup,
+    upkeep,
+    walk,
+    waves,
+)
 from integration.services.chore_types import Chore, Outcome
 from integration.services.deps import Deps
 from integration.services.pace import PACED
@@ -48,12 +59,15 @@ def table() -> Mapping[str, Entry]:
         "layout": Entry(layouts.run),
         "first_sync": Entry(mirror.first_sync),
         "reconcile": Entry(reconcile.reconcile, housekeeping=True),
-        "walk": Entry(reconcile.walk, housekeeping=True),
+        "walk": Entry(walk.walk, housekeeping=True),
         "plan_wave": Entry(waves.run_plan, housekeeping=True),
         "freeze": Entry(waves.run_freeze),
-        "probe": Entry(upkeep.probe, statuses=("suspended",)),
-        "erase": Entry(upkeep.erase, statuses=("uninstalled",)),
+        "probe": Entry(upkeep.probe, statuses=("suspended", "reauthorise")),
+        "erase": Entry(erasure.erase, statuses=("uninstalled", "undecided")),
         "prune": Entry(upkeep.prune, housekeeping=True),
+        "referrals": Entry(referral_chores.rebuild, housekeeping=True),
+        "referral_check": Entry(referral_chores.check),
+        "referral_remind": Entry(referral_reminders.remind),
     }
 
 

@@ -178,6 +178,7 @@ class Settings:
     allowed_portals: frozenset[str] = frozenset()  # domains or member ids; empty: any
     allow_http: bool = False
     worker_name: str = "worker"
+    request_log_days: int = 7  # how long the log of requests is kept, three days at least
 
 
 class Signer(Protocol):

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from integration.bitrix import calls
 from integration.bitrix.call import Call, rows_at
+from integration.bitrix.errors import Retryable
 from integration.bitrix.records import Category, Stage, User, read_all
 from integration.bitrix.records import Department as Division
 from integration.logs import log
@@ -38,7 +39,7 @@ class Directory:
 def read(rest: PortalRest) -> Directory:
     """Read all of it: one request up to 200 people. A scope that is missing leaves its part unread.
 
-    Raises `BitrixError`.
+    Raises `BitrixError`, also when only some of the pages came.
     """
     first = {**_ask(calls.user_list, "u", 0, FIRST), **_ask(calls.department_list, "d", 0, FIRST)}
     first |= {"categories": calls.category_list(), "statuses": calls.status_list()}
@@ -66,7 +67,10 @@ def _rest_of(rest: PortalRest, page: Callable[[int], Call], rows: list[Any] | No
     full = FIRST * calls.PAGE
     while rows is not None and len(rows) == full:
         got = rest.batch(_ask(page, "p", full, MORE))
-        rows += _pages({key: answer.result for key, answer in got.answers.items()}, "p", MORE) or []
+        more = _pages({key: answer.result for key, answer in got.answers.items()}, "p", MORE)
+        if more is None:
+            raise Retryable("directory", "not_answered", effect="none")
+        rows += more
         full += MORE * calls.PAGE
     return rows
 
@@ -76,7 +80,9 @@ def _pages(results: dict[str, Any], prefix: str, pages: int) -> list[Any] | None
         return None
     rows: list[Any] = []
     for k in range(pages):
-        page = rows_at(results.get(f"{prefix}{k}"))
+        if f"{prefix}{k}" not in results:  # what follows is not nothing: half of the staff must not be all
+            raise Retryable(f"{prefix}{k}", "not_answered", effect="none")
+        page = rows_at(results[f"{prefix}{k}"])
         rows += page
         if len(page) < calls.PAGE:
             break

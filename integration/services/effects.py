@@ -6,14 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from integration.bitrix.call import created_id
 from integration.bitrix.calls import ENTITY_TYPES
 from integration.bitrix.records.fields import to_moment
 from integration.logs import log
-from integration.services import followups
+from integration.services import followups, referral_reminders
 from integration.services.cards import TABLES, Reading
 from integration.services.deps import Deps
 from integration.store import chores, mirror, queue
@@ -31,6 +30,7 @@ Made = Callable[[Session, int, int, int, datetime], None]  # session, portal, ca
 MADE: dict[str, Made] = {
     "task": followups.task_created,
     "checklist": followups.checklist_created,
+    "reminder": referral_reminders.made,
 }
 
 
@@ -57,10 +57,10 @@ def succeed(deps: Deps, row: OutboxRow, result: Any, made: int | None = None) ->
         log(__name__).warning("outbox.lease_lost", portal=row.portal_id, lane=row.lane, method=row.method)
 
 
-def succeed_all(deps: Deps, many: Sequence[tuple[OutboxRow, Any]]) -> None:
-    """Finish calls of one portal that made nothing new, in one commit; if that fails, each by itself."""
+def succeed_all(deps: Deps, many: Sequence[tuple[OutboxRow, Any]]) -> bool:
+    """Finish calls of one portal that made nothing new, in one commit; False if none could be, by our own fault."""
     if not many:
-        return
+        return True
     now = deps.clock.now()
     try:
         with transaction(deps.sessions) as session:
@@ -72,10 +72,10 @@ def succeed_all(deps: Deps, many: Sequence[tuple[OutboxRow, Any]]) -> None:
                     )
                 elif row.method == UPDATE:
                     _into_mirror(session, portal, row, result)
-    except SQLAlchemyError:
+    except Exception:
         log(__name__).exception("outbox.one_by_one", portal=many[0][0].portal_id, rows=len(many))
-        for row, result in many:
-            succeed(deps, row, result)
+        return False
+    return True
 
 
 def _short(result: Any) -> Any:

@@ -57,13 +57,15 @@ VALUES: dict[str, dict[str, str]] = {
 
 
 TAB = mark("Molva")
+SOURCE = mark("By recommendation")
 TAB_ABOUT = mark("What this client thinks of us, and who recommended whom")
 
 
 def labels(sources: Mapping[str, str] | None = None) -> dict[str, dict[str, str]]:
     """Labels by code, of list values by `code.value`, each by the portal's own language codes; `tab`, `tab.about`.
 
-    `sources`: the agency's own referral sources, code -> as they typed it, the same in every language.
+    `sources`: the agency's own referral sources, code -> as they typed it, the same in every language. `source`: the
+    portal's own source "by recommendation".
     """
     found = {code: _in_all(message) for code, message in FIELDS.items()}
     for code, values in VALUES.items():
@@ -71,7 +73,7 @@ def labels(sources: Mapping[str, str] | None = None) -> dict[str, dict[str, str]
     for value, name in (sources or {}).items():
         own = {portal_code(language): name for language in LANGUAGES}
         found.setdefault(f"{SOURCE_FIELD}.{value}", own)
-    return found | {"tab": _in_all(TAB), "tab.about": _in_all(TAB_ABOUT)}
+    return found | {"tab": _in_all(TAB), "tab.about": _in_all(TAB_ABOUT), "source": _in_all(SOURCE)}
 
 
 def _in_all(message: str) -> dict[str, str]:

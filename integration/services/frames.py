@@ -7,7 +7,7 @@ administrator says the portal; the answer travels in a signed value for a quarte
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -19,9 +19,13 @@ from integration.bitrix.protocol import Frame
 from integration.bitrix.protocol import Grant as Claim
 from integration.i18n import language_of
 from integration.services import portals, states
-from integration.services.deps import BatchAnswer, Deps, Grant
+from integration.services.deps import BatchAnswer, Deps, Grant, Rest
+from integration.services.limited import Limited
+from integration.services.pace import CROWDED
+from integration.services.proof import InstallRefused, prove, prove_again
+from integration.services.proof import administrator as proven_administrator
 from integration.store import portals as rows
-from integration.store.base import reading
+from integration.store.base import Vault, reading
 from integration.store.portals import Portal
 
 SESSION_SECONDS = 15 * 60
@@ -35,8 +39,9 @@ NEEDS_ADMINISTRATOR = ("new", "reauthorise", "uninstalled")
 class FrameRefused(Exception):
     """The frame's opener was not accepted; `code` says why, for a catalogue.
 
-    Those of `portals.InstallRefused`, and `not_installed`: an administrator has to open the application first;
-    `stale`: a session that cannot be renewed; `other_person`: the token is somebody else's.
+    Those of `proof.InstallRefused`, and `not_installed`: an administrator has to open the application first;
+    `busy`: too much is asked of the portal just now; `stale`: a session that cannot be renewed; `other_person`:
+    the token is somebody else's; `undecided`: an administrator has to say what becomes of earlier data.
     """
 
     def __init__(self, code: str) -> None:
@@ -49,7 +54,8 @@ class Viewer:
     """A person in a portal, proven at `proved_at` (UTC, whole seconds).
 
     `origin`: the portal's address as a browser writes it in a header. `card`: kind and id of the card this
-    person was seen to read when the proof was made (bitrix24.md 12.2); nothing outside the cards' tabs.
+    person was seen to read when the proof was made (bitrix24.md 12.2); nothing outside the cards' tabs. `key`: there,
+    the person's own token, encrypted (`viewer_token`).
     """
 
     portal_id: int
@@ -59,6 +65,7 @@ class Viewer:
     origin: str
     proved_at: datetime
     card: tuple[str, int] | None = None
+    key: str = field(default="", repr=False)
 
 
 def open_frame(deps: Deps, frame: Frame) -> Viewer:
@@ -75,15 +82,17 @@ def open_beside(deps: Deps, frame: Frame, more: Mapping[str, Call]) -> tuple[Vie
     What the portal refused of them is in the answer's `errors`; raises `FrameRefused` as `open_frame` does.
     """
     try:
-        grant = portals.prove(deps, frame.grant)
-    except portals.InstallRefused as refused:
+        grant = prove(deps, frame.grant)
+    except InstallRefused as refused:
         raise FrameRefused(refused.code) from None
     administrator, got = _asked(deps, grant, frame.grant.access_token, more)
     portal = _portal(deps, grant)
     if portal is None or portal.status in NEEDS_ADMINISTRATOR:
         portal = _take_in(deps, frame, administrator)
-    elif portal.status == "suspended":
-        states.resume(deps, portal.id)  # the portal has just answered
+    else:
+        portal = portals.acquaint(deps, portal, frame.grant, grant, administrator=administrator)
+        if portal.status == "suspended":
+            states.resume(deps, portal.id)  # the portal has just answered
     return viewer(portal, grant.user_id, administrator, frame.language, deps.clock.now()), got
 
 
@@ -95,16 +104,17 @@ def viewer(portal: Portal, user_id: int, administrator: bool, language: str, now
     return Viewer(portal.id, user_id, administrator, own, f"{scheme}://{portal.domain}", proved_at)
 
 
-def with_card(who: Viewer, kind: str, card_id: int) -> Viewer:
-    """The viewer with the right to a card that the portal has just shown them."""
-    return replace(who, card=(kind, card_id))
+def with_card(who: Viewer, kind: str, card_id: int, token: str = "") -> Viewer:
+    """The viewer with the right to a card that the portal has just shown them for this token."""
+    key = Vault.get().encrypt(token.encode()).decode() if token else ""
+    return replace(who, card=(kind, card_id), key=key)
 
 
 def installed(deps: Deps, frame: Frame) -> Viewer:
     """Install the application for the administrator who opened the frame; raise `FrameRefused`. Safe to repeat."""
     try:
         done = portals.install(deps, frame.grant, frame.language)
-    except portals.InstallRefused as refused:
+    except InstallRefused as refused:
         raise FrameRefused(refused.code) from None
     with reading(deps.sessions) as session:
         portal = rows.get(session, done.portal_id)
@@ -142,13 +152,14 @@ def opened(deps: Deps, text: str, max_age: int) -> Viewer | None:
 
 
 def unseal(deps: Deps, text: str) -> Viewer | None:
-    """The viewer of a signed value; nothing if it is forged, older than 15 minutes, or the portal is gone."""
+    """The viewer of a signed value; nothing if it is forged, older than 15 minutes, or the portal is gone or waits for
+    a decision about its data."""
     who = opened(deps, text, SESSION_SECONDS)
     if who is None:
         return None
     with reading(deps.sessions) as session:
         portal = rows.get(session, who.portal_id)
-    return who if portal is not None and portal.status != "uninstalled" else None
+    return who if portal is not None and portal.status not in ("uninstalled", "undecided") else None
 
 
 def renew(deps: Deps, text: str, access_token: str) -> Viewer:
@@ -164,23 +175,21 @@ def renew(deps: Deps, text: str, access_token: str) -> Viewer:
         portal = rows.get(session, old.portal_id)
     if portal is None or portal.status in NEEDS_ADMINISTRATOR:
         raise FrameRefused("not_installed")
-    claim = Claim(
-        member_id=portal.member_id, access_token=access_token, domain=portal.domain,
-        server_endpoint=portal.oauth_origin,
-    )  # fmt: skip
     try:
-        grant = portals.prove(deps, claim)
-    except portals.InstallRefused as refused:
+        grant = prove_again(deps, portal, access_token)
+    except InstallRefused as refused:
         raise FrameRefused(refused.code) from None
-    if grant.client_id != portal.client_id or grant.user_id != old.user_id:
+    if grant.user_id != old.user_id:
         raise FrameRefused("other_person")
     more = {"card": calls.item_get(cast("Any", old.card[0]), old.card[1])} if old.card else {}
     administrator, got = _asked(deps, grant, access_token, more)
+    portal = portals.acquaint(deps, portal, Claim(portal.member_id), grant, administrator=administrator)
     if portal.status == "suspended":
         states.resume(deps, portal.id)  # the portal has just answered
-    proved_at = deps.clock.now().replace(microsecond=0)
     card = old.card if "card" in got.answers else None  # the right to the card is proven anew as well
-    return replace(old, administrator=administrator, proved_at=proved_at, card=card)
+    now = viewer(portal, old.user_id, administrator, "", deps.clock.now())
+    now = replace(now, language=old.language)
+    return with_card(now, *card, access_token) if card else now
 
 
 def _portal(deps: Deps, grant: Grant) -> Portal | None:
@@ -203,7 +212,7 @@ def _take_in(deps: Deps, frame: Frame, administrator: bool) -> Portal:
 def _asked(deps: Deps, grant: Grant, token: str, more: Mapping[str, Call]) -> tuple[bool, BatchAnswer]:
     """Whether the person is an administrator, and what else was asked: one request with the person's own token,
     at the address the authorisation server named."""
-    rest = deps.rest(grant.endpoint, token)
+    rest = _limited(deps, grant, deps.rest(grant.endpoint, token))
     try:
         if more:
             got = rest.batch({"profile": calls.profile(), **more})
@@ -211,16 +220,23 @@ def _asked(deps: Deps, grant: Grant, token: str, more: Mapping[str, Call]) -> tu
             got = BatchAnswer({"profile": rest.call(calls.profile())}, {})
         if "profile" in got.errors:
             raise got.errors["profile"]
-    except Retryable:
-        raise FrameRefused("unreachable") from None
+    except Retryable as error:
+        raise FrameRefused("busy" if error.code.lower() in CROWDED else "unreachable") from None
     except Suspended:
         raise FrameRefused("suspended") from None
     except BitrixError:
         raise FrameRefused("dead_token") from None
     profile = got.answers["profile"].result if "profile" in got.answers else None
-    if not isinstance(profile, dict) or not profile:
-        raise FrameRefused("dead_token")  # dismissed
-    return profile.get("ADMIN") in (True, "Y", "true", "1"), got
+    try:
+        return proven_administrator(grant, profile), got
+    except InstallRefused as refused:
+        raise FrameRefused(refused.code) from None
+
+
+def _limited(deps: Deps, grant: Grant, rest: Rest) -> Rest:
+    """A person's own request goes out of the same bucket as all else that we ask this portal (product.md T4)."""
+    portal = _portal(deps, grant)
+    return Limited(deps, portal.id, portal.license_family, True, rest) if portal is not None else rest
 
 
 def is_known(deps: Deps, domain: str) -> bool:

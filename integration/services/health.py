@@ -135,8 +135,16 @@ def _claimable(session: Session, row: Any, now: datetime, where: Any) -> int:
 
 
 def _wave_steps(session: Session, now: datetime) -> int:
-    waves = select(func.count()).select_from(Wave).where(Wave.step_due_at <= now, Wave.stage != "cancelled")
-    touches = select(func.count()).select_from(Invitation).where(Invitation.due_at <= now)
+    waves = (
+        select(func.count())
+        .select_from(Wave)
+        .where(Wave.step_due_at <= now, Wave.stage != "cancelled", Wave.portal_id.in_(_active()))
+    )
+    touches = (
+        select(func.count())
+        .select_from(Invitation)
+        .where(Invitation.due_at <= now, Invitation.portal_id.in_(_active()))
+    )
     return (session.scalar(waves) or 0) + (session.scalar(touches) or 0)
 
 
@@ -182,6 +190,10 @@ def _portal_moments(session: Session, now: datetime) -> list[datetime]:
 
 
 def _wave_moments(session: Session, now: datetime) -> list[datetime | None]:
-    waves = select(func.min(Wave.step_due_at)).where(Wave.step_due_at > now, Wave.stage != "cancelled")
-    touches = select(func.min(Invitation.due_at)).where(Invitation.due_at > now)
+    waves = select(func.min(Wave.step_due_at)).where(
+        Wave.step_due_at > now, Wave.stage != "cancelled", Wave.portal_id.in_(_active())
+    )
+    touches = select(func.min(Invitation.due_at)).where(
+        Invitation.due_at > now, Invitation.portal_id.in_(_active())
+    )
     return [session.scalar(waves), session.scalar(touches)]

@@ -11,26 +11,30 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import groupby
-from operator import attrgetter
+from functools import partial
 from typing import Literal
+
+from sqlalchemy.orm import Session
 
 from integration.bitrix.errors import BitrixError, Retryable
 from integration.bitrix.protocol import Event, same_token
 from integration.logs import log
-from integration.services import followups, lifecycle
+from integration.services import followups, lifecycle, pace
 from integration.services.access import PortalRest
-from integration.services.changes import changed
+from integration.services.changes import changed, gone
 from integration.services.deps import Deps
 from integration.services.pace import PACED
 from integration.services.portals import InstallRefused, accept_event_install
 from integration.services.reading import MOST, Look, keep, look, reading_of
+from integration.services.turns import in_turn
 from integration.store import inbox as rows
+from integration.store import mirror as mirror_rows
 from integration.store import queue
-from integration.store.base import transaction
+from integration.store.base import reading, transaction
 from integration.store.inbox import InboxRow, Receiver
 
 LEASE = timedelta(minutes=5)
+FEW = 5  # cards finished in one commit
 ATTEMPTS = 8  # looks that fail by our own fault before people are asked
 TASK_PATIENCE = timedelta(seconds=10)  # a task's event may come before the answer that tells its id
 CARDS = re.compile(r"ONCRM(DEAL|COMPANY|CONTACT|LEAD)(ADD|UPDATE|DELETE|MOVETOCATEGORY)")
@@ -67,6 +71,8 @@ def accept(deps: Deps, event: Event) -> Verdict:
     with transaction(deps.sessions) as session:
         found = rows.receivers(session, event.grant.member_id)
         receiver = _sender(found, event)
+        if receiver is None and (hinted := lifecycle.hinted(session, found, event, now)) is not None:
+            return ACCEPTED if hinted else _ignore(event.name)
         if receiver is not None:
             if event.lifecycle:
                 rows.store_lifecycle(session, receiver.portal_id, now, event.name, lifecycle.payload(event))
@@ -121,27 +127,34 @@ def _ignore(name: str) -> Verdict:
 
 
 def drain(deps: Deps) -> bool:
-    """Look at what waits: one request for up to 40 cards and tasks of a portal. True if there was anything."""
-    now = deps.clock.now()
+    """One turn for each portal that has something waiting: a look at up to 50 cards and tasks. True if there was any.
+
+    A portal with ten thousand changed cards gets no more of a round than one with a single card (product.md T2).
+    """
+
+    def due() -> list[int]:
+        with reading(deps.sessions) as session:
+            return rows.portals_with_work(session, deps.clock.now())
+
+    return in_turn(due, partial(_turn, deps))
+
+
+def _turn(deps: Deps, portal_id: int) -> bool:
+    """Claim what waits in one portal and work it off; whether there was anything.
+
+    While the portal's bucket is full, cards are left where they are and keep their dates.
+    """
     with transaction(deps.sessions) as session:
+        full = pace.full(session, portal_id, deps.clock.now())
         claimed = queue.claim(
-            session,
-            InboxRow,
-            now=now,
-            owner=deps.settings.worker_name,
-            lease=LEASE,
-            limit=MOST,
-            where=rows.workable(),
-        )
-    for portal_id, group in groupby(
-        sorted(claimed, key=attrgetter("portal_id", "id")), attrgetter("portal_id")
-    ):
-        many = list(group)
-        for row in (row for row in many if row.kind in ("portal", "field")):
-            _lifecycle(deps, row)
-        cards = [row for row in many if row.kind not in ("portal", "field")]
-        if cards:
-            _look(deps, portal_id, cards)
+            session, InboxRow, now=deps.clock.now(), owner=deps.settings.worker_name, lease=LEASE, limit=MOST,
+            portal_id=portal_id, where=rows.workable() & rows.without_cards() if full else rows.workable(),
+        )  # fmt: skip
+    for row in (row for row in claimed if row.kind in ("portal", "field")):
+        _lifecycle(deps, row)
+    cards = [row for row in claimed if row.kind not in ("portal", "field")]
+    if cards:
+        _look(deps, portal_id, cards)
     return bool(claimed)
 
 
@@ -153,6 +166,10 @@ def _lifecycle(deps: Deps, row: InboxRow) -> None:
     except BitrixError as error:
         _later(deps, [row], error)
         return
+    except Exception:  # a fault of ours must not keep the portal's cards waiting
+        log(__name__).exception("event.failed", portal=row.portal_id, lane=row.lane, code=row.event)
+        _failed(deps, row, "failed", patient=False)
+        return
     with transaction(deps.sessions) as session:
         if again is None:
             queue.done(session, row, now)
@@ -161,32 +178,44 @@ def _lifecycle(deps: Deps, row: InboxRow) -> None:
 
 
 def _look(deps: Deps, portal_id: int, claimed: Sequence[InboxRow]) -> None:
-    """Read all these cards and tasks in one request, then work each off in a transaction of its own."""
+    """Read all these cards and tasks in one request, then work them off."""
     wanted = _wanted(deps, portal_id, claimed)
     if not any(wanted.values()):
         return
-    try:
-        _, reading = reading_of(deps, portal_id)
-        found = look(PortalRest(deps, portal_id), reading, wanted)
-    except BitrixError as error:
-        _later(deps, [row for row in claimed if row.entity_id in wanted.get(row.kind, ())], error)
-        return
     asked = [row for row in claimed if row.entity_id in wanted.get(row.kind, ())]
     try:
-        with transaction(deps.sessions) as session:
-            keep(session, reading, found, deps.clock.now())
-    except Exception:
-        log(__name__).exception("mirror.not_kept", portal=portal_id, rows=len(asked))
-        for row in asked:
-            _failed(deps, row, "not_kept", patient=False)
+        _, how = reading_of(deps, portal_id)
+        found = look(PortalRest(deps, portal_id), how, wanted, _mark(deps, portal_id))
+    except BitrixError as error:
+        _later(deps, asked, error)
         return
+    except Exception:
+        _not_kept(deps, portal_id, asked)
+        return
+    try:
+        with transaction(deps.sessions) as session:
+            keep(session, how, found, deps.clock.now())
+    except Exception:
+        _not_kept(deps, portal_id, asked)
+        return
+    _finish_all(deps, asked, found)
+
+
+def _not_kept(deps: Deps, portal_id: int, asked: Sequence[InboxRow]) -> None:
+    """A fault of ours, told with its trace: again some times, then people are asked."""
+    log(__name__).exception("mirror.not_kept", portal=portal_id, rows=len(asked))
     for row in asked:
-        _finish(deps, row, found)
+        _failed(deps, row, "not_kept", patient=False)
+
+
+def _mark(deps: Deps, portal_id: int) -> int | None:
+    with reading(deps.sessions) as session:
+        return mirror_rows.history_mark(session, portal_id)
 
 
 def _wanted(deps: Deps, portal_id: int, claimed: Sequence[InboxRow]) -> dict[str, list[int]]:
     """What must be read; rows that need no reading are finished here."""
-    _, reading = reading_of(deps, portal_id)
+    _, how = reading_of(deps, portal_id)
     wanted: dict[str, list[int]] = {}
     now = deps.clock.now()
     for row in claimed:
@@ -198,7 +227,7 @@ def _wanted(deps: Deps, portal_id: int, claimed: Sequence[InboxRow]) -> dict[str
                     queue.retry(session, row, now, now + TASK_PATIENCE)
                 else:
                     queue.done(session, row, now)
-        elif row.kind in reading.kinds:
+        elif row.kind in how.kinds:
             wanted.setdefault(row.kind, []).append(row.entity_id)
         else:
             with transaction(deps.sessions) as session:
@@ -206,27 +235,52 @@ def _wanted(deps: Deps, portal_id: int, claimed: Sequence[InboxRow]) -> dict[str
     return wanted
 
 
+def _finish_all(deps: Deps, asked: Sequence[InboxRow], found: Look) -> None:
+    """The cards' consequences and the end of their rows, a few in one commit; if that fails, each by itself.
+
+    Only a few, because events are to be taken in meanwhile, and on SQLite there is one writer at a time.
+    """
+    good = [row for row in asked if (row.kind, row.entity_id) not in found.failed]
+    single = [row for row in asked if row not in good]
+    for start in range(0, len(good), FEW):
+        part = good[start : start + FEW]
+        try:
+            with transaction(deps.sessions) as session:
+                for row in part:
+                    _end(deps, session, row, found)
+        except Exception:
+            single += part  # which of them it was shows when each is finished by itself
+    for row in single:
+        _finish(deps, row, found)
+
+
 def _finish(deps: Deps, row: InboxRow, found: Look) -> None:
-    """The card's consequences and the end of its row in one commit."""
-    now = deps.clock.now()
+    """One card's consequences and the end of its row in one commit."""
     error = found.failed.get((row.kind, row.entity_id))
     if error is not None:
         _failed(deps, row, str(error), patient=isinstance(error, Retryable))
         return
     try:
         with transaction(deps.sessions) as session:
-            if row.kind == "task":
-                task = found.tasks.get(row.entity_id)
-                followups.task_changed(session, row.portal_id, row.entity_id, task, now)
-            elif row.entity_id not in found.gone.get(row.kind, ()):
-                changed(deps, session, row.portal_id, row.kind, row.entity_id)
-            if not queue.done(session, row, now):
-                raise _LeaseLost
+            _end(deps, session, row, found)
     except _LeaseLost:
         pass  # rolled back: whoever has the row now does the same
     except Exception:
         log(__name__).exception("event.failed", portal=row.portal_id, lane=row.lane, code=row.event)
         _failed(deps, row, "failed", patient=False)
+
+
+def _end(deps: Deps, session: Session, row: InboxRow, found: Look) -> None:
+    """What follows from a card or task as it was found, and the end of its row. Raises `_LeaseLost`."""
+    now = deps.clock.now()
+    if row.kind == "task":
+        followups.task_changed(session, row.portal_id, row.entity_id, found.tasks.get(row.entity_id), now)
+    elif row.entity_id not in found.gone.get(row.kind, ()):
+        changed(deps, session, row.portal_id, row.kind, row.entity_id)
+    else:
+        gone(deps, session, row.portal_id, row.kind, row.entity_id)
+    if not queue.done(session, row, now):
+        raise _LeaseLost
 
 
 def _failed(deps: Deps, row: InboxRow, error: str, *, patient: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -72,14 +73,19 @@ def order(
     *,
     client: str = "",
     own: OwnText | None = None,
+    once: str = "",
 ) -> int | NotSent:
     """Queue a letter as a client would get it, addressed to an employee of this portal; its id, or why not.
 
-    `client`: on whose example (`letter_samples`); `own`: words nobody saved yet. It leaves at any hour. At most
+    `client`: on whose example (`letter_samples`); `own`: words nobody saved yet; `once`: a value of the form, so that
+    the same letter ordered twice from one page (a double click) is one letter. It leaves at any hour. At most
     `PER_HOUR` in an hour.
     """
     now = deps.clock.now()
+    key = _key(deps, once, letter, language, address, client, own)
     with transaction(deps.sessions) as session:
+        if once and (known := rows.by_key(session, portal_id, key)) is not None:
+            return known.id
         person = _employee(list(policy_rows.staff(session, portal_id).values()), address)
         if not address.strip():
             return NotSent("no_address")
@@ -91,10 +97,21 @@ def order(
         if made.problem is not None or not made.sender.email.strip():
             return NotSent("no_sender")
         try:
-            queued = letters.queue(deps, session, portal_id, _addressed(deps, made, person, own), now)
+            queued = letters.queue(deps, session, portal_id, _addressed(made, person, own, key), now)
         except MissingFact as error:
             return NotSent("missing", str(error))
-        return queued if queued is not None else NotSent("too_many")
+        if queued is not None:
+            return queued
+        known = rows.by_key(session, portal_id, key)  # the other click was a moment faster
+        return known.id if known is not None else NotSent("too_many")
+
+
+def _key(deps: Deps, once: str, *of: object) -> str:
+    """What makes ordering once: the page and all that the letter depends on; without a page every order is its own."""
+    if not once:
+        return f"test:{deps.dice.token()}"
+    told = "\x1f".join((once, *(repr(one) for one in of)))
+    return f"test:{hashlib.sha256(told.encode()).hexdigest()[:40]}"
 
 
 def fate(deps: Deps, portal_id: int, letter_id: int) -> Fate | None:
@@ -131,12 +148,12 @@ def _employee(staff: list[Staff], address: str) -> Staff | None:
     return next((one for one in staff if one.active and wanted and email_key(one.email) == wanted), None)
 
 
-def _addressed(deps: Deps, made: Sample, person: Staff, own: OwnText | None) -> Draft:
+def _addressed(made: Sample, person: Staff, own: OwnText | None, key: str) -> Draft:
     """The sample as a letter to an employee: greeted by their own name, its links leading to nobody."""
     name = f"{person.name} {person.last_name}".strip()
     words = Own(f"agency/{made.draft.kind}/{made.draft.language}/draft", own) if own else made.draft.own
     return replace(
-        made.draft, key=f"test:{deps.dice.token()}", recipient_name=name, recipient_address=person.email.strip(),
+        made.draft, key=key, recipient_name=name, recipient_address=person.email.strip(),
         facts={**made.draft.facts, "first_name": person.name.strip(), "person": name}, token=TOKEN, test=True,
         own=words,
     )  # fmt: skip

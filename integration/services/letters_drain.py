@@ -178,16 +178,16 @@ def _after_gap(session: Session, row: LetterRow, policy: Policy, now: datetime) 
 
 
 def _cancel(session: Session, row: LetterRow, why: str, now: datetime) -> None:
-    """Take a letter back; one that expired is named among the steps left out (product.md W14)."""
+    """Take a letter back; one that expired, or whose portal had gone, is named among the steps left out (W14)."""
     if not queue.done(session, row, now, status="cancelled", error=why):
         return
     step = row.key.rpartition(":")[0]
-    if why != "expired" or row.invitation_id is None or row.kind not in MAIN_LETTERS:
+    if why not in ("expired", "portal_gone") or row.invitation_id is None or row.kind not in MAIN_LETTERS:
         return
     invitation = session.get(Invitation, row.invitation_id, with_for_update=True, populate_existing=True)
     if invitation is not None and step in invitation.touches:
         invitation.touches = {name: at for name, at in invitation.touches.items() if name != step}
-        invitation.skipped = {**invitation.skipped, step: "expired"}
+        invitation.skipped = {**invitation.skipped, step: why}
 
 
 def _record(session: Session, row: LetterRow, outcome: MailError | None, now: datetime) -> None:

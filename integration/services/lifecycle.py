@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
-from integration.bitrix.protocol import Event
+from sqlalchemy.orm import Session
+
+from integration.bitrix import calls
+from integration.bitrix.errors import BitrixError, Retryable
+from integration.bitrix.protocol import Event, same_token
 from integration.logs import log
 from integration.services import access, states
 from integration.services.deps import Deps
-from integration.store import chores, portals
+from integration.store import chores, inbox, portals
 from integration.store.base import transaction
-from integration.store.inbox import InboxRow
+from integration.store.erased import digest
+from integration.store.inbox import InboxRow, Receiver
 
 # An uninstall is asked about at these ages: the authorisation server may learn of it a little later.
 CONFIRMED = timedelta(hours=1)  # a set-up that young needs no other because of an installation event
+HINTS = timedelta(minutes=10)
 CONFIRM_AGAIN = (timedelta(minutes=1), timedelta(minutes=15), timedelta(hours=2))
 
 
@@ -23,6 +29,28 @@ def payload(event: Event) -> dict[str, Any]:
     """What is kept of a life-cycle event; never a token."""
     clean = str(event.data.get("CLEAN") or "0") in ("1", "Y", "true")
     return {"clean": clean, "version": str(event.data.get("VERSION") or "")[:20]}
+
+
+def hinted(session: Session, found: Sequence[Receiver], event: Event, now: datetime) -> bool | None:
+    """Keep an event that proves nothing and is heard all the same, because what it says is asked about first.
+
+    `ONAPPPAYMENT` carries no application token at all (bitrix24.md 2.6): one look in ten minutes, False for further
+    ones. A removal that we noticed before its event came: the token is gone by then, its digest is not. Nothing for
+    any other event.
+    """
+    token = event.grant.application_token
+    if event.name == "ONAPPPAYMENT" and not token:
+        for one in (one for one in found if one.status in ("active", "suspended")):
+            if inbox.heard_lately(session, one.portal_id, event.name, now - HINTS):
+                return False
+            inbox.store_lifecycle(session, one.portal_id, now, event.name, {})
+            return True
+    if event.name == "ONAPPUNINSTALL" and token:
+        for one in (one for one in found if one.status == "uninstalled"):
+            if same_token(one.farewell, digest(token)):
+                inbox.store_lifecycle(session, one.portal_id, now, event.name, payload(event))
+                return True
+    return None
 
 
 def handle(deps: Deps, row: InboxRow) -> timedelta | None:
@@ -47,6 +75,16 @@ def _installed(deps: Deps, row: InboxRow) -> None:
         _set_up(deps, row)
 
 
+def _payment(deps: Deps, row: InboxRow) -> None:
+    """Somebody says that the payment has changed: ask. What the portal answers stores the state (product.md T1)."""
+    try:
+        access.PortalRest(deps, row.portal_id).call(calls.server_time())
+    except Retryable:
+        raise
+    except BitrixError as error:
+        log(__name__).info("portal.payment_looked_at", portal=row.portal_id, code=error.code)
+
+
 def _uninstalled(deps: Deps, row: InboxRow) -> timedelta | None:
     if access.removed(deps, row.portal_id):
         states.uninstall(deps, row.portal_id, clean=bool(row.payload.get("clean")))
@@ -60,6 +98,6 @@ def _uninstalled(deps: Deps, row: InboxRow) -> timedelta | None:
 HANDLERS: dict[str, Callable[[Deps, InboxRow], timedelta | None]] = {
     "ONAPPINSTALL": _installed,
     "ONAPPUPDATE": _set_up,
-    "ONAPPPAYMENT": _set_up,
+    "ONAPPPAYMENT": _payment,
     "ONAPPUNINSTALL": _uninstalled,
 }

@@ -6,7 +6,7 @@ inside the portal's limits, and its rows are committed before the cursor moves o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -26,11 +26,11 @@ from integration.services.reading import (
     MOST,
     MOVES,
     Look,
-    cities_of,
     joined,
     keep,
     look,
     moves_of,
+    read_cities,
     reading_of,
 )
 from integration.store import chores as chore_rows
@@ -159,38 +159,29 @@ def _next(place: dict[str, Any]) -> dict[str, Any]:
 def _cities(
     deps: Deps, portal_id: int, reading: Reading, place: dict[str, Any]
 ) -> tuple[dict[str, Any], datetime | None]:
-    """Cities of up to 2,500 companies in one request, 50 companies a list (bitrix24.md 7.11)."""
+    after, due = cities(deps, portal_id, reading, int(place["after"]))
+    return (_next(place) if after is None else {**place, "after": after}), due
+
+
+def cities(deps: Deps, portal_id: int, reading: Reading, after: int) -> tuple[int | None, datetime | None]:
+    """Cities of up to 2,500 companies behind `after` in one request, 50 companies a list (bitrix24.md 7.11).
+
+    The last company read, nothing at the end; and the moment to go on if there is no room now.
+    """
     if reading.city:
-        return _next(place), None
+        return None, None
     size, due = _room(deps, portal_id, "crm.address.list", BATCH)
     if not size:
-        return place, due
+        return after, due
     with transaction(deps.sessions) as session:
-        ids = rows.companies_after(session, portal_id, int(place["after"]), size * PAGE)
+        ids = rows.companies_after(session, portal_id, after, size * PAGE)
     if not ids:
-        return _next(place), None
+        return None, None
     parts = {f"a{start}": ids[start : start + PAGE] for start in range(0, len(ids), PAGE)}
-    cities = _read_cities(PortalRest(deps, portal_id), parts)
+    found = dict.fromkeys(ids, "") | read_cities(PortalRest(deps, portal_id), parts)
     with transaction(deps.sessions) as session:
-        rows.put_cities(session, portal_id, cities)
-    place = {**place, "after": ids[-1]}
-    return (place if len(ids) == size * PAGE else _next(place)), None
-
-
-def _read_cities(rest: PortalRest, parts: Mapping[str, list[int]]) -> dict[int, str]:
-    """Cities of these companies; a list that comes full is read on by offset."""
-    items: list[dict[str, Any]] = []
-    offsets = dict.fromkeys(parts, 0)
-    while offsets:
-        got = rest.batch(
-            {key: calls.address_list("company", parts[key], start) for key, start in offsets.items()}
-        )
-        for error in got.errors.values():
-            raise error
-        pages = {key: rows_at(answer.result) for key, answer in got.answers.items()}
-        items += [row for page in pages.values() for row in page]
-        offsets = {key: offsets[key] + PAGE for key, page in pages.items() if len(page) >= PAGE}
-    return cities_of(items)
+        rows.put_cities(session, portal_id, found)
+    return (ids[-1] if len(ids) == size * PAGE else None), None
 
 
 def _finish(deps: Deps, portal_id: int, reading: Reading, place: dict[str, Any]) -> Outcome:
@@ -205,6 +196,9 @@ def _finish(deps: Deps, portal_id: int, reading: Reading, place: dict[str, Any])
         portal.synced_at = now
         for kind in reading.kinds:
             rows.set_watermark(session, portal_id, kind, started)
-        chore_rows.hasten(session, portal_id, ("reconcile", "plan_wave", *(("walk",) if again else ())), now)
+        rows.set_history_mark(session, portal_id, int(place["tops"].get("history", 0)), now)
+        chore_rows.hasten(
+            session, portal_id, ("reconcile", "plan_wave", "referrals", *(("walk",) if again else ())), now
+        )
     log(__name__).info("portal.synchronised", portal=portal_id, **place.get("read", {}))
     return Outcome()

@@ -7,11 +7,17 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from integration import i18n
+from integration.nps import touches
 from integration.nps.addresses import email_key, phone_key
 from integration.nps.people import CardKey
+from integration.nps.policy import Policy
+from integration.nps.touches import DONE_STAGES
+from integration.nps.workdays import local_day, zone_named
 from integration.services import policies, survey_guard
 from integration.services.calls_queue import Cause, queue_fields
 from integration.services.deps import Deps
+from integration.services.letter_drafts import calendar_for
+from integration.services.standing import plan_of
 from integration.services.survey_guard import Purpose
 from integration.services.survey_pages import status_of
 from integration.services.survey_types import OptOutResult, SnoozeResult, UnsubscribePage
@@ -114,10 +120,33 @@ def snooze(
             return SnoozeResult("needs_confirmation", confirm=confirm)
         rules = policies.load_version(session, found.portal.id, found.wave.policy_version)
         until = now + timedelta(days=rules.snooze_days)
+        again = _comes_back(found, rules, until, now)
         found.invitation.snoozed_until = until
         found.invitation.due_at = now  # the machine works out when to look again (nps.waves.next_touch)
         answers.cancel_letters(session, found.portal.id, now, invitation_id=found.invitation.id)
-        return SnoozeResult("done", until)
+        zone = zone_named(found.invitation.time_zone or rules.time_zone)
+        return SnoozeResult("done", again, day=local_day(again, zone) if again else None)
+
+
+def comes_back(deps: Deps, token: str) -> bool:
+    """Whether a person who says "not a good moment" now would be asked once more in this survey. Changes nothing."""
+    now = deps.clock.now()
+    with reading(deps.sessions) as session:
+        found = answers.asked_by_token(session, token)
+        if found is None:
+            return False
+        rules = policies.load_version(session, found.portal.id, found.wave.policy_version)
+        return _comes_back(found, rules, now + timedelta(days=rules.snooze_days), now) is not None
+
+
+def _comes_back(found: Asked, rules: Policy, until: datetime, now: datetime) -> datetime | None:
+    plan = plan_of(found.wave)
+    if found.wave.stage in DONE_STAGES:
+        return None
+    if plan is None:
+        return until
+    calendar = calendar_for(found.portal, rules, now).letters
+    return touches.comes_back(until, plan, found.invitation.time_zone or rules.time_zone, calendar)
 
 
 def address_of(invitation: Invitation) -> str:

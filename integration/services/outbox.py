@@ -9,17 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
+from integration.bitrix.answers import MALFORMED
 from integration.bitrix.call import Call, found_by
-from integration.bitrix.errors import AccessLost, BitrixError, NotFound, Retryable
+from integration.bitrix.errors import (
+    AccessLost,
+    BitrixError,
+    NotFound,
+    Retryable,
+    Suspended,
+    TokenExpired,
+)
 from integration.bitrix.limits import choose
 from integration.logs import log
-from integration.services import effects, pace
-from integration.services.access import PortalRest
-from integration.services.calls_queue import MISSING, repair_fields
+from integration.services import effects, pace, read_back, referral_race
+from integration.services.access import PortalRest, settle_loss
+from integration.services.calls_queue import REFUSED_VALUE
 from integration.services.deps import BatchAnswer, Deps
 from integration.services.pace import PACED, Pace
+from integration.services.turns import in_turn
+from integration.services.unsent import resend, unfinished
 from integration.store import outbox as rows
 from integration.store import portals as portal_rows
 from integration.store import queue
@@ -33,15 +44,20 @@ SETTLE = timedelta(
 )  # a request that broke off may work in the portal for a minute (bitrix24.md 5.2)
 LATER = timedelta(hours=1)
 ATTEMPTS = 40  # with pauses of up to an hour: more than a day
+PATIENCE = timedelta(days=7)  # with a portal that answers nobody
 FAULTS = 8  # failures of our own before people are asked
-DOUBTS = 3  # looks at a field that does not take what is written
+DOUBTS = 3  # looks at a field that does not take what is written, at a creation that answers nothing
+_NOT_SENT: dict[str, Any] = {"sent_at": None}
 
 
 def drain(deps: Deps) -> bool:
-    """Send one batch for each portal that has calls due; True if anything left."""
-    with reading(deps.sessions) as session:
-        portals = rows.portals_with_work(session, deps.clock.now())
-    return sum(_portal(deps, portal_id) for portal_id in portals) > 0
+    """Send one batch for each portal that has calls due, several portals at a time; True if anything left."""
+
+    def due() -> list[int]:
+        with reading(deps.sessions) as session:
+            return rows.portals_with_work(session, deps.clock.now())
+
+    return in_turn(due, partial(_portal, deps))
 
 
 def _portal(deps: Deps, portal_id: int) -> bool:
@@ -82,8 +98,19 @@ def _round(deps: Deps, portal_id: int, claimed: Sequence[OutboxRow]) -> None:
     fresh = [row for row in claimed if row not in doubtful]
     if doubtful:
         fresh += _probe(deps, rest, doubtful)
+    fresh = _unspoiled(deps, rest, fresh)
     if fresh:
         _send(deps, rest, _marked(deps, fresh))
+
+
+def _unspoiled(deps: Deps, rest: PortalRest, fresh: Sequence[OutboxRow]) -> list[OutboxRow]:
+    """Without writes that would go over what a person has entered since they were ordered (product.md B5)."""
+    try:
+        return referral_race.unspoiled(deps, rest, fresh)
+    except BitrixError as error:
+        mine = [row for row in fresh if row.purpose == referral_race.PURPOSE]
+        _all_failed(deps, mine, error, creating_left=False)
+        return [row for row in fresh if row not in mine]
 
 
 def _readable(deps: Deps, row: OutboxRow) -> bool:
@@ -115,11 +142,11 @@ def _probe(deps: Deps, rest: PortalRest, doubtful: Sequence[OutboxRow]) -> list[
         if made is not None:
             _succeed(deps, row, made, made)
         elif isinstance(failure, Retryable):
-            _retry(deps, row, failure)
+            _retry(deps, row, failure, in_doubt=True)
         elif key in got.answers or isinstance(failure, NotFound):
             again.append(row)  # surely not there: looked and not found, or the card itself is gone
         elif failure is None and probe is not None:
-            _retry(deps, row, Retryable(probe.method, "not_executed", effect="none"))
+            _retry(deps, row, Retryable(probe.method, "not_executed", effect="none"), in_doubt=True)
         else:
             _undecidable(deps, [row])  # nobody could look, so sending again might make it twice
     return again
@@ -132,27 +159,42 @@ def _undecidable(deps: Deps, doubtful: Sequence[OutboxRow]) -> list[OutboxRow]:
 
 
 def _marked(deps: Deps, fresh: Sequence[OutboxRow]) -> list[OutboxRow]:
-    """The rows to send, creating ones marked as sent in a commit of their own before they leave."""
+    """The rows to send, creating ones marked as sent in a commit of their own before they leave.
+
+    Where looks came before and took long, a row whose lease ended is left to whoever has it now: with the card's
+    next write done there, this one would come too late.
+    """
+    now = deps.clock.now()
     creating = [row for row in fresh if not row.call["repeat"]]
-    if not creating:
+    old = [
+        row
+        for row in fresh
+        if row.call["repeat"] and row.lease_until and row.lease_until - now < LEASE - SETTLE
+    ]
+    if not creating and not old:
         return list(fresh)
     with transaction(deps.sessions) as session:
-        kept = rows.mark_sent(session, creating, deps.clock.now(), LEASE)
-    return [row for row in fresh if row.call["repeat"] or row in kept]
+        kept = rows.mark_sent(session, creating, now, LEASE)
+        kept += [row for row in old if queue.renew(session, row, now, LEASE)]
+    return [row for row in fresh if row in kept or row not in [*creating, *old]]
 
 
 def _send(deps: Deps, rest: PortalRest, fresh: Sequence[OutboxRow]) -> None:
     if not fresh:
         return
     try:
-        got = rest.batch({str(row.id): Call.from_json(row.call) for row in fresh})
+        got = rest.batch({str(row.id): Call.from_json(row.call) for row in fresh}, whole=True)
     except BitrixError as error:
         _all_failed(
             deps, fresh, error, creating_left=isinstance(error, Retryable) and error.effect == "unknown"
         )
         return
+    got = read_back.checked(deps, rest, fresh, got)
     good = [row for row in fresh if row.call["repeat"] and _taken(row, got)]
-    effects.succeed_all(deps, [(row, got.answers[str(row.id)].result) for row in good])
+    worked = [(row, got.answers[str(row.id)].result) for row in good]
+    if not effects.succeed_all(deps, worked):
+        for row, result in worked:
+            _succeed(deps, row, result)
     for row in fresh:
         if row not in good:
             _verdict(deps, row, got)
@@ -178,14 +220,34 @@ def _verdict(deps: Deps, row: OutboxRow, got: BatchAnswer) -> None:
             _succeed(deps, row, got.answers[key].result)
         return
     error = got.errors.get(key) or Retryable(row.method, "not_answered", effect="unknown")
-    if isinstance(error, Retryable):
+    if isinstance(error, BitrixError) and error.code.lower() == REFUSED_VALUE:
+        effects.order_setup(deps, row.portal_id)  # somebody may have deleted a list value; it is made anew
+    _refused(deps, row, error)
+
+
+def _refused(deps: Deps, row: OutboxRow, error: Exception) -> None:
+    """By what the code means: again when the portal says, not before access is back, or never (`bitrix.errors`)."""
+    if (
+        isinstance(error, Retryable)
+        and error.code == MALFORMED
+        and not row.call["repeat"]
+        and row.attempts > DOUBTS
+    ):
+        _undecidable(deps, [row])  # whatever it answers, it says nothing: not again and again
+    elif isinstance(error, Retryable):
         _retry(deps, row, error)
-    elif isinstance(error, AccessLost) and error.kind != "scope":
-        _put_back(deps, row, LATER, str(error), sent_at=None)
-    elif isinstance(error, BitrixError):
-        _bury(deps, row, _words(error))
+    elif isinstance(error, AccessLost) and error.kind == "scope" and row.attempts < ATTEMPTS:
+        settle_loss(deps, row.portal_id, error)  # people are told; the call goes when the right is there
+        _put_back(deps, row, LATER, _words(error), **_NOT_SENT)
+    elif isinstance(error, Suspended | TokenExpired) or _is_gone(error):
+        _put_back(deps, row, LATER, str(error), **_NOT_SENT)
     else:
-        _bury(deps, row, "failed")
+        _bury(deps, row, _words(error) if isinstance(error, BitrixError) else "failed")
+
+
+def _is_gone(error: Exception) -> bool:
+    """Whether the portal's access as a whole is lost: its state keeps the call until it is back."""
+    return isinstance(error, AccessLost) and error.kind != "scope"
 
 
 def _succeed(deps: Deps, row: OutboxRow, result: Any, made: int | None = None) -> None:
@@ -207,34 +269,38 @@ def _words(error: BitrixError) -> str:
 
 def _all_failed(deps: Deps, many: Sequence[OutboxRow], error: BitrixError, *, creating_left: bool) -> None:
     """The request as a whole did not work: nothing is given up, and what did not leave is not in doubt."""
-    if error.code == PACED:
+    if error.code == PACED and not creating_left:
         with transaction(deps.sessions) as session:
-            rows.release(session, [row for row in many if row.sent_at is None or row.call["repeat"]])
-        many = [row for row in many if row.sent_at is not None and not row.call["repeat"]]
-    elif many:
+            rows.release(session, many, **_NOT_SENT)
+        return
+    if many and error.code != PACED:
         log(__name__).warning("outbox.waits", portal=many[0].portal_id, code=str(error), rows=len(many))
     for row in many:
-        sent = {} if creating_left or row.call["repeat"] else {"sent_at": None}
         if isinstance(error, Retryable):
-            _retry(deps, row, error, **sent)
+            _retry(deps, row, error, in_doubt=creating_left, whole=True)
         else:
-            _put_back(deps, row, LATER, str(error), **sent)
+            _put_back(deps, row, LATER, str(error), **({} if creating_left else _NOT_SENT))
 
 
-def _retry(deps: Deps, row: OutboxRow, error: Retryable, **values: Any) -> None:
-    """Again later: when the portal says, else with growing delay; a creating call not while it may still run."""
-    if row.attempts >= ATTEMPTS:
+def _retry(
+    deps: Deps, row: OutboxRow, error: Retryable, *, in_doubt: bool = False, whole: bool = False
+) -> None:
+    """Again later: when the portal says, else with growing delay; not while the call may still run in the portal.
+
+    `in_doubt`: the call may have worked, and only the look whether it has was put off. `whole`: the request failed
+    for all its calls, so a portal that is down for days costs no call its life.
+    """
+    now = deps.clock.now()
+    if row.attempts >= ATTEMPTS and not (whole and now - row.created_at < PATIENCE):
         _bury(deps, row, f"gave_up: {error}")
         return
-    now = deps.clock.now()
     wait = timedelta(seconds=error.after) if error.after else queue.backoff(row.attempts, row.id)
     if error.until is not None:
         wait = max(error.until - now, timedelta(seconds=1))
-    if error.effect == "unknown" and not row.call["repeat"]:
+    if error.effect == "unknown":  # an update too: it could come after the card's next one
         wait = max(wait, SETTLE)
-    elif error.effect == "none" and not row.call["repeat"]:
-        values = {"sent_at": None} | values
-    _put_back(deps, row, wait, str(error), **values)
+    kept = in_doubt or error.effect == "unknown" or row.call["repeat"]
+    _put_back(deps, row, wait, str(error), **({} if kept else _NOT_SENT))
 
 
 def _put_back(deps: Deps, row: OutboxRow, wait: timedelta, error: str, **values: Any) -> None:
@@ -249,31 +315,4 @@ def _bury(deps: Deps, row: OutboxRow, error: str) -> None:
         queue.bury(session, row, deps.clock.now(), error)
 
 
-# --- for people
-
-
-def unfinished(deps: Deps, portal_id: int) -> list[dict[str, Any]]:
-    """Calls that are not done, those given up first; no contents, they may be personal."""
-    with reading(deps.sessions) as session:
-        return [
-            {
-                "id": row.id, "status": row.status, "purpose": row.purpose, "method": row.method, "lane": row.lane,
-                "attempts": row.attempts, "error": row.error, "due_at": row.due_at, "created_at": row.created_at,
-            }
-            for row in rows.unfinished(session, portal_id)
-        ]  # fmt: skip
-
-
-def resend(deps: Deps, portal_id: int, row_id: int) -> bool:
-    """Try a call that was given up again; False if it was not. One that may have worked asks its probe first."""
-    now = deps.clock.now()
-    with transaction(deps.sessions) as session:
-        row = session.get(OutboxRow, row_id)
-        portal = portal_rows.get(session, portal_id)
-        if row is None or portal is None or row.portal_id != portal_id:
-            return False
-        if row.status == "buried" and row.error.startswith(MISSING):
-            repair_fields(session, portal, now)
-            session.flush()
-            return row.status == "waiting"
-        return queue.requeue(session, row, now)
+__all__ = ["ATTEMPTS", "FAULTS", "LEASE", "SETTLE", "drain", "resend", "unfinished"]

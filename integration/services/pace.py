@@ -1,7 +1,8 @@
 """The shared limiter: one bucket and one set of meters per portal, kept in the database (product.md T4).
 
-Every request to a portal, from whichever process, is first admitted here and afterwards recorded here.
-Nothing sleeps: who may not go now is told until when, as a `Retryable` with the code `paced`.
+Every request to a portal, from whichever process and with whosever token, is first admitted here and afterwards
+recorded here. Background work never waits here: what may not go now is told until when, as a `Retryable` with
+the code `paced`. A person's click may use the reserve; if even that is used up it waits three seconds at most.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from time import sleep
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -22,6 +24,7 @@ from integration.bitrix.limits import (
     Rate,
     blocked,
     choose,
+    next_look,
     observed,
     overflown,
     rate_for,
@@ -38,7 +41,11 @@ from integration.store.base import transaction
 from integration.store.portals import Limits
 
 PACED = "paced"
+CROWDED = frozenset({PACED, "query_limit_exceeded"})  # codes, lower case: the bucket is full, a minute helps
 SHORTEST = 0.2  # seconds; less is not worth a new claim
+TOO_LONG = 30.0  # seconds; what breaks off after that was most probably too much for one request
+_TOO_SLOW = frozenset({"READ_TIMEOUT", "HTTP_504"})
+PATIENCE = 3.0  # seconds a person's click waits for the bucket, by the clock on the wall
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,38 +73,70 @@ class Pace:
         return len(choose(self.meters, [method] * BATCH, now))
 
 
-def of(row: Limits, license_family: str) -> Pace:
-    """The limits in a row."""
+def of(row: Limits, license_family: str, bucket: Limits | None = None) -> Pace:
+    """The limits in a row; `bucket`: the row that holds the level, where it is another one."""
     meters = {method: Meter.from_json(value) for method, value in (row.budgets or {}).items()}
-    return Pace(rate_for(license_family), Bucket(row.level, row.level_at), meters, row.not_before)
+    held = bucket or row
+    return Pace(rate_for(license_family), Bucket(held.level, held.level_at), meters, held.not_before)
 
 
 def read(session: Session, portal_id: int, license_family: str, now: datetime) -> Pace:
     """The limits of a portal, locked until the transaction ends."""
-    return of(rows.limits(session, portal_id, now), license_family)
+    own = rows.limits(session, portal_id, now)
+    return of(own, license_family, rows.bucket(session, portal_id, now))
 
 
-def look(session: Session, portal_id: int, now: datetime) -> Pace:
-    """The limits of a portal as they are, without a lock: for health, not for decisions."""
+def look(session: Session, portal_id: int, now: datetime, license_family: str = "") -> Pace:
+    """The limits of a portal as they are, without a lock: for a glance, not for a decision."""
     row = session.get(rows.Limits, portal_id)
-    return of(row, "") if row else Pace(rate_for(""), Bucket(0.0, now), {}, None)
+    if row is None:
+        return Pace(rate_for(license_family), Bucket(0.0, now), {}, None)
+    return of(row, license_family, rows.level(session, portal_id))
 
 
-def admit(deps: Deps, portal_id: int, license_family: str, method: str, interactive: bool) -> None:
+def full(session: Session, portal_id: int, now: datetime) -> bool:
+    """Whether background work finds the bucket full at this moment, by a glance."""
+    portal = rows.get(session, portal_id)
+    found = look(session, portal_id, now, portal.license_family if portal is not None else "")
+    return wait_for(found.bucket, now, found.rate) > 0
+
+
+def admit(deps: Deps, portal_id: int, license_family: str, methods: Sequence[str], interactive: bool) -> None:
     """Debit one request; raise `Retryable` with code `paced` when it may not go now.
 
-    Background work keeps off the reserve that people's clicks use (product.md T4).
+    Background work keeps off the reserve that people's clicks use, and off methods whose execution budget is
+    used up (product.md T4).
     """
+    patience = PATIENCE if interactive else 0.0
+    while True:
+        until = _debit(deps, portal_id, license_family, methods, interactive)
+        if until is None:
+            return
+        wait = (until - deps.clock.now()).total_seconds()
+        if wait > patience or patience <= 0.0:
+            raise Retryable(methods[0], PACED, effect="none", after=max(wait, 0.0), until=until)
+        pause = min(max(wait, 0.05), SHORTEST)
+        sleep(pause)  # real time: a person sits in front of the page
+        patience -= pause
+
+
+def _debit(
+    deps: Deps, portal_id: int, license_family: str, methods: Sequence[str], interactive: bool
+) -> datetime | None:
+    """Take one request out of the bucket; the moment to ask again when there is none to be had."""
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
-        row = rows.limits(session, portal_id, now)
-        pace = of(row, license_family)
+        own = rows.limits(session, portal_id, now)
+        row = rows.bucket(session, portal_id, now)
+        pace = of(own, license_family, row)
         until = pace.waits_until(now, interactive)
+        closed = set() if interactive else {*methods} & {*pace.closed(now)}
+        if until is None and closed:
+            return next_look(pace.meters, sorted(closed), now)
         if until is None:
             bucket = spend(pace.bucket, now, pace.rate)
             row.level, row.level_at = bucket.level, bucket.at
-            return
-    raise Retryable(method, PACED, effect="none", after=(until - now).total_seconds(), until=until)
+        return until
 
 
 def record(deps: Deps, portal_id: int, calls: Mapping[str, Call], got: BatchAnswer) -> None:
@@ -117,29 +156,41 @@ def record(deps: Deps, portal_id: int, calls: Mapping[str, Call], got: BatchAnsw
         row.budgets = {method: meter.to_json() for method, meter in meters.items()}
 
 
-def refuse(deps: Deps, portal_id: int, license_family: str, methods: Sequence[str], error: Retryable) -> None:
-    """Keep what a refused or broken request tells: a full bucket, a used-up budget, a block by hand, slowness."""
+def refuse(
+    deps: Deps,
+    portal_id: int,
+    license_family: str,
+    methods: Sequence[str],
+    error: Retryable,
+    took: float = 0.0,
+) -> None:
+    """Keep what a refused or broken request tells: a full bucket, a used-up budget, a block by hand, slowness.
+
+    `took`: seconds until it broke off; the portal ends a request at sixty (bitrix24.md 5.2).
+    """
     now = deps.clock.now()
     code = error.code.upper()
     with transaction(deps.sessions) as session:
-        row = rows.limits(session, portal_id, now)
-        pace = of(row, license_family)
+        own = rows.limits(session, portal_id, now)
+        row = rows.bucket(session, portal_id, now)
+        pace = of(own, license_family, row)
+        meters = pace.meters
         if code == "QUERY_LIMIT_EXCEEDED":
             bucket = overflown(pace.bucket, now, pace.rate)
             row.level, row.level_at = bucket.level, bucket.at
-        elif code == "OVERLOAD_LIMIT":
-            row.not_before = now + timedelta(seconds=error.after or 3600)
         elif code == "OPERATION_TIME_LIMIT":
-            meters = pace.meters
             for method in set(methods):
                 meters = _blocked(meters, method, error, now)
-            row.budgets = {method: meter.to_json() for method, meter in meters.items()}
-        elif code == "READ_TIMEOUT":
-            meters = {
-                method: replace(meter, cost=slowed(meter.cost)) if method in methods else meter
-                for method, meter in pace.meters.items()
-            }
-            row.budgets = {method: meter.to_json() for method, meter in meters.items()}
+        elif code in _TOO_SLOW or (error.effect == "unknown" and took >= TOO_LONG):
+            meters = meters | {method: _slowed(meters, method) for method in set(methods)}
+        if code == "OVERLOAD_LIMIT" or (error.after and code.startswith(("QUERY_", "HTTP_"))):
+            row.not_before = now + timedelta(seconds=error.after or 3600)
+        own.budgets = {method: meter.to_json() for method, meter in meters.items()}
+
+
+def _slowed(meters: Meters, method: str) -> Meter:
+    meter = meters.get(method) or Meter.unknown(method)
+    return replace(meter, cost=slowed(meter.cost))
 
 
 def _blocked(meters: Meters, method: str, error: BitrixError, now: datetime) -> Meters:

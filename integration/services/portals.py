@@ -7,38 +7,32 @@ portal, at the address that the authorisation server named.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
 from integration.bitrix import calls
-from integration.bitrix.errors import AccessLost, BitrixError, Refused, Retryable, Suspended, TokenExpired
+from integration.bitrix.errors import BitrixError
 from integration.bitrix.protocol import Event
 from integration.bitrix.protocol import Grant as Claim
+from integration.bitrix.protocol import is_host
 from integration.i18n import language_of
 from integration.logs import log
-from integration.services import deps as ports
+from integration.services import access, erasure, spare
 from integration.services.access import PortalRest
-from integration.services.deps import Deps
-from integration.services.trust import origin_of, scope_text, usable
+from integration.services.deps import Deps, Grant
+from integration.services.proof import LONGEST_TOKEN, InstallRefused, check_administrator, origin_for, prove
+from integration.services.trust import parts_of, scope_text, usable
 from integration.store import chores as chore_rows
+from integration.store import erased
 from integration.store import portals as rows
 from integration.store.base import reading, transaction
 from integration.store.portals import Portal
-
-DEAD = (TokenExpired, AccessLost, Refused)
-
-
-class InstallRefused(Exception):
-    """The installation was not accepted; `code` says why, for a catalogue.
-
-    `not_allowed`, `dead_token`, `not_ours`, `wrong_portal`, `insecure`, `not_admin`, `suspended`,
-    `unreachable` (worth another try).
-    """
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,96 +50,99 @@ def rest_for(deps: Deps, portal_id: int, *, interactive: bool = False) -> Portal
 
 
 def install(deps: Deps, claim: Claim, language: str = "") -> Installed:
-    """Take a portal in, or take it in again; raise `InstallRefused` (product.md T1, bitrix24.md 2.9).
+    """Take a portal in, or take it in again; raise `InstallRefused` (product.md T1, bitrix24.md 2.9, docs/adr/0009).
 
     `claim` comes from the installer frame or from `ONAPPINSTALL`. The portal is active at once; setting it up
-    and the first synchronisation are ordered. `language`: a Bitrix24 code, for the portal's texts.
+    and the first synchronisation are ordered. One whose data were to be erased is `undecided` first: nothing
+    happens until an administrator has said what becomes of them. `language`: a Bitrix24 code, for the portal's texts.
     """
-    grant = prove(deps, claim)
-    _check_administrator(deps, grant, claim)
+    grant = prove(deps, claim, installing=True)
+    check_administrator(deps, grant, claim.access_token)
+    _only_one(deps, grant)
+    try:
+        installed = _take(deps, claim, grant, language)
+    except IntegrityError:
+        # The event and the page came at the same moment: whoever lost finds the other's row.
+        installed = _take(deps, claim, grant, language)
+    log(__name__).info(
+        "portal.installed", portal=installed.portal_id, domain=grant.domain, created=installed.created
+    )
+    return installed
+
+
+def _take(deps: Deps, claim: Claim, grant: Grant, language: str) -> Installed:
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
-        portal = rows.installation(session, grant.member_id, grant.client_id)
+        portal = _row(session, grant, now)
         created = portal is None
         if portal is None:
             portal = Portal(member_id=grant.member_id, client_id=grant.client_id, installed_at=now)
             session.add(portal)
         if portal.status != "active":
-            portal.installed_at = portal.status_since = now
-        _fill(portal, claim, grant, _origin_for(deps, claim))
+            portal.installed_at = now if portal.status == "new" else portal.installed_at
+            portal.status_since = now
+        _fill(portal, claim, grant, origin_for(deps, claim.server_endpoint))
         if language and (created or not portal.synced_at):
             portal.language = language_of(language, portal.language or "en")
         session.flush()
         chore_rows.close_all(session, portal.id, now)
-        chore_rows.schedule(session, portal.id, "setup", now)
-        chore_rows.schedule(session, portal.id, "first_sync", now)
-        portal_id = portal.id
-    log(__name__).info("portal.installed", portal=portal_id, domain=grant.domain, created=created)
-    return Installed(portal_id, created, grant.user_id)
+        if portal.erase_after is not None:
+            chore_rows.schedule(session, portal.id, "erase", now, portal.erase_after)
+        else:
+            order_set_up(session, portal.id, now)
+        return Installed(portal.id, created, grant.user_id)
 
 
-def _check_allowed(deps: Deps, claim: Claim) -> None:
-    allowed = deps.settings.allowed_portals
-    if allowed and not {claim.domain.lower(), claim.member_id.lower()} & allowed:
-        raise InstallRefused("not_allowed")
-    if not claim.access_token or not claim.domain or len(claim.access_token) > 500:
-        raise InstallRefused("dead_token")
+def order_set_up(session: Session, portal_id: int, now: datetime) -> None:
+    """Order set-up and the first synchronisation, in the caller's transaction."""
+    chore_rows.schedule(session, portal_id, "setup", now)
+    chore_rows.schedule(session, portal_id, "first_sync", now)
 
 
-def prove(deps: Deps, claim: Claim) -> ports.Grant:
-    """The authorisation server's word on a token: ours, alive, and of the portal it claims to be of.
-
-    Raises `InstallRefused`. Says nothing about the rights of the person (bitrix24.md 2.9).
-    """
-    _check_allowed(deps, claim)
-    try:
-        grant = deps.oauth.grant(_origin_for(deps, claim), claim.access_token)
-    except Retryable:
-        raise InstallRefused("unreachable") from None
-    except Suspended:
-        raise InstallRefused("suspended") from None
-    except DEAD:
-        raise InstallRefused("dead_token") from None
-    if not _is_ours(deps, grant):
-        raise InstallRefused("not_ours")
-    if grant.member_id != claim.member_id or grant.domain.lower() != claim.domain.lower():
-        raise InstallRefused("wrong_portal")
-    if not usable(deps, grant.endpoint):
-        raise InstallRefused("insecure")
-    return grant
-
-
-def _origin_for(deps: Deps, claim: Claim) -> str:
-    """The claimed server chooses among those the operator allows, and nothing more (bitrix24.md 3.2)."""
-    return origin_of(deps, claim.server_endpoint) or next(iter(deps.settings.oauth_origins), "")
-
-
-def _is_ours(deps: Deps, grant: ports.Grant) -> bool:
-    if grant.client_id and grant.client_id == deps.settings.client_id:
-        return True
+def _only_one(deps: Deps, grant: Grant) -> None:
+    """Two applications of ours in one portal would ask its clients twice: the other must be gone (docs/adr/0009)."""
     with reading(deps.sessions) as session:
-        local = rows.registered(session, grant.client_id) if grant.client_id else None
-    return local is not None and local.domain == grant.domain.lower()
+        others = _others(session, grant)
+    for other in others:
+        try:
+            alive = other.status != "uninstalled" and access.lives(deps, other)
+        except BitrixError:
+            raise InstallRefused("unreachable") from None
+        if alive:
+            raise InstallRefused("already_connected")
 
 
-def _check_administrator(deps: Deps, grant: ports.Grant, claim: Claim) -> None:
-    """The portal's word on the person, asked with the person's own token (bitrix24.md 2.9)."""
-    try:
-        profile = deps.rest(grant.endpoint, claim.access_token).call(calls.profile()).result
-    except Retryable:
-        raise InstallRefused("unreachable") from None
-    except Suspended:
-        raise InstallRefused("suspended") from None
-    except BitrixError:
-        raise InstallRefused("dead_token") from None
-    if not isinstance(profile, dict) or profile.get("ADMIN") not in (True, "Y", "true", "1"):
-        raise InstallRefused("not_admin")
+def _others(session: Session, grant: Grant) -> Sequence[Portal]:
+    return [one for one in rows.by_member(session, grant.member_id) if one.client_id != grant.client_id]
 
 
-def _fill(portal: Portal, claim: Claim, grant: ports.Grant, origin: str) -> None:
+def _row(session: Session, grant: Grant, now: datetime) -> Portal | None:
+    """The row of this installation, locked. An application added anew takes over the row, and so the data, of the
+    one that was there before; keys that `add-app` registered for it move there (bitrix24.md pitfall 14)."""
+    found = rows.installation(session, grant.member_id, grant.client_id)
+    if found is not None and found.member_id:
+        return found
+    before = max(_others(session, grant), key=lambda one: one.removed_at or one.installed_at, default=None)
+    if before is None:
+        return found
+    portal = rows.locked(session, before.id)
+    if portal is None:
+        return found
+    log(__name__).info("portal.taken_over", portal=portal.id, client_id=grant.client_id)
+    portal.removed_at = portal.removed_at if portal.status == "uninstalled" else now
+    erased.forget_access(portal)
+    portal.client_secret = found.client_secret if found is not None else None
+    if found is not None:
+        session.delete(found)
+        session.flush()
+    portal.client_id = grant.client_id
+    return portal
+
+
+def _fill(portal: Portal, claim: Claim, grant: Grant, origin: str) -> None:
     portal.member_id, portal.client_id = grant.member_id, grant.client_id
     portal.kind = "local" if portal.client_secret else "market"
-    portal.status, portal.problem = "active", ""
+    portal.status, portal.problem = "active" if portal.erase_after is None else "undecided", ""
     portal.domain, portal.endpoint, portal.oauth_origin = grant.domain.lower(), grant.endpoint, origin
     portal.application_token = claim.application_token or portal.application_token
     portal.access_token, portal.refresh_token = (
@@ -155,6 +152,38 @@ def _fill(portal: Portal, claim: Claim, grant: ports.Grant, origin: str) -> None
     portal.token_user_id, portal.scope = grant.user_id, scope_text(grant.scope)
     portal.token_version = (portal.token_version or 0) + 1
     portal.refreshing_until = portal.setup_at = None
+    portal.farewell = ""
+
+
+def acquaint(deps: Deps, portal: Portal, claim: Claim, grant: Grant, *, administrator: bool) -> Portal:
+    """What a proven opening of the application tells about the portal: a new name, and from an administrator a new
+    application token, after which bindings may be gone (bitrix24.md 2.5), and a spare pair of tokens.
+
+    Gives the portal as it is stored now.
+    """
+    now = deps.clock.now()
+    domain = grant.domain.lower()
+    renamed = (portal.domain, portal.endpoint) != (domain, grant.endpoint)
+    token = claim.application_token if administrator else ""
+    changed = 0 < len(token) <= LONGEST_TOKEN and token != portal.application_token
+    spared = administrator and spare.wanted(portal, grant.user_id, claim.refresh_token, now)
+    if not (renamed or changed or spared):
+        return portal
+    with transaction(deps.sessions) as session:
+        row = rows.locked(session, portal.id)
+        if row is None or row.status == "uninstalled":
+            return portal
+        if renamed:
+            row.domain, row.endpoint = domain, grant.endpoint
+            log(__name__).info("portal.moved", portal=row.id, domain=domain)
+        if changed:
+            row.application_token = token
+            if row.status == "active":
+                chore_rows.schedule(session, row.id, "setup", now)
+            log(__name__).info("portal.application_token_changed", portal=row.id)
+        if spared:
+            spare.put(row, grant.user_id, claim.refresh_token, now)
+        return row
 
 
 def accept_event_install(deps: Deps, event: Event) -> Installed:
@@ -184,8 +213,9 @@ def overview(deps: Deps) -> list[dict[str, Any]]:
 
 def add_app(deps: Deps, domain: str, client_id: str, client_secret: str) -> int:
     """Register the keys of a local application before it is installed; ValueError for keys that cannot be."""
-    host = (urlsplit(domain if "//" in domain else f"//{domain}").netloc).lower()
-    if not host or not client_id.strip() or not client_secret.strip():
+    host = parts_of(domain.strip() if "//" in domain else f"//{domain.strip()}").netloc.lower()
+    client_id, client_secret = client_id.strip(), client_secret.strip()
+    if not is_host(host) or not client_id or not client_secret:
         raise ValueError("give the portal's domain, the application's id and its key")
     with transaction(deps.sessions) as session:
         portal = rows.registered(session, client_id)
@@ -197,7 +227,7 @@ def add_app(deps: Deps, domain: str, client_id: str, client_secret: str) -> int:
             session.add(portal)
         elif portal.domain != host and portal.status != "new":
             raise ValueError(f"this application is already installed in {portal.domain}")
-        portal.domain, portal.client_secret = host, client_secret.strip()
+        portal.domain, portal.client_secret = host, client_secret
         session.flush()
         return portal.id
 
@@ -224,15 +254,13 @@ def add_webhook(deps: Deps, url: str) -> int:
         portal.status, portal.problem, portal.domain = "active", "", host
         portal.endpoint, portal.access_token = f"{parts.scheme}://{host}/rest/", secret
         session.flush()
-        chore_rows.schedule(session, portal.id, "setup", now)
-        chore_rows.schedule(session, portal.id, "first_sync", now)
+        order_set_up(session, portal.id, now)
         return portal.id
 
 
 def remove(deps: Deps, portal_id: int) -> bool:
     """Erase a portal with everything that belongs to it; False if there is none."""
-    with transaction(deps.sessions) as session:
-        return rows.remove(session, portal_id)
+    return erasure.wipe(deps, portal_id, "operator")
 
 
 def resync(deps: Deps, portal_id: int) -> bool:
@@ -241,12 +269,11 @@ def resync(deps: Deps, portal_id: int) -> bool:
     with transaction(deps.sessions) as session:
         if rows.get(session, portal_id) is None:
             return False
-        chore_rows.schedule(session, portal_id, "setup", now)
-        chore_rows.schedule(session, portal_id, "first_sync", now)
+        order_set_up(session, portal_id, now)
     return True
 
 
 __all__ = [
-    "InstallRefused", "Installed", "accept_event_install", "add_app", "add_webhook", "install", "overview",
-    "portals_active", "prove", "remove", "rest_for", "resync",
+    "InstallRefused", "Installed", "accept_event_install", "acquaint", "add_app", "add_webhook", "install",
+    "order_set_up", "overview", "portals_active", "prove", "remove", "rest_for", "resync",
 ]  # fmt: skip

@@ -12,29 +12,41 @@ from sqlalchemy.orm import Session
 from integration.bitrix import calls
 from integration.bitrix.call import Call, Ref, rows_at
 from integration.bitrix.errors import NotFound
-from integration.bitrix.paging import Pages, chained_pages, unchain
+from integration.bitrix.paging import BATCH, PAGE, Pages, chained_pages, unchain
 from integration.bitrix.records import Address, StageMove, Task, read_all
 from integration.services import policies
 from integration.services.access import PortalRest
 from integration.services.cards import TABLES, Reading, rows_of
 from integration.services.deps import BatchAnswer, Deps
+from integration.store import card_moves
+from integration.store import inbox as inbox_rows
 from integration.store import mirror as rows
 from integration.store import portals as portal_rows
 from integration.store.base import reading as reading_transaction
 from integration.store.portals import Portal
 
 MOVES = ["ID", "OWNER_ID", "TYPE_ID", "CATEGORY_ID", "STAGE_ID", "STAGE_SEMANTIC_ID", "CREATED_TIME"]
-MOST = 40  # cards of one look: their lists, addresses and histories fit into one request
+MOST = (
+    50  # cards and tasks of one look: a list of each kind, their addresses, what is new of the stage history
+)
+TAIL = 4  # lists of the stage history in one look
+AGAIN = 50  # rows of the stage history read once more: numbers are given out before rows can be seen
+NEIGHBOUR = "LOOK"  # the name under which a card waits in the inbox because of another card
 _RANK = {1: 0, 6: 1, 4: 2}  # a physical address tells the city best, then the legal, then the registered one
 
 
 @dataclass(slots=True)
 class Look:
-    """What one look at cards and tasks brought. `gone`: asked for and not there any more."""
+    """What one look at cards and tasks brought. `gone`: asked for and not there any more.
+
+    `links`: contacts of the companies looked at; `mark`: up to where the stage history is known without a gap.
+    """
 
     cards: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     gone: dict[str, list[int]] = field(default_factory=dict)
+    links: dict[int, list[int]] = field(default_factory=dict)
     moves: list[dict[str, Any]] = field(default_factory=list)
+    mark: int | None = None
     cities: dict[int, str] = field(default_factory=dict)
     tasks: dict[int, Task | None] = field(default_factory=dict)
     failed: dict[tuple[str, int], Exception] = field(default_factory=dict)
@@ -49,48 +61,123 @@ def reading_of(deps: Deps, portal_id: int) -> tuple[Portal, Reading]:
         return portal, Reading.of(portal, policies.load(session, portal_id)[0])
 
 
-def look(rest: PortalRest, reading: Reading, wanted: Mapping[str, Sequence[int]]) -> Look:
-    """Read up to 40 cards and tasks (`wanted`: kind -> ids) with their links in one request.
+def look(
+    rest: PortalRest, reading: Reading, wanted: Mapping[str, Sequence[int]], after: int | None = None
+) -> Look:
+    """Read up to 50 cards and tasks (`wanted`: kind -> ids) with their links, in one request unless tasks abound.
 
-    Raises `BitrixError` when the request failed; what failed for one card alone is in `failed`.
+    `after`: up to where the stage history is known; its continuation is read along. None: the whole history
+    of each deal. Raises `BitrixError` when the request failed; what failed for one card alone is in `failed`.
     """
-    got = rest.batch(_calls(reading, wanted))
-    results = {key: answer.result for key, answer in got.answers.items()}
+    results, errors = _ask(rest, _calls(reading, wanted, after))
     found = Look()
     for kind, ids in wanted.items():
         if kind == "task":
-            _tasks(found, ids, results, got.errors)
+            _tasks(found, ids, results, errors)
             continue
-        error = got.errors.get(kind)
         if kind not in results:
+            error = errors.get(kind)
             found.failed |= {(kind, card): error or RuntimeError("not answered") for card in ids}
             continue
-        found.cards[kind] = rows_of(reading, kind, rows_at(results[kind], "items"))
+        items = rows_at(results[kind], "items")
+        found.cards[kind] = rows_of(reading, kind, items)
         there = {row["id"] for row in found.cards[kind]}
         found.gone[kind] = [card for card in ids if card not in there]
-    found.moves = moves_of(
-        reading.portal_id,
-        (row for key in results if key.startswith("h") for row in rows_at(results[key], "items")),
-    )
+        found.links |= links_of(items) if kind == "company" else {}
+    _histories(found, reading, results, errors, after)
     if "cities" in results:
         asked = dict.fromkeys(wanted.get("company", ()), "")
-        found.cities = asked | cities_of(rows_at(results["cities"]))
+        rows = rows_at(results["cities"])
+        cities = cities_of(rows) if len(rows) < PAGE else read_cities(rest, {"a": list(asked)})
+        found.cities = asked | cities
     return found
 
 
-def _calls(reading: Reading, wanted: Mapping[str, Sequence[int]]) -> dict[str, Call]:
+def _ask(rest: PortalRest, batch: Mapping[str, Call]) -> tuple[dict[str, Any], dict[str, Exception]]:
+    results: dict[str, Any] = {}
+    errors: dict[str, Exception] = {}
+    items = list(batch.items())
+    for start in range(0, len(items), BATCH):
+        got = rest.batch(dict(items[start : start + BATCH]))
+        results |= {key: answer.result for key, answer in got.answers.items()}
+        errors |= dict(got.errors)
+    return results, errors
+
+
+def _calls(reading: Reading, wanted: Mapping[str, Sequence[int]], after: int | None) -> dict[str, Call]:
     batch: dict[str, Call] = {}
     for kind in reading.kinds:
         ids = list(wanted.get(kind, ()))
         if ids:
             batch[kind] = calls.item_list(kind, reading.select(kind), filter={"@id": ids})
-    for deal in wanted.get("deal", ()):
-        batch[f"h{deal}"] = calls.stage_history("deal", filter={"OWNER_ID": deal}, select=MOVES)
     if wanted.get("company") and not reading.city:
         batch["cities"] = calls.address_list("company", list(wanted["company"]))
-    for task in wanted.get("task", ()):
-        batch[f"t{task}"] = calls.task_get(task)
-    return batch
+    if wanted.get("deal") and after is not None:
+        batch |= history_after(after, TAIL)
+    elif wanted.get("deal"):
+        batch |= {f"h{deal}": _history_of(deal) for deal in wanted["deal"]}
+    return batch | {f"t{task}": calls.task_get(task) for task in wanted.get("task", ())}
+
+
+def _history_of(deal: int) -> Call:
+    return calls.stage_history("deal", filter={"OWNER_ID": deal}, select=MOVES)
+
+
+def history_after(mark: int, size: int) -> dict[str, Call]:
+    """The stage history behind `mark`, a little overlapping, as a chain of `size` lists with the prefix `history`."""
+    return chain(
+        "history",
+        lambda ref: calls.stage_history("deal", after_id=ref, select=MOVES),
+        max(0, mark - AGAIN),
+        size,
+        "[items][49][ID]",
+    )
+
+
+def histories(rest: PortalRest, portal_id: int, deals: Sequence[int]) -> list[dict[str, Any]]:
+    """The whole stage history of these deals, for those that the mirror has never seen; 50 deals a request."""
+    results, errors = _ask(rest, {f"h{deal}": _history_of(deal) for deal in deals})
+    for error in errors.values():
+        raise error
+    return moves_of(portal_id, (row for one in results.values() for row in rows_at(one, "items")))
+
+
+def _histories(
+    found: Look,
+    reading: Reading,
+    results: Mapping[str, Any],
+    errors: Mapping[str, Exception],
+    after: int | None,
+) -> None:
+    """What came of the stage history. If its continuation failed, reconciliation goes on from the same place."""
+    items = [
+        row
+        for key, result in results.items()
+        if key[0] == "h" and key[1:].isdigit()
+        for row in rows_at(result, "items")
+    ]
+    if after is not None and "historyp0" in results:
+        pages = unchain(
+            {
+                key.removeprefix("history"): value
+                for key, value in results.items()
+                if key.startswith("history")
+            },
+            errors,
+            path="items",
+        )
+        items += pages.rows
+        found.mark = max([after, *(int(row.get("ID") or 0) for row in pages.rows)])
+    found.moves = moves_of(reading.portal_id, items)
+
+
+def links_of(items: Iterable[Mapping[str, Any]]) -> dict[int, list[int]]:
+    """The contacts that companies name as theirs; companies that do not say are left out."""
+    return {
+        int(item["id"]): [int(one) for one in item["contactIds"] if one]
+        for item in items
+        if item.get("id") and isinstance(item.get("contactIds"), list)
+    }
 
 
 def _tasks(
@@ -132,14 +219,54 @@ def cities_of(items: Iterable[Mapping[str, Any]]) -> dict[int, str]:
     return {client: city for client, (_, city) in best.items()}
 
 
+def read_cities(rest: PortalRest, parts: Mapping[str, list[int]]) -> dict[int, str]:
+    """Cities of these companies, of those that have one; a list that comes full is read on by offset."""
+    items: list[dict[str, Any]] = []
+    offsets = dict.fromkeys(parts, 0)
+    while offsets:
+        got = rest.batch(
+            {key: calls.address_list("company", parts[key], start) for key, start in offsets.items()}
+        )
+        for error in got.errors.values():
+            raise error
+        pages = {key: rows_at(answer.result) for key, answer in got.answers.items()}
+        items += [row for page in pages.values() for row in page]
+        offsets = {key: offsets[key] + PAGE for key, page in pages.items() if len(page) >= PAGE}
+    return cities_of(items)
+
+
 def keep(session: Session, reading: Reading, found: Look, now: datetime) -> None:
     """Put what a look brought into the mirror; cards that are gone are marked, not forgotten."""
     for kind, cards in found.cards.items():
+        card_moves.note(session, reading.portal_id, kind, cards, now)
         rows.put_cards(session, TABLES[kind], cards, keep_city=not reading.city)
     for kind, ids in found.gone.items():
-        rows.mark_deleted(session, reading.portal_id, TABLES[kind], ids, now)
+        keep_gone(session, reading, kind, ids, now)
+    keep_links(session, reading.portal_id, found.links, now)
     rows.put_moves(session, reading.portal_id, found.moves)
+    if found.mark is not None:
+        rows.set_history_mark(session, reading.portal_id, found.mark, now)
     rows.put_cities(session, reading.portal_id, found.cities)
+
+
+def keep_gone(session: Session, reading: Reading, kind: str, ids: Sequence[int], now: datetime) -> list[int]:
+    """Mark cards as gone and order a look at those that name them; the ids that were not marked before.
+
+    A deleted client is taken off its deals, a merged one replaced by the other, and no event tells so
+    (bitrix24.md 7.12).
+    """
+    fresh = rows.mark_deleted(session, reading.portal_id, TABLES[kind], ids, now)
+    if fresh and kind in ("company", "contact"):
+        for owner, number in rows.named_by(session, reading.portal_id, TABLES[kind], fresh):
+            inbox_rows.store(session, reading.portal_id, now, NEIGHBOUR, owner, number)
+    return fresh
+
+
+def keep_links(session: Session, portal_id: int, links: Mapping[int, Sequence[int]], now: datetime) -> None:
+    """Order a look at contacts that were put into a company, or out of it, on the company's card: they get no event."""
+    if links:
+        for contact in rows.linked_otherwise(session, portal_id, links):
+            inbox_rows.store(session, portal_id, now, NEIGHBOUR, "contact", contact)
 
 
 def chain(

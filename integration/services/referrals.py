@@ -1,129 +1,258 @@
-"""Referral source and referrer on their way from lead to deal to client (product.md R1, R2, R4, B5, B6)."""
+"""Who recommended whom, worked out anew whenever a card changes (product.md R1, R2, R4, B5, B6).
+
+What counts follows from what people wrote and from how the cards are linked now (`nps.newcomers`, `nps.attribution`);
+here are only the facts gathered and the outcome kept: rows, and writes to cards in the outbox (ADR 0010).
+"""
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any, TypeAlias, cast
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
-from integration.bitrix.records import uf_enum
-from integration.nps.attribution import Family, ReferralCard, carry
+from integration.logs import log
+from integration.nps.attribution import Claim, Outcome, resolve
+from integration.nps.intents import FlagReferral
+from integration.nps.newcomers import Arrival, arrival, newcomers_of
 from integration.nps.people import CardKey, ClientKey
+from integration.nps.policy import Policy
 from integration.nps.workdays import local_day, zone_named
-from integration.services import policies
-from integration.services.calls_queue import Cause, lane_of
-from integration.services.cards import referral_of
+from integration.services import policies, referral_cards, referral_hooks, referral_reminders, referral_rows
+from integration.services.calls_queue import Cause
 from integration.services.deps import Deps
-from integration.services.writeback import REF_SOURCE, perform
+from integration.services.referral_book import MirrorBook
+from integration.services.referral_guards import Guards, client_of, family
+from integration.services.referral_rows import Judged
+from integration.services.referral_writes import write
+from integration.store import card_moves
 from integration.store import referrals as rows
-from integration.store.clients import Deal
-from integration.store.outbox import OutboxRow
 from integration.store.portals import Portal
+from integration.store.referral_rows import Referral
+
+_log = log(__name__)
+DEPTH = 4  # newcomers that one change may lead to, one after the other
+RETRIED = 20  # circles that are looked at again when something changed
 
 
-def on_card_changed(deps: Deps, session: Session, portal: Portal, kind: str, card_id: int) -> None:
-    """A card was stored in the mirror: fill what is empty on it and on the cards of the same sale.
+@dataclass(slots=True)
+class Work:
+    """One change in one portal: what everything below needs. `quiet`: rows only, nothing is written or asked."""
+
+    deps: Deps
+    session: Session
+    portal: Portal
+    policy: Policy
+    book: MirrorBook
+    now: datetime
+    today: date
+    cause: Cause
+    quiet: bool = False
+
+    @classmethod
+    def of(cls, deps: Deps, session: Session, portal: Portal, cause: Cause, *, quiet: bool = False) -> Work:
+        """Everything about this moment in this portal."""
+        policy, _ = policies.load(session, portal.id)
+        now = deps.clock.now()
+        today = local_day(now, zone_named(portal.time_zone))
+        book = MirrorBook(session, portal.id, policy, now)
+        return cls(deps, session, portal, policy, book, now, today, cause, quiet)
+
+
+def on_card_changed(
+    deps: Deps, session: Session, portal: Portal, kind: str, card_id: int, *, quiet: bool = False
+) -> None:
+    """A card was stored in the mirror: work out anew how the newcomers came that it has to do with.
 
     Nothing a person set is touched, and our own write coming back as an event changes nothing any more.
     """
     if kind not in rows.TABLES or rows.card(session, portal.id, kind, card_id) is None:
         return
-    policy, _ = policies.load(session, portal.id)
-    today = local_day(deps.clock.now(), zone_named(portal.time_zone))
-    for lead_id, deal, clients in _sales(session, portal.id, kind, card_id):
-        cards = [_card(session, portal, CardKey("lead", lead_id)) if lead_id else None]
-        cards.append(_card(session, portal, CardKey("deal", deal.id)) if deal else None)
-        below = [found for key in clients if (found := _card(session, portal, key))]
-        intents = carry(
-            cards[0], cards[1], below, _family(session, portal.id, deal, clients), policy, today,
-            partial(_referrer_of, session, portal),
-        )  # fmt: skip
-        perform(deps, session, portal, intents, Cause("card", card_id))
+    work = Work.of(deps, session, portal, Cause("card", card_id), quiet=quiet)
+    card = rows.key_of(kind, card_id)
+    wanted = newcomers_of(card, work.book)
+    wanted += _left(work, card)
+    _derive_all(work, wanted)
 
 
-Sale: TypeAlias = tuple[int | None, Deal | None, list[CardKey]]  # lead, deal, newcomers
+def on_card_gone(deps: Deps, session: Session, portal: Portal, kind: str, card_id: int) -> None:
+    """A card is not in the portal any more: whoever was named with it is judged anew.
 
-
-def _sales(session: Session, portal_id: int, kind: str, card_id: int) -> list[Sale]:
-    """The sales a card belongs to: its lead, its deal, and the clients that came with this very deal."""
-    if kind == "lead":
-        deals = rows.deals_of_lead(session, portal_id, card_id)
-        sales: list[Sale] = [(card_id, deal, _newcomers(session, portal_id, deal)) for deal in deals]
-        return sales or [(card_id, None, rows.cards_of_lead(session, portal_id, card_id))]
-    if kind == "deal":
-        deal = rows.card(session, portal_id, "deal", card_id)
-    else:
-        deal = rows.first_deal(session, portal_id, kind, card_id)
-    if deal is None:
-        own = rows.card(session, portal_id, kind, card_id)
-        return [(own.lead_id if own else None, None, [CardKey(cast("Any", kind), card_id)])]
-    return [(deal.lead_id, deal, _newcomers(session, portal_id, deal))]
-
-
-def _newcomers(session: Session, portal_id: int, deal: Deal) -> list[CardKey]:
-    """Company and contact of a deal, if they came with it: it is their first, or all come from one lead.
-
-    A later deal of an old client says nothing about how that client came.
+    What hung on a deleted client is being read again (`reading.keep_gone`): if all of it went to one other card, the
+    two were merged, and that one stands for the deleted one from then on (bitrix24.md 7.12).
     """
-    found: list[CardKey] = []
-    for kind, number in (("company", deal.company_id), ("contact", deal.contact_id)):
-        card = rows.card(session, portal_id, kind, number)
-        if card is None or number is None or (kind == "company" and card.own):
-            continue
-        first = rows.first_deal(session, portal_id, kind, number)
-        if (first is not None and first.id == deal.id) or (deal.lead_id and card.lead_id == deal.lead_id):
-            found.append(CardKey(cast("Any", kind), number))
+    if kind in ("company", "contact"):
+        work = Work.of(deps, session, portal, Cause("card", card_id))
+        _derive_all(work, _naming(work, rows.client_key(kind, card_id)))
+
+
+def derive(work: Work, newcomer: CardKey) -> Referral | None:
+    """Work out one newcomer and whatever follows from it; its row, if anybody says anything."""
+    _derive_all(work, [newcomer])
+    return rows.of_newcomer(work.session, work.portal.id, newcomer)
+
+
+def _derive_all(work: Work, wanted: list[CardKey]) -> None:
+    """These newcomers and those they lead to, each once."""
+    done: set[CardKey] = set()
+    for _ in range(DEPTH):
+        batch = [key for key in dict.fromkeys(wanted) if key not in done]
+        if not batch:
+            return
+        wanted = []
+        for key in batch:
+            done.add(key)
+            wanted += _derive(work, key)
+
+
+def _derive(work: Work, newcomer: CardKey) -> list[CardKey]:
+    """One newcomer; the newcomers to be looked at after it."""
+    session, portal = work.session, work.portal
+    current = newcomers_of(newcomer, work.book)
+    if newcomer not in current:  # it belongs to somebody by now, or is gone
+        return current
+    whole = arrival(newcomer, work.book)
+    known = referral_cards.read(session, portal, whole, work.book)
+    former = _former(work, whole, known)
+    if not former and _silent(work, whole, known):
+        return []
+    if whole.counts:
+        referral_rows.adopt(session, portal.id, whole, [key for key in former if _empty(work, key)], work.now)
+    row = rows.of_newcomer(session, portal.id, newcomer)
+    guards = Guards(session, portal.id, whole, work.book, family(session, portal.id, whole, work.book), row)
+    overruled = _overruled(work, row)
+    found = resolve(known.cards, work.policy, work.today, guards.why_not, overruled=overruled)
+    if known.withdrawn and overruled is None:
+        found = replace(found, counted=None, via=None)
+    _write(work, found)
+    kept = found.claims if whole.counts else {}
+    referral_rows.put_claims(session, portal.id, whole, kept, known.claims, work.now)
+    changed = _keep(work, whole, found, row)
+    if whole.counts and not work.quiet:
+        referral_reminders.consider(
+            work.deps, session, portal, work.policy, whole, found, known.cards, work.now,
+            settled=overruled is not None,
+        )  # fmt: skip
+    return [*guards.again, *former, *(_stuck(work) if changed else [])]
+
+
+def _silent(work: Work, whole: Arrival, known: referral_cards.Known) -> bool:
+    """Whether nobody says or ever said anything about a newcomer: most cards that change, and nothing to do."""
+    ours = work.policy.recommendation_id
+    said = any(
+        card.source or card.referrer or card.day or (ours and card.source_id == ours) for card in known.cards
+    )
+    if said or known.marks or known.claims:
+        return False
+    return not rows.of_newcomers(work.session, work.portal.id, list(whole.cards))
+
+
+def _left(work: Work, card: CardKey) -> list[CardKey]:
+    """Newcomers a card had to do with before: whom it left, and who were told by it."""
+    found = [
+        rows.key_of(claim.newcomer_kind, claim.newcomer_id)
+        for claim in rows.claims_on(work.session, work.portal.id, [card]).values()
+    ]
+    for other in rows.carried_from(work.session, work.portal.id, card):
+        found += newcomers_of(other, work.book)
+    for key in card_moves.left_by(work.session, work.portal.id, [card]):
+        found.append(CardKey(key.kind, key.id))
+        if work.book.row(key) is None:
+            found += _naming(work, key)
     return found
 
 
-def _card(session: Session, portal: Portal, key: CardKey) -> ReferralCard | None:
-    """The card as it will stand once our writes on their way have arrived.
+def _naming(work: Work, key: ClientKey) -> list[CardKey]:
+    """Newcomers whose referrer is this card, and the card itself."""
+    named = rows.naming(work.session, work.portal.id, [key])
+    return [rows.key_of(row.newcomer_kind, row.newcomer_id) for row in named]
 
-    Nothing for a card we have no business on: without our fields, with a source we cannot read (a value a
-    person has just added to the list), or whose entry by us a person has cleared (product.md B5).
-    """
-    row = rows.card(session, portal.id, key.kind, key.id)
-    if row is None or REF_SOURCE not in portal.fields.get(key.kind, {}):
+
+def _former(work: Work, whole: Arrival, known: referral_cards.Known) -> list[CardKey]:
+    """Newcomers for which these cards spoke until now, and merged cards whose cards came here."""
+    found = [rows.key_of(claim.newcomer_kind, claim.newcomer_id) for claim in known.claims.values()]
+    for left in card_moves.left_by(work.session, work.portal.id, whole.cards):
+        if work.book.row(left) is None:
+            found.append(CardKey(left.kind, left.id))
+    return [key for key in dict.fromkeys(found) if key != whole.newcomer]
+
+
+def _empty(work: Work, key: CardKey) -> bool:
+    """Whether nothing is left of a former newcomer that it could still have come by itself."""
+    if work.book.row(key) is None:
+        return True
+    whole = arrival(key, work.book)
+    row = rows.of_newcomer(work.session, work.portal.id, key)
+    if row is None:
+        return False
+    own = rows.claims_on(work.session, work.portal.id, list(whole.cards))
+    return not own
+
+
+def _overruled(work: Work, row: Referral | None) -> Claim | None:
+    if row is None or row.settled_by != "person":
         return None
-    written = [(write.status, write.call["params"]["fields"]) for write in _writes(session, portal, key)]
-    raw: dict[str, Any] = dict(row.referral or {})
-    source_id = str(getattr(row, "source_id", "") or "")
-    for status, fields in written:
-        if status != "done":
-            raw |= fields
-            source_id = str(fields.get("sourceId", source_id))
-    seen = referral_of(portal, key.kind, raw)
-    ours = [str(fields[REF_SOURCE]) for _, fields in written if REF_SOURCE in fields]
-    unreadable = bool(uf_enum(raw.get(REF_SOURCE))) and not seen.source
-    if unreadable or (ours and not seen.source):
+    named = rows.client_key(row.named_kind, row.named_id) if row.named_id else None
+    if named is not None:
+        named = referral_cards.survivor(work.session, work.portal.id, named)
+    return Claim(row.source, named, row.claimed_on)
+
+
+def _write(work: Work, found: Outcome) -> None:
+    for flag in found.flags:
+        _log.info(
+            "referral.refused", portal=work.portal.id, card=f"{flag.card.kind}:{flag.card.id}", code=flag.code
+        )
+    if work.quiet:
+        return
+    for intent in found.writes:
+        via = (
+            found.via if intent.card.kind in ("company", "contact") else _source_of(work, intent.card, found)
+        )
+        write(work.session, work.portal, intent, work.cause, work.now, via=via)
+
+
+def _source_of(work: Work, card: CardKey, found: Outcome) -> CardKey | None:
+    """Where a deal's entry comes from: its lead, else what counts."""
+    deal = work.book.deal(card.id) if card.kind == "deal" else None
+    return CardKey("lead", deal.lead_id) if deal and deal.lead_id else found.via
+
+
+def _keep(work: Work, whole: Arrival, found: Outcome, before: Referral | None) -> bool:
+    """The row of the newcomer; whether somebody else counts as the referrer now."""
+    session, portal = work.session, work.portal
+    was = (before.referrer_kind, before.referrer_id, before.problem) if before else ("", 0, "")
+    claim = found.counted
+    if claim is None or not whole.counts:
+        referral_rows.forget(session, portal.id, whole.newcomer, work.now)
+        return was != ("", 0, "")
+    flag = found.flags[0] if found.flags and claim.referrer is None else None
+    via = found.via
+    if before is not None and before.settled_by == "person":
+        via, flag = None, _judged_anew(work, whole, claim)
+    named = claim.referrer
+    client = client_of(session, portal.id, named, work.book) if named else None
+    judged = Judged(claim, via, client, len(found.rivals), flag)
+    row = referral_rows.put(session, portal.id, whole.newcomer, judged, work.now)
+    if work.quiet and not row.checked:
+        row.checked = referral_rows.crm_link_of(row)  # the past is taken as it is
+    for hook in referral_hooks.AFTER:
+        hook(work.deps, session, portal, work.policy, row)
+    if not work.quiet:
+        referral_reminders.order_check(work.session, portal.id, row, work.now)
+    return was != (row.referrer_kind, row.referrer_id, row.problem)
+
+
+def _judged_anew(work: Work, whole: Arrival, claim: Claim) -> FlagReferral | None:
+    """What a person decided was possible then; a card that is gone since is said so."""
+    own = family(work.session, work.portal.id, whole, work.book)
+    guards = Guards(work.session, work.portal.id, whole, work.book, own, None)
+    if claim.referrer is None:
         return None
-    by_us = bool(seen.source) and ours[-1:] == [uf_enum(raw.get(REF_SOURCE))]
-    return ReferralCard(
-        card=key,
-        source=seen.source,
-        referrer=seen.referrer,
-        day=seen.day,
-        source_id=source_id,
-        ours=frozenset({"source"}) if by_us else frozenset(),
-    )
+    return guards.why_not(whole.newcomer, claim.referrer, claim.day)
 
 
-def _writes(session: Session, portal: Portal, key: CardKey) -> list[OutboxRow]:
-    return rows.writes(session, portal.id, lane_of(key))
-
-
-def _referrer_of(session: Session, portal: Portal, client: ClientKey) -> ClientKey | None:
-    """Who brought a client, by its card."""
-    row = rows.card(session, portal.id, client.kind, client.id)
-    return referral_of(portal, client.kind, row.referral or {}).referrer if row is not None else None
-
-
-def _family(session: Session, portal_id: int, deal: Deal | None, clients: list[CardKey]) -> Family:
-    """Everybody on the newcomer's side: they cannot have recommended themselves (product.md R4)."""
-    companies = {key.id for key in clients if key.kind == "company"}
-    contacts = {key.id for key in clients if key.kind == "contact"}
-    if deal is not None:
-        companies |= {deal.company_id} if deal.company_id else set()
-        contacts |= {*deal.contact_ids, *([deal.contact_id] if deal.contact_id else [])}
-    return Family.of(*rows.relatives(session, portal_id, companies, contacts))
+def _stuck(work: Work) -> list[CardKey]:
+    """Newcomers refused because of a circle, which may be open now."""
+    many = rows.refused(work.session, work.portal.id, RETRIED)
+    return [rows.key_of(row.newcomer_kind, row.newcomer_id) for row in many]

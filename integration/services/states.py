@@ -1,20 +1,26 @@
 """The states of a portal and what each change of state brings with it (product.md T1).
 
 `active` works; `suspended` waits for the portal's REST access to come back and asks now and then;
-`reauthorise` waits for an administrator to open the application; `uninstalled` has no tokens any more.
+`reauthorise` waits for an administrator to open the application, or for keys of ours that are taken again;
+`uninstalled` has no tokens any more; `undecided` was installed again while its data were to be erased, and waits
+for an administrator to say what becomes of them (`services.erasure`). Only an active portal sends or writes anything.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
 
 from integration.logs import log
 from integration.services.deps import Deps
-from integration.store import chores, portals
+from integration.store import chores, erased, portals
 from integration.store.base import transaction
+from integration.store.portals import Portal
 
 PROBE = timedelta(hours=1)
 ERASE_AFTER = timedelta(days=7)
+OUR_KEYS = frozenset({"invalid_client", "wrong_client"})  # refused are the application's own keys
 
 
 def suspend(deps: Deps, portal_id: int, code: str) -> None:
@@ -46,11 +52,27 @@ def lose(deps: Deps, portal_id: int, code: str, problem: str) -> None:
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
         portal = portals.locked(session, portal_id)
-        if portal is None or portal.status in ("reauthorise", "uninstalled"):
+        if portal is None or portal.status in ("reauthorise", "uninstalled", "undecided"):
             return
         portal.status, portal.status_since = "reauthorise", now
         portal.problem = f"{problem}:{code.lower()}"[:200]
+        if (
+            code.lower() in OUR_KEYS
+        ):  # the operator's affair: nobody in the portal need do anything once it is mended
+            chores.schedule(session, portal_id, "probe", now, now + PROBE)
     log(__name__).warning("portal.access_lost", portal=portal_id, code=code)
+
+
+def regain(deps: Deps, portal_id: int) -> None:
+    """The tokens of a portal that waited for its administrator are good again: go on, and catch up."""
+    now = deps.clock.now()
+    with transaction(deps.sessions) as session:
+        portal = portals.locked(session, portal_id)
+        if portal is None or portal.status != "reauthorise":
+            return
+        portal.status, portal.status_since, portal.problem = "active", now, ""
+        chores.hasten(session, portal_id, ("setup", "reconcile"), now)
+    log(__name__).info("portal.regained", portal=portal_id)
 
 
 def note(deps: Deps, portal_id: int, problem: str) -> None:
@@ -62,18 +84,35 @@ def note(deps: Deps, portal_id: int, problem: str) -> None:
             log(__name__).warning("portal.problem", portal=portal_id, problem=problem)
 
 
-def uninstall(deps: Deps, portal_id: int, *, clean: bool) -> None:
-    """The application is gone from the portal: tokens at once, data after seven days if that was the wish."""
+def uninstall(deps: Deps, portal_id: int, *, clean: bool | None) -> None:
+    """The application is gone from the portal: tokens at once, data after seven days if that was the wish.
+
+    `clean`: the wish that the administrator ticked in the portal's dialog; nothing when we have noticed the removal
+    ourselves and the event that tells it has not come (yet). The first wish heard of a removal stands.
+    """
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
         portal = portals.locked(session, portal_id)
         if portal is None:
             return
-        portal.status, portal.status_since, portal.problem = "uninstalled", now, ""
-        portal.access_token = portal.refresh_token = portal.application_token = None
-        portal.refreshing_until = None
-        portal.token_version += 1
-        chores.close_all(session, portal_id, now)
-        if clean:
-            chores.schedule(session, portal_id, "erase", now, now + ERASE_AFTER)
-    log(__name__).info("portal.uninstalled", portal=portal_id, erase=clean)
+        known = portal.status == "uninstalled"
+        if known and (clean is None or not portal.farewell):
+            return
+        if not known:
+            _remove(session, portal, clean, now)
+        portal.farewell = portal.farewell if clean is None else ""
+        if clean and portal.erase_after is None:
+            portal.erase_after = now + ERASE_AFTER
+        if portal.erase_after is not None:  # an earlier wish that nobody has called off stands as well
+            chores.schedule(session, portal_id, "erase", now, portal.erase_after)
+    log(__name__).info("portal.uninstalled", portal=portal_id, erase=clean, noticed=clean is None)
+
+
+def _remove(session: Session, portal: Portal, clean: bool | None, now: datetime) -> None:
+    if portal.status != "undecided":  # there the data end where they ended before
+        portal.removed_at = now
+    portal.status, portal.status_since, portal.problem = "uninstalled", now, ""
+    if clean is None and portal.application_token:
+        portal.farewell = erased.digest(portal.application_token)
+    erased.forget_access(portal)
+    chores.close_all(session, portal.id, now)

@@ -12,10 +12,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from integration import i18n
 from integration.logs import log
 from integration.nps.people import Channel
 from integration.nps.questionnaire import Answers, Problems, read
-from integration.services import survey_effects, survey_guard, survey_rows
+from integration.services import policies, survey_effects, survey_guard, survey_rows
 from integration.services.deps import Deps
 from integration.services.survey_guard import PURPOSES, Purpose
 from integration.services.survey_pages import UNKNOWN, page, view
@@ -28,6 +29,7 @@ from integration.services.survey_types import (
 from integration.store import answers, responses
 from integration.store.answers import Asked
 from integration.store.base import transaction
+from integration.store.clients import Contact
 from integration.store.responses import Response
 
 __all__ = ["answer", "correct", "page", "prove"]
@@ -66,8 +68,11 @@ def answer(
     user_agent: str = "",
     remote: str = "",
     channel: Channel = "email",
+    language: str = "",
 ) -> AnswerResult:
     """Take a posted answer (`score`, `comment`) with the one-time value of `prove` or of a confirmation step.
+
+    `language`: of the page on which it was given; from then on it is the person's own (product.md S4).
 
     Without a valid value, too soon after opening, or from a known scanner the answer is held: it counts
     nowhere, changes nothing a person said, and the result asks for a confirmation (product.md S1).
@@ -88,6 +93,7 @@ def answer(
         if survey_rows.stands_already(response, given):
             return AnswerResult("counted", shown)
         if verdict.proven:
+            _speaks(session, found, language)
             return _count(deps, session, found, response, given, channel, now)
         _log.info("answer.held", reason=verdict.reason, remote=remote, portal=found.portal.id)
         return _hold(deps, session, found, response, given, verdict.reason, channel, shown, now)
@@ -149,6 +155,18 @@ def _count(
     before = survey_rows.store(session, found, response, given, now, author="client", reason="")
     survey_effects.after_count(deps, session, found, response, before, now)
     return AnswerResult("counted", view(deps, session, found, response, now))
+
+
+def _speaks(session: Session, found: Asked, language: str) -> None:
+    """Who answers on the page in another language gets the letters in it from now on, if the agency writes in it."""
+    invitation = found.invitation
+    if language not in i18n.LANGUAGES or language == invitation.language:
+        return
+    if language in policies.load_version(session, found.portal.id, found.wave.policy_version).languages:
+        invitation.language = language
+    contact = session.get(Contact, (found.portal.id, invitation.contact_id))
+    if contact is not None:
+        contact.language = language
 
 
 def _hold(

@@ -56,7 +56,7 @@ def view(deps: Deps, session: Session, found: Asked, response: Response | None, 
 def status_of(session: Session, found: Asked, response: Response | None, now: datetime) -> PageStatus:
     """Whether an invitation can be answered at this moment, and why not."""
     invitation = found.invitation
-    if invitation.revoked_at is not None or found.portal.status == "uninstalled":
+    if invitation.revoked_at is not None or found.portal.status in ("uninstalled", "undecided"):
         return "revoked"
     if response is not None and response.status == "counted":
         return "answered"

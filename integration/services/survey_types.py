@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from integration.nps.people import Group
@@ -92,8 +92,10 @@ class OptOutResult:
 
 @dataclass(frozen=True, slots=True)
 class SnoozeResult:
-    """What became of "not a good moment"; `until` is when the client is asked again, UTC."""
+    """What became of "not a good moment"; `until` is when the client is asked again, UTC, `day` that day where the
+    client is: None if the survey has ended by then, and no letter follows."""
 
     status: SnoozeStatus
     until: datetime | None = None
     confirm: str = ""
+    day: date | None = None

@@ -1,4 +1,4 @@
-"""Small chores: asking a suspended portal, erasing what an administrator wanted erased, pruning old rows."""
+"""Small chores: asking a suspended portal, pruning old rows."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ from sqlalchemy.orm import Session
 
 from integration.bitrix import calls
 from integration.bitrix.errors import BitrixError, Retryable
-from integration.logs import log
-from integration.services import privacy
-from integration.services.access import PortalRest
+from integration.services import privacy, request_log
+from integration.services.access import PortalRest, regained
 from integration.services.chore_types import Outcome
 from integration.services.deps import Deps
 from integration.services.states import PROBE
-from integration.store import portals as rows
-from integration.store.base import reading, transaction
+from integration.store.base import transaction
 from integration.store.chores import Heartbeat
 from integration.store.inbox import InboxRow
 from integration.store.outbox import OutboxRow
@@ -27,24 +25,16 @@ OUTBOX_KEPT = timedelta(days=400)  # a row's key keeps the same cause from writi
 
 
 def probe(deps: Deps, portal_id: int, cursor: dict[str, Any]) -> Outcome:
-    """Ask a suspended portal for something free; a success resumes it, `access.PortalRest` sees to that."""
+    """Ask a suspended portal for something free; a success resumes it, `access.PortalRest` sees to that. One that was
+    lost because our own keys were refused gets its tokens renewed as soon as they are taken."""
     try:
+        if regained(deps, portal_id):
+            return Outcome()
         PortalRest(deps, portal_id).call(calls.server_time())
     except Retryable:
         raise
     except BitrixError:
         return Outcome(deps.clock.now() + PROBE, {})
-    return Outcome()
-
-
-def erase(deps: Deps, portal_id: int, cursor: dict[str, Any]) -> Outcome:
-    """Erase an uninstalled portal's data, seven days after the administrator wished it (product.md T1)."""
-    with reading(deps.sessions) as session:
-        portal = rows.get(session, portal_id)
-    if portal is not None and portal.status == "uninstalled":
-        with transaction(deps.sessions) as session:
-            rows.remove(session, portal_id)
-        log(__name__).info("portal.erased", portal=portal_id)
     return Outcome()
 
 
@@ -55,7 +45,8 @@ def prune(deps: Deps, portal_id: int, cursor: dict[str, Any]) -> Outcome:
         _drop(session, InboxRow, portal_id, now - INBOX_KEPT)
         _drop(session, OutboxRow, portal_id, now - OUTBOX_KEPT)
         session.execute(delete(Heartbeat).where(Heartbeat.seen_at < now - INBOX_KEPT))
-    return Outcome(now, {}) if privacy.forget_old(deps, portal_id) else Outcome()
+    more = request_log.prune(deps, portal_id)
+    return Outcome(now, {}) if privacy.forget_old(deps, portal_id) or more else Outcome()
 
 
 def _drop(session: Session, model: Any, portal_id: int, before: datetime) -> None:

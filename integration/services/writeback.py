@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -12,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from integration.bitrix.calls import comment_add, crm_link
+from integration.bitrix.calls import comment_add
 from integration.logs import log
 from integration.nps.intents import (
     AddTimelineComment,
@@ -23,7 +21,7 @@ from integration.nps.intents import (
     WriteScore,
 )
 from integration.nps.people import CardKey
-from integration.services import card_texts, followups
+from integration.services import card_texts, followups, referral_writes
 from integration.services.calls_queue import (
     Cause,
     ListValue,
@@ -42,11 +40,6 @@ _log = log(__name__)
 
 SCORE, GROUP, DATE = "UF_CRM_MOLVA_NPS_SCORE", "UF_CRM_MOLVA_NPS_GROUP", "UF_CRM_MOLVA_NPS_DATE"
 COMMENT, WAVE, CHANNEL = "UF_CRM_MOLVA_NPS_COMMENT", "UF_CRM_MOLVA_NPS_WAVE", "UF_CRM_MOLVA_NPS_CHANNEL"
-REF_SOURCE, REFERRER, REF_DATE = (
-    "UF_CRM_MOLVA_REFERRAL_SOURCE",
-    "UF_CRM_MOLVA_REFERRER",
-    "UF_CRM_MOLVA_REFERRAL_DATE",
-)
 _MIDNIGHT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?([+-]\d\d:?\d\d|Z)?")
 LINK_WAIT = timedelta(seconds=60)  # a comment waits so long for its task, then goes without the link
 
@@ -63,7 +56,7 @@ def perform(deps: Deps, session: Session, portal: Portal, intents: Iterable[Inte
             case OpenFollowUp():
                 followups.open_one(session, portal, intent, now)
             case WriteReferral():
-                _referral(session, portal, intent, cause, now)
+                referral_writes.write(session, portal, intent, cause, now)
             case FlagReferral():
                 _log.warning(
                     "referral.refused", portal=portal.id, card=lane_of(intent.card), code=intent.code
@@ -104,29 +97,13 @@ def _comment(
     """Where a task is still to be made the comment waits a moment for its link (`followups.task_created`)."""
     task_id, pending = followups.task_of_response(session, portal.id, cause.id)
     words = card_texts.answer_comment(portal, intent.facts, task_id)
-    mark = f"molva {intent.facts.get('wave')}-{cause.id}-{cause.revision}"
+    mark = f"Molva {intent.facts.get('wave')}, № {cause.id}.{cause.revision}"  # read by people as a reference
     row_id = queue_call(
         session, portal, comment_add(intent.card.kind, intent.card.id, words, mark), lane=lane_of(intent.card),
         key=f"{cause}:{lane_of(intent.card)}:comment", purpose="comment", cause=cause, now=now,
     )  # fmt: skip
     if row_id is not None and pending:
         session.get_one(OutboxRow, row_id).due_at = now + LINK_WAIT
-
-
-def _referral(session: Session, portal: Portal, intent: WriteReferral, cause: Cause, now: datetime) -> None:
-    values: dict[str, Any] = {}
-    if intent.source is not None:
-        values[REF_SOURCE] = ListValue(intent.source)
-    if intent.referrer is not None:
-        values[REFERRER] = crm_link(intent.referrer.kind, intent.referrer.id)
-    if intent.day is not None:
-        values[REF_DATE] = intent.day.isoformat()
-    if intent.source_id is not None:
-        values["sourceId"] = intent.source_id
-    # The same entry is made once for ever: who clears it later is not contradicted (product.md B5).
-    content = hashlib.sha256(json.dumps(values, default=str, sort_keys=True).encode()).hexdigest()[:20]
-    key = f"referral:{lane_of(intent.card)}:{content}"
-    queue_fields(session, portal, intent.card, values, purpose="referral", cause=cause, now=now, key=key)
 
 
 def _differences(

@@ -1,5 +1,6 @@
 """A consistent copy of the whole database in one portable file: gzip, one JSON line per row.
 
+The log of requests stays out: it is large, soon out of date, and nothing works by it.
 The same file restores into SQLite and PostgreSQL. Values stay as they are stored: secrets remain
 encrypted, so the file is as safe as the operator's keys.
 """
@@ -37,7 +38,7 @@ def dump(engine: Engine, file: Path) -> int:
     snapshot = engine.execution_options(isolation_level="REPEATABLE READ") if _postgres(engine) else engine
     with snapshot.connect() as connection, gzip.open(part, "wt", encoding="utf-8") as out:
         out.write(json.dumps({"molva": 1, "schema": schema.current(engine)}) + "\n")
-        for table in Base.metadata.sorted_tables:
+        for table in (one for one in Base.metadata.sorted_tables if one.info.get("backup", True)):
             for row in connection.execution_options(yield_per=CHUNK).execute(select(*_raw(table))):
                 out.write(
                     json.dumps([table.name, [_plain(value) for value in row]], ensure_ascii=False) + "\n"

@@ -51,6 +51,15 @@ def take(session: Session, portal_id: int, holder: str, now: datetime, lease: ti
     return True
 
 
+def renew(session: Session, portal_id: int, holder: str, until: datetime) -> bool:
+    """Go on setting this portal up until then; False if somebody else has begun to."""
+    row = locked(session, portal_id)
+    if row.leased_to != holder[:64]:
+        return False
+    row.leased_until = until
+    return True
+
+
 def release(session: Session, portal_id: int, holder: str) -> None:
     """Let others set this portal up."""
     row = locked(session, portal_id)
@@ -60,4 +69,5 @@ def release(session: Session, portal_id: int, holder: str) -> None:
 
 def last_event(session: Session, portal_id: int) -> datetime | None:
     """When the portal last sent an event that we kept."""
-    return session.scalar(select(func.max(InboxRow.last_at)).where(InboxRow.portal_id == portal_id))
+    told = (InboxRow.portal_id == portal_id, InboxRow.event.startswith("ON"))
+    return session.scalar(select(func.max(InboxRow.last_at)).where(*told))

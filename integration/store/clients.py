@@ -9,17 +9,22 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import JSON, Date, ForeignKey, Index, Integer, Numeric, String
+from sqlalchemy import JSON, Date, ForeignKey, Index, Integer, Numeric, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from integration.store.base import Base, UTCDateTime
+
+LED = text("lead_id IS NOT NULL")  # cards that a lead became; few of them name one
 
 
 class Company(Base):
     """A company card."""
 
     __tablename__ = "companies"
-    __table_args__ = (Index("ix_companies_referrer", "portal_id", "referrer"),)
+    __table_args__ = (
+        Index("ix_companies_referrer", "portal_id", "referrer"),
+        Index("ix_companies_lead", "portal_id", "lead_id", sqlite_where=LED, postgresql_where=LED),
+    )
 
     portal_id: Mapped[int] = mapped_column(ForeignKey("portals.id", ondelete="CASCADE"), primary_key=True)
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
@@ -53,6 +58,7 @@ class Contact(Base):
     __table_args__ = (
         Index("ix_contacts_company", "portal_id", "company_id"),
         Index("ix_contacts_referrer", "portal_id", "referrer"),
+        Index("ix_contacts_lead", "portal_id", "lead_id", sqlite_where=LED, postgresql_where=LED),
     )
 
     portal_id: Mapped[int] = mapped_column(ForeignKey("portals.id", ondelete="CASCADE"), primary_key=True)
@@ -98,6 +104,7 @@ class Deal(Base):
     __table_args__ = (
         Index("ix_deals_client", "portal_id", "client_kind", "client_id"),
         Index("ix_deals_contact", "portal_id", "contact_id"),
+        Index("ix_deals_lead", "portal_id", "lead_id", sqlite_where=LED, postgresql_where=LED),
     )
 
     portal_id: Mapped[int] = mapped_column(ForeignKey("portals.id", ondelete="CASCADE"), primary_key=True)

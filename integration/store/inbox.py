@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from cryptography.fernet import MultiFernet
-from sqlalchemy import JSON, ColumnElement, Index, Integer, String, bindparam, exists, or_, select, text
+from sqlalchemy import JSON, ColumnElement, Index, Integer, String, bindparam, exists, func, or_, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from integration.store.base import Base, UTCDateTime, Vault
@@ -53,10 +53,11 @@ class Receiver:
     portal_id: int
     status: str
     application_token: str | None
+    farewell: str = ""
 
 
 # Events come in thousands: what every one of them needs is ready-made SQL, the same on both databases.
-_RECEIVERS = text("SELECT id, status, application_token FROM portals WHERE member_id = :member_id")
+_RECEIVERS = text("SELECT id, status, application_token, farewell FROM portals WHERE member_id = :member_id")
 _STORE = text(
     "INSERT INTO inbox (portal_id, lane, status, due_at, attempts, error, created_at, folds, event, kind, entity_id,"
     " payload, times, first_at, last_at) VALUES (:portal_id, :lane, 'waiting', :now, 0, '', :now, TRUE, :event, :kind,"
@@ -68,7 +69,7 @@ _STORE = text(
 def receivers(session: Session, member_id: str) -> list[Receiver]:
     """The installations that an event of this portal may be for; one index look-up."""
     found = session.connection().execute(_RECEIVERS, {"member_id": member_id})
-    return [Receiver(number, status, _opened(secret)) for number, status, secret in found]
+    return [Receiver(number, status, _opened(secret), last) for number, status, secret, last in found]
 
 
 def _opened(secret: Any) -> str | None:
@@ -100,6 +101,17 @@ def store_lifecycle(
     )  # fmt: skip
 
 
+def heard_lately(session: Session, portal_id: int, event: str, since: datetime) -> bool:
+    """Whether this event about the application came since a moment."""
+    statement = select(InboxRow.id).where(
+        InboxRow.portal_id == portal_id,
+        InboxRow.lane == "portal",
+        InboxRow.event == event,
+        InboxRow.last_at > since,
+    )
+    return session.scalar(statement.limit(1)) is not None
+
+
 def awaits_task(session: Session, portal_id: int) -> bool:
     """Whether a task of ours is being created, so that its id is not known yet."""
     pending = (OutboxRow.purpose == "task") & is_open(OutboxRow)
@@ -115,6 +127,27 @@ def is_our_task(session: Session, portal_id: int, task_id: int) -> bool:
         text("outbox.status IN ('waiting', 'working')"),
     )
     return bool(session.scalar(select(or_(ours, pending))))
+
+
+def portals_with_work(session: Session, now: datetime) -> list[int]:
+    """Portals with rows to look at now, the one that has waited longest first."""
+    statement = (
+        select(InboxRow.portal_id)
+        .where(
+            is_open(InboxRow),
+            InboxRow.due_at <= now,
+            or_(InboxRow.status == "waiting", InboxRow.lease_until < now),
+            workable(),
+        )
+        .group_by(InboxRow.portal_id)
+        .order_by(func.min(InboxRow.due_at), InboxRow.portal_id)
+    )
+    return list(session.scalars(statement))
+
+
+def without_cards() -> ColumnElement[bool]:
+    """Rows about the application itself and its fields."""
+    return InboxRow.kind.in_(("portal", "field"))
 
 
 def workable() -> ColumnElement[bool]:

@@ -179,6 +179,13 @@ def letter(session: Session, portal_id: int, letter_id: int, *, lock: bool = Fal
     return session.scalars(statement.with_for_update() if lock else statement).one_or_none()
 
 
+def by_key(session: Session, portal_id: int, key: str) -> LetterRow | None:
+    """The letter queued under a key."""
+    return session.scalars(
+        select(LetterRow).where(LetterRow.portal_id == portal_id, LetterRow.key == key)
+    ).first()
+
+
 def unfinished(session: Session, portal_id: int, limit: int) -> list[LetterRow]:
     """Letters that are neither sent nor taken back: doubtful, given up, waiting, in this order."""
     rank = case({"unknown": 0, "buried": 1}, value=LetterRow.status, else_=2)

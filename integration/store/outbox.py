@@ -103,14 +103,14 @@ def has_waiting(session: Session, portal_id: int, methods: Collection[str]) -> b
     return bool(session.scalar(select(statement)))
 
 
-def release(session: Session, rows: Sequence[OutboxRow]) -> None:
-    """Give claimed rows back untried: the attempt does not count."""
+def release(session: Session, rows: Sequence[OutboxRow], **values: Any) -> None:
+    """Give claimed rows back untried: the attempt does not count. `values`: further columns to set."""
     for row in rows:
         session.execute(
             update(OutboxRow)
             .where(OutboxRow.id == row.id, OutboxRow.owner == row.owner, OutboxRow.attempts == row.attempts)
             .where(OutboxRow.status == "working")
-            .values(status="waiting", owner=None, lease_until=None, attempts=OutboxRow.attempts - 1)
+            .values(status="waiting", owner=None, lease_until=None, attempts=OutboxRow.attempts - 1, **values)
             .execution_options(synchronize_session=False)
         )
 

@@ -103,3 +103,12 @@ def current_wave(session: Session, portal_id: int) -> WaveCounts | None:
         Response.portal_id == portal_id, Response.wave_id == wave.id, Response.status == "counted"
     )
     return WaveCounts(wave, session.scalar(invited) or 0, session.scalar(answered) or 0)
+
+
+def kept(session: Session, portal_id: int) -> tuple[int, int, tuple[str, ...]]:
+    """What an installation left behind, for whoever decides about it: clients (up to `MANY` companies and contacts),
+    answers, names of the surveys, last year first."""
+    clients = _bounded(session, portal_id, Company) + _bounded(session, portal_id, Contact)
+    answers = session.scalar(select(func.count()).where(Response.portal_id == portal_id)) or 0
+    waves = session.scalars(select(Wave.name).where(Wave.portal_id == portal_id).order_by(Wave.name.desc()))
+    return clients, answers, tuple(waves)

@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     UniqueConstraint,
     delete,
+    func,
     or_,
     select,
     update,
@@ -27,7 +28,10 @@ from integration.store.upsert import insert_for
 
 
 class Portal(Base):
-    """One Bitrix24 with one installation of Molva (bitrix24.md 16, pitfall 14: member and client id are the key)."""
+    """One Bitrix24 with one installation of Molva (bitrix24.md 16, pitfall 14: member and client id are the key).
+
+    The id stays when a local application is deleted and added anew with other keys (docs/adr/0009).
+    """
 
     __tablename__ = "portals"
     __table_args__ = (UniqueConstraint("member_id", "client_id"), Index("ix_portals_domain", "domain"))
@@ -41,7 +45,7 @@ class Portal(Base):
     kind: Mapped[str] = mapped_column(String(16), default="market")  # market | local | webhook
     status: Mapped[str] = mapped_column(
         String(16), default="new"
-    )  # new|active|suspended|reauthorise|uninstalled
+    )  # new|active|suspended|reauthorise|uninstalled|undecided
     domain: Mapped[str] = mapped_column(String(255))
     endpoint: Mapped[str] = mapped_column(String(500))  # client_endpoint, or the webhook's address
     oauth_origin: Mapped[str] = mapped_column(String(255), default="")
@@ -52,6 +56,10 @@ class Portal(Base):
     token_version: Mapped[int] = mapped_column(Integer, default=0)  # compare-and-set at every refresh
     token_user_id: Mapped[int | None] = mapped_column(Integer)
     refreshing_until: Mapped[datetime | None] = mapped_column(UTCDateTime)  # somebody is renewing the tokens
+    # The newest pair of another administrator, for the day the owner of the tokens is dismissed (pitfall 9).
+    spare_refresh_token: Mapped[str | None] = mapped_column(Secret)
+    spare_user_id: Mapped[int | None] = mapped_column(Integer)
+    spare_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     scope: Mapped[str] = mapped_column(String(500), default="")
     language: Mapped[str] = mapped_column(String(8), default="ru")
     time_zone: Mapped[str] = mapped_column(String(64), default="Europe/Moscow")
@@ -67,6 +75,11 @@ class Portal(Base):
     synced_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # first synchronisation finished
     status_since: Mapped[datetime | None] = mapped_column(UTCDateTime)
     problem: Mapped[str] = mapped_column(String(200), default="")  # code of what is wrong, for people
+    removed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # last uninstalled
+    erase_after: Mapped[datetime | None] = mapped_column(UTCDateTime)  # wished erased, at this date
+    farewell: Mapped[str] = mapped_column(
+        String(64), default="", server_default=""
+    )  # digest of the application token while the wish of a removal has not been heard
     first_run_at: Mapped[datetime | None] = mapped_column(
         UTCDateTime
     )  # the four steps were gone through (P7)
@@ -245,6 +258,26 @@ def limits(session: Session, portal_id: int, now: datetime) -> Limits:
         session.execute(insert.on_conflict_do_nothing(index_elements=["portal_id"]))
         found = session.scalars(statement).one()
     return found
+
+
+def bucket(session: Session, portal_id: int, now: datetime) -> Limits:
+    """The limits whose level counts for a portal, locked: those of its first installation.
+
+    A portal counts requests by source address, so that several applications of ours in one portal share one
+    bucket (bitrix24.md 5.1); execution budgets are each application's own. Locked after the portal's own limits.
+    """
+    return limits(session, _first(session, portal_id), now)
+
+
+def level(session: Session, portal_id: int) -> Limits | None:
+    """The same, as it is and without a lock."""
+    return session.get(Limits, _first(session, portal_id))
+
+
+def _first(session: Session, portal_id: int) -> int:
+    member = select(Portal.member_id).where(Portal.id == portal_id).scalar_subquery()
+    first = select(func.min(Portal.id)).where(Portal.member_id == member, Portal.member_id != "")
+    return session.scalar(first) or portal_id
 
 
 def lease_outbox(session: Session, portal_id: int, owner: str, now: datetime, lease: timedelta) -> bool:

@@ -124,11 +124,14 @@ def search(session: Session, portal_id: int, text: str, limit: int = 20) -> list
 def _by_address(portal_id: int, wanted: str) -> Any:
     keys = [key for key in (email_key(wanted), phone_key(wanted)) if key]
     asked: list[Any] = [Invitation.address.in_(keys), Invitation.phone == wanted]
+    said: list[Any] = [OptOut.address.in_(keys)]
     if len(wanted) >= LEAST_OF_ADDRESS:
         asked.append(Invitation.address.icontains(wanted.lower(), autoescape=True))
+        part = OptOut.address.icontains(wanted.lower(), autoescape=True)
+        said.append(part & ~OptOut.address.startswith("contact:"))
     statement = select(Invitation.contact_id).where(Invitation.portal_id == portal_id, or_(*asked))
     never = select(OptOut.contact_id).where(
-        OptOut.portal_id == portal_id, OptOut.address.in_(keys), OptOut.contact_id.is_not(None)
+        OptOut.portal_id == portal_id, OptOut.contact_id.is_not(None), or_(*said)
     )
     return statement.union(never)
 

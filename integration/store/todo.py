@@ -32,7 +32,10 @@ class HeldAnswer:
 def due_followups(
     session: Session, portal_id: int, until: datetime, scope: Scope, user_id: int, limit: int
 ) -> list[FollowUp]:
-    """Open follow-ups due before a moment, the oldest date first: of the clients in `scope`, and this person's own."""
+    """Open follow-ups due before a moment, the oldest date first: of the clients in `scope`, and this person's own.
+
+    One whose task is finished waits for the client's word (product.md F5): nobody of the staff is late with it.
+    """
     statement = _followups(select(FollowUp), portal_id, until, scope, user_id)
     return list(session.scalars(statement.order_by(FollowUp.deadline, FollowUp.id).limit(limit)))
 
@@ -49,8 +52,9 @@ def followup_counts(
 
 def _followups(statement: Any, portal_id: int, until: datetime, scope: Scope, user_id: int) -> Any:
     statement = statement.select_from(FollowUp).where(
-        FollowUp.portal_id == portal_id, text(f"followups.{OPEN}"), FollowUp.deadline < until
-    )
+        FollowUp.portal_id == portal_id, text(f"followups.{OPEN}"), FollowUp.status == "open",
+        FollowUp.deadline < until,
+    )  # fmt: skip
     if scope.everyone:
         return statement
     line = and_(

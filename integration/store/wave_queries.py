@@ -6,13 +6,14 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, func, select, update
+from sqlalchemy import CursorResult, Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from integration.store.clients import OptOut
 from integration.store.letters import LetterRow
+from integration.store.portals import Portal
 from integration.store.responses import Response
 from integration.store.waves import Invitation, Wave, WaveClient, WaveEvent
 
@@ -52,16 +53,29 @@ def locked(session: Session, portal_id: int, wave_id: int, *, wait: bool = True)
 
 
 def due_waves(session: Session, now: datetime) -> list[tuple[int, int]]:
-    """Waves of all portals whose own next step has come: portal and wave."""
-    statement = select(Wave.portal_id, Wave.id).where(Wave.step_due_at <= now, Wave.stage != "cancelled")
+    """Waves of the portals that work whose own next step has come: portal and wave.
+
+    While a portal is suspended its waves stand still; what was due is done late or left out afterwards (W2).
+    """
+    statement = select(Wave.portal_id, Wave.id).where(
+        Wave.step_due_at <= now, Wave.stage != "cancelled", Wave.portal_id.in_(_working())
+    )
     found = session.execute(statement.order_by(Wave.step_due_at, Wave.id))
     return [(portal, wave_id) for portal, wave_id in found]
 
 
 def waves_with_due_invitations(session: Session, now: datetime) -> list[tuple[int, int]]:
-    """Waves of all portals in which somebody must be looked at: portal and wave."""
-    statement = select(Invitation.portal_id, Invitation.wave_id).where(Invitation.due_at <= now).distinct()
+    """Waves of the portals that work in which somebody must be looked at: portal and wave."""
+    statement = (
+        select(Invitation.portal_id, Invitation.wave_id)
+        .where(Invitation.due_at <= now, Invitation.portal_id.in_(_working()))
+        .distinct()
+    )
     return [(portal, wave_id) for portal, wave_id in session.execute(statement)]
+
+
+def _working() -> Select[Any]:
+    return select(Portal.id).where(Portal.status == "active")
 
 
 def due_invitations(

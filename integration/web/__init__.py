@@ -6,9 +6,11 @@ from flask import Flask
 
 from integration.web import (
     card,
+    card_referrer,
     errors,
     health,
     install,
+    legal,
     main,
     pages,
     parts,
@@ -25,11 +27,13 @@ from integration.web import (
 def register(app: Flask) -> None:
     """Give an application all pages, their headers and their error pages.
 
-    Reads `app.config`: `BX24_SCRIPT_URL` (the portal's frame script) and `METRICS_TOKEN` (empty: the
-    loopback only). `app.extensions["molva"]` must hold the `Deps` when the first request comes.
+    Reads `app.config`: `BX24_SCRIPT_URL` (the portal's frame script), `METRICS_TOKEN` (empty: the
+    loopback only) and `OPERATOR` (`name`, `contacts`, `hours` of whoever runs this). `app.extensions["molva"]`
+    must hold the `Deps` when the first request comes.
     """
     app.config.setdefault("BX24_SCRIPT_URL", "https://api.bitrix24.com/api/v1/")
     app.config.setdefault("METRICS_TOKEN", "")
+    app.config.setdefault("OPERATOR", {"name": "", "contacts": (), "hours": ""})
     for module in (
         pages,
         survey,
@@ -38,7 +42,9 @@ def register(app: Flask) -> None:
         main,
         wave,
         card,
+        card_referrer,
         session,
+        legal,
         parts,
         settings,
         start,

@@ -18,8 +18,10 @@ from integration.nps.holds import proposed
 from integration.nps.standing import Action
 from integration.services import card, card_people, card_rights, corrections, holds
 from integration.services.card_rights import Denied, Subject
+from integration.services.card_types import CardView
 from integration.services.frames import FrameRefused, Viewer
-from integration.web import card_lines, forms, frame
+from integration.services.referral_search import Found
+from integration.web import card_lines, forms, frame, referral_words
 from integration.web import card_words as words
 from integration.web.forms.card import CardForm, day
 from integration.web.frame import Refusal
@@ -53,7 +55,7 @@ def opened(name: str) -> Response:
     who, posted = frame.arrived(prove=prove)
     if who.card is None:
         raise Refusal("no_card", who, posted)
-    return _page(who, *who.card, item=seen["item"])
+    return page(who, *who.card, item=seen["item"])
 
 
 @blueprint.post("/app/card/<kind>/<int:card_id>")
@@ -66,17 +68,25 @@ def act(kind: str, card_id: int) -> Response:
     if who.card != (kind, card_id):
         raise Refusal("no_card", who)
     if not form["do"]:
-        return _page(who, kind, card_id)
+        return page(who, kind, card_id)
     action = cast("Action", form["do"])
     try:
         found = card_rights.checked(deps(), who, kind, card_id, action)
         told = ACTS[action](found, form)
     except Denied as denied:
         told = {"status": 403, **words.denied(denied.code)}
-    return _page(who, kind, card_id, told=told, form=form)
+    return page(who, kind, card_id, told=told, form=form)
 
 
-def _page(
+def look(who: Viewer, kind: str, card_id: int, item: Mapping[str, Any] | None = None) -> CardView:
+    """Everything the tab shows; raises `Refusal`."""
+    try:
+        return card.view(deps(), who, kind, card_id, item)
+    except (Denied, FrameRefused):
+        raise Refusal("no_card", who) from None
+
+
+def page(
     who: Viewer,
     kind: str,
     card_id: int,
@@ -84,18 +94,20 @@ def _page(
     item: Mapping[str, Any] | None = None,
     told: Told | None = None,
     form: Mapping[str, Any] | None = None,
+    found: Found | None = None,
+    said: Mapping[str, Any] | None = None,
 ) -> Response:
-    try:
-        seen = card.view(deps(), who, kind, card_id, item)
-    except (Denied, FrameRefused):
-        raise Refusal("no_card", who) from None
+    """The tab. `told`: what became of an act; `form`: what was posted with it; `found`, `said`: of the search for
+    whoever recommended the client."""
+    seen = look(who, kind, card_id, item)
     told = told or {}
     failed = told.get("status", 200) != 200
     return frame.page(
         "app/tab/card.html", who, status=told.get("status", 200), view=seen, words=words, event_line=card_lines.line,
         notices=[told["notice"]] if "notice" in told else [], problems=told.get("problems", {}),
         typed=form if failed and form else {}, hold_until=proposed(seen.today), tomorrow=seen.today + timedelta(days=1),
-        done=bool(told) and not failed, path=f"/app/card/{kind}/{card_id}",
+        done=bool(told) and not failed, found=found, said=said or {}, referral=referral_words,
+        why=told.get("why", ""), path=f"/app/card/{kind}/{card_id}",
     )  # fmt: skip
 
 

@@ -71,7 +71,7 @@ WORDS: dict[str, Words] = {
         "letter", label=LOOK, path=OUTBOX,
     ),
     "letters_buried": Words(
-        "", mark("Mostly the address is wrong or the mailbox is gone. The clients have not been asked."),
+        "", mark("Mostly the address is wrong or the mailbox is gone. These letters have not arrived."),
         "letter", label=LOOK, path=OUTBOX,
     ),
     "calls_buried": Words(

@@ -16,14 +16,14 @@ from integration.bitrix import protocol
 from integration.bitrix.protocol import Frame, ProtocolError
 from integration.current import deps
 from integration.i18n import language_of
-from integration.services import admission, frames
+from integration.services import admission, erasure, frames
 from integration.services.admission import Admitted
 from integration.services.frames import FrameRefused, Viewer
 from integration.web import forms
 from integration.web.pages import choose_language, frame_policy, say, show
 from integration.web.refusals import REFUSALS
 
-PROVEN = ("not_admin", "not_installed", "suspended", "unreachable")
+PROVEN = ("not_admin", "not_installed", "suspended", "unreachable", "busy", "already_connected")
 SCRIPTED = "molva"  # what our script says in `X-Requested-With`
 LONGEST_SESSION = 4000  # characters
 ORIGIN_SECONDS = 400 * 86_400  # a value that old still names the portal whose frame may show "open again"
@@ -89,6 +89,17 @@ def entered(*, administrator: bool = False, callers: bool = False, size: int = f
 
     `size`: the longest body in bytes. Call it before anything reads the form.
     """
+    who = proven(size)
+    rights = _let_in(who).rights
+    if administrator and not rights.may_set_up:
+        raise Refusal("administrators", who)
+    if not callers:
+        _no_callers()
+    return who
+
+
+def proven(size: int = forms.PAGE) -> Viewer:
+    """Who sends a request, by the signed value alone, though the portal lets nobody in yet. Raises `Refusal`."""
     limit(size)
     who = frames.opened(deps(), session_text(), frames.SESSION_SECONDS)
     if who is None:
@@ -97,11 +108,6 @@ def entered(*, administrator: bool = False, callers: bool = False, size: int = f
         raise Refusal("expired" if old else "no_session", old)
     choose_language(who.language)
     forms.storable()
-    rights = _let_in(who).rights
-    if administrator and not rights.may_set_up:
-        raise Refusal("administrators", who)
-    if not callers:
-        _no_callers()
     return who
 
 
@@ -159,6 +165,8 @@ def refused(error: Refusal) -> Response:
         return answer
     if error.frame is not None or error.who is None:
         return refusal(error.code, error.frame)
+    if error.code == "undecided" and error.who.administrator:
+        return earlier(error.who, "app")
     if error.code == "expired" and frames.renewable(deps(), error.who) and not request.form.get("renewed"):
         return _expired(error.who)
     return _words(error.code, error.who.origin)
@@ -184,12 +192,16 @@ def for_script() -> bool:
 
 def _common(who: Viewer, section: str | None) -> dict[str, Any]:
     inside = _let_in(who)
-    age = (deps().clock.now() - who.proved_at).total_seconds()
     current = section or _current()
     return {
-        "session": g.session_text, "seconds_left": max(0, round(frames.SESSION_SECONDS - age)), "viewer": who,
+        "session": g.session_text, "seconds_left": _seconds_left(who), "viewer": who,
         "rights": inside.rights, "nav": _sections(inside, current), "current": current, "domain": inside.domain,
     }  # fmt: skip
+
+
+def _seconds_left(who: Viewer) -> int:
+    age = (deps().clock.now() - who.proved_at).total_seconds()
+    return max(0, round(frames.SESSION_SECONDS - age))
 
 
 def _let_in(who: Viewer) -> Admitted:
@@ -235,6 +247,23 @@ def _current() -> str:
     if parts[0] != "app" or len(parts) < 2:
         return "main"
     return "main" if parts[1] == "start" else parts[1]
+
+
+def earlier(who: Viewer, back: str, *, unsure: bool = False) -> Response:
+    """The page that asks an administrator what becomes of the data of an earlier installation (product.md T1).
+
+    `back`: where it goes afterwards, `install` for the installer or `app`. `unsure`: erasing was not confirmed.
+    """
+    found = erasure.earlier(deps(), who.portal_id)
+    if found is None or not who.administrator:
+        return _words("undecided" if found else "not_installed", who.origin)
+    bx24 = str(current_app.config["BX24_SCRIPT_URL"])
+    answer = show(
+        "frame/earlier.html", 422 if unsure else 200, found=found, back=back, unsure=unsure, bx24_script=bx24,
+        session=frames.seal(deps(), who), seconds_left=_seconds_left(who),
+    )  # fmt: skip
+    answer.headers["Content-Security-Policy"] = frame_policy(who.origin, bx24)
+    return answer
 
 
 def _old_viewer() -> Viewer | None:

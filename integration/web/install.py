@@ -6,16 +6,18 @@ when it runs out (`web.session`). Repeating it all changes nothing.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Blueprint, Response, jsonify, request
 
 from integration.bitrix import protocol
-from integration.bitrix.protocol import ProtocolError
+from integration.bitrix.protocol import Frame, ProtocolError
 from integration.current import deps
 from integration.logs import log
-from integration.services import frames, inbox, portal_state
-from integration.services.frames import FrameRefused
+from integration.services import erasure, frames, inbox, portal_state
+from integration.services.frames import FrameRefused, Viewer
 from integration.services.portal_state import PortalState
-from integration.web import forms, frame, progress
+from integration.web import forms, frame, main, progress
 from integration.web.pages import choose_language, show
 
 blueprint = Blueprint("install", __name__)
@@ -42,12 +44,38 @@ def install() -> Response:
         who = frames.installed(deps(), opened)
     except FrameRefused as refused:
         raise frame.Refusal(refused.code, frame=opened) from None
+    choose_language(who.language)
+    return _shown(who, opened)
+
+
+def _shown(who: Viewer, opened: Frame | None = None) -> Response:
+    """How far the set-up is, or the question that comes before it."""
     state = portal_state.state(deps(), who.portal_id)
     if state is None:
-        raise frame.Refusal("not_installed", frame=opened)
-    choose_language(who.language)
+        raise frame.Refusal("not_installed", who, opened)
+    if state.status == "undecided":
+        return frame.earlier(who, "install")
     shown = progress.described(state, deps().clock.now())
     return frame.page("frame/install.html", who, progress=shown)
+
+
+@blueprint.post("/bitrix/install/earlier")
+def earlier() -> Response:
+    """What an administrator says about the data of an earlier installation (product.md T1): keep them, or start anew.
+
+    Harmless to repeat: what has been decided stays so.
+    """
+    who = frame.proven(2 * forms.SMALL)
+    if not who.administrator:
+        raise frame.Refusal("administrators", who)
+    said, back = request.form.get("do"), "app" if request.form.get("back") == "app" else "install"
+    if said == "keep":
+        erasure.keep(deps(), who.portal_id)
+    elif said == "anew":
+        if not request.form.get("sure"):
+            return frame.earlier(who, back, unsure=True)
+        who = replace(who, portal_id=erasure.start_anew(deps(), who.portal_id) or who.portal_id)
+    return main.overview(who) if back == "app" else _shown(who)
 
 
 @blueprint.get("/bitrix/install/status")

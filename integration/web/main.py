@@ -30,7 +30,7 @@ def about() -> Response:
 def entry() -> Response:
     """The page behind the left menu, for whoever the portal says has opened it."""
     who, _ = frame.arrived()
-    return _page(who)
+    return overview(who)
 
 
 @blueprint.post("/app/main")
@@ -39,10 +39,11 @@ def page() -> Response:
     who = frame.entered()
     if request.form.get("part") == "progress":
         return frame.fragment("app/main/_progress.html", who, **_progress(who))
-    return _page(who)
+    return overview(who)
 
 
-def _page(who: Viewer) -> Response:
+def overview(who: Viewer) -> Response:
+    """The page for somebody proven: figures, or how far the first reading is."""
     found = main_page.read(deps(), who)
     if found.synced_at is None:
         return frame.page("app/main/reading.html", who, found=found, **_progress(who))

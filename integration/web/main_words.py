@@ -184,7 +184,7 @@ def nothing(found: MainPage, now: datetime) -> dict[str, str]:
     seen = found.overview.wave
     if seen is None or not seen.open:
         heading = say("No survey is planned yet") if seen is None else say("Nobody answered the last survey")
-        return {"heading": heading, "line": _ahead(found.overview.ahead), "glyph": "calendar"}
+        return {"heading": heading, "line": _ahead(found.overview.ahead, now), "glyph": "calendar"}
     asked = seen.day("mailing")
     today = now.astimezone(zone()).date()
     if seen.stage in ("draft", "rehearsed"):
@@ -208,15 +208,24 @@ def nothing(found: MainPage, now: datetime) -> dict[str, str]:
     return {"heading": say("No answers yet"), "line": line, "glyph": "letter"}
 
 
-def _ahead(ahead: Ahead | None) -> str:
+def _ahead(ahead: Ahead | None, now: datetime) -> str:
     if ahead is None:
         return say(
             "Surveys are not planned by themselves at the moment. An administrator can set their date."
         )
+    days = {"announce": day_text(ahead.announce), "start": day_text(ahead.start)}
+    if (
+        ahead.drafted <= now.astimezone(zone()).date()
+    ):  # e.g. installed after that day: the worker is about to
+        return say(
+            "Molva is about to plan it and gives a task to whoever approves it. The announcement would leave on "
+            "{announce}, the question on {start}. Nothing is sent without approval.",
+            **days,
+        )
     return say(
         "Molva plans it on {drafted} and gives a task to whoever approves it. The announcement would leave on "
         "{announce}, the question on {start}. Nothing is sent without approval.",
-        drafted=day_text(ahead.drafted), announce=day_text(ahead.announce), start=day_text(ahead.start),
+        drafted=day_text(ahead.drafted), **days,
     )  # fmt: skip
 
 

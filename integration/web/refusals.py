@@ -60,6 +60,27 @@ REFUSALS = {
         ),
         403,
     ),
+    "already_connected": (
+        mark("Another Molva works in this Bitrix24"),
+        mark(
+            "It was added as another application. Two would ask your clients twice: remove one of them in Bitrix24, "
+            "then open the other. Your data stay with the one you keep."
+        ),
+        409,
+    ),
+    "undecided": (
+        mark("An administrator has to decide first"),
+        mark(
+            "There are data of an earlier installation. Ask an administrator of your Bitrix24 to open Molva and to say "
+            "whether it goes on with them or starts anew."
+        ),
+        403,
+    ),
+    "busy": (
+        mark("Bitrix24 is busy"),
+        mark("More is asked of your Bitrix24 than it takes at once. Nothing is lost: open this again in a minute."),
+        503,
+    ),
     "unreachable": (
         mark("Bitrix24 does not answer"),
         mark("Nothing has been changed. Wait a minute and open the application again."),

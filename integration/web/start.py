@@ -147,7 +147,7 @@ def _next(who: Viewer, step: StepName, run: FirstRun) -> Response:
         return _finished(who)
     following = STEPS[place]
     if following == "test":
-        return _test(who, run, {"do": "", "address": "", "test_letter": 0})
+        return _test(who, run, {"do": "", "address": "", "once": "", "test_letter": 0})
     return sheet.respond(who, _sheet(following), "")
 
 
@@ -157,7 +157,9 @@ def _test(who: Viewer, run: FirstRun, form: dict[str, Any]) -> Response:
     address = form["address"] or letter_tests.own_address(deps(), who.portal_id, who.user_id)
     problem, fate, status = "", _fate(who, form["test_letter"]), 200
     if form["do"] == "test":
-        ordered = letter_tests.order(deps(), who.portal_id, "announcement", _letters_language(who), address)
+        ordered = letter_tests.order(
+            deps(), who.portal_id, "announcement", _letters_language(who), address, once=form["once"]
+        )
         if isinstance(ordered, NotSent):
             problem, status = letter_words.test_refused(ordered), 422
         else:
@@ -171,7 +173,7 @@ def _test(who: Viewer, run: FirstRun, form: dict[str, Any]) -> Response:
     unsigned = letter_words.unsigned(made.problem) if made.problem else ""
     return _page(
         who, "test", run, status, address=address, test_problem=problem, fate=fate, sample=made, written=written,
-        unsigned=unsigned,
+        unsigned=unsigned, once=deps().dice.token(),
     )  # fmt: skip
 
 

@@ -35,6 +35,10 @@ THANKS = {
         ),
     ),
 }
+NO_LETTER = (
+    mark("This survey ends soon, so you will get no further letter about it."),
+    mark("Your link keeps working for a while, should you find a moment after all."),
+)
 ENDED = {
     "expired": (
         mark("This survey is over"),
@@ -95,6 +99,7 @@ def answer(token: str) -> Response:
     result = survey.answer(
         deps(), token, {"score": form["score"], "comment": form["comment"]},
         proof=form["proof"], user_agent=_agent(), remote=request.remote_addr or "", channel=_channel(form["via"]),
+        language=form["lang"] or "",
     )  # fmt: skip
     choose_language(form["lang"], result.page.language)
     return _answered(token, form, result)
@@ -187,11 +192,13 @@ def _thanks(
 
 
 def _later(token: str, found: SurveyPage, *, confirm: str = "") -> Response:
-    lines = (
+    lines = [
         say(
             "We will not write to you for a while and will then ask once more. Your answer is worth the wait."
-        ),
-    )
+        )
+    ]
+    if not optouts.comes_back(deps(), token):
+        lines = [say(line) for line in NO_LETTER]
     return show(
         "survey/ask.html", **_common(token, found), heading=say("Shall we ask you later?"), lines=lines,
         action=url_for("survey.later", token=token), purpose="snooze", confirm=confirm, tone="primary",
@@ -200,10 +207,14 @@ def _later(token: str, found: SurveyPage, *, confirm: str = "") -> Response:
 
 
 def _postponed(token: str, found: SurveyPage, result: SnoozeResult) -> Response:
-    until = i18n.day(language(), result.until.date()) if result.until else ""
-    line = say("We will ask you once more after {day}. Until then you hear nothing about it.", day=until)
+    if result.day:
+        day = i18n.day(language(), result.day)
+        lines = [say("We will ask you once more after {day}. Until then you hear nothing about it.", day=day)]
+    else:
+        lines = [say(line) for line in NO_LETTER]
+    heading = say("All right, later") if result.day else say("All right")
     return show(
-        "survey/message.html", **_common(token, found), heading=say("All right, later"), lines=(line,),
+        "survey/message.html", **_common(token, found), heading=heading, lines=lines,
         link={"href": url_for("survey.page", token=token, lang=language()), "text": say("Answer now after all")},
     )  # fmt: skip
 

@@ -8,7 +8,10 @@ import uuid
 import structlog
 from flask import Flask, Response, request
 
+from integration.services import request_log
+
 HEADER = "X-Request-Id"
+MACHINES = ("events", "one_click")  # blueprints that no person waits for
 USABLE = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -23,6 +26,7 @@ def _begin() -> None:
     given = request.headers.get(HEADER, "")
     name = given if USABLE.fullmatch(given) else uuid.uuid4().hex
     structlog.contextvars.bind_contextvars(request=name)
+    request_log.called("event" if request.blueprint in MACHINES else "click", name)
 
 
 def _end(response: Response) -> Response:
@@ -32,3 +36,4 @@ def _end(response: Response) -> Response:
 
 def _forget(_error: BaseException | None) -> None:
     structlog.contextvars.unbind_contextvars("request")
+    request_log.called()

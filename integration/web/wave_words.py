@@ -73,6 +73,8 @@ def _stage(found: WaveView) -> str:
 def _said_nothing(people: Funnel) -> str:
     """Who is still silent, apart from who has answered but is not counted yet and who asked to be asked later."""
     said = [say("{n} still silent", n=number_text(people.silent))] if people.silent else []
+    if gone := people.outcomes.get("no_answer", 0):
+        said.append(say("{n} did not answer", n=number_text(gone)))
     if people.held:
         said.append(say("{n} to be confirmed", n=number_text(people.held)))
     if people.later:
@@ -81,33 +83,33 @@ def _said_nothing(people: Funnel) -> str:
 
 
 def _funnel(standing: Mapping[str, int], people: Funnel) -> list[dict[str, Any]]:
+    """First clients, then the people of those who are asked: each number with what it counts."""
     listed, asked = sum(standing.values()), standing.get("", 0)
-    got = people.asked
     answered = people.outcomes.get("answered", 0)
-    whole = people.people or 1
     rows = [
-        {"label": say("Clients on the list"), "value": listed, "share": 1.0 if listed else 0.0, "note": ""},
-        {
-            "label": say("To be asked"), "value": asked, "share": asked / listed if listed else 0.0,
-            "note": i18n.plural(language(), "{n} person", "{n} people", people.people),
-        },
-    ]  # fmt: skip
-    if people.announced and not got:
-        rows.append(
-            {"label": say("People told in advance"), "value": people.announced, "share": people.announced / whole,
-             "note": ""}
-        )  # fmt: skip
-    if got:
-        rows += [
-            {"label": say("People who got the question"), "value": got, "share": got / whole, "note": ""},
-            {
-                "label": say("People who answered"),
-                "value": answered,
-                "share": answered / whole,
-                "note": _said_nothing(people),
-            },
-        ]
+        _row(say("On the list"), _clients(listed), listed, listed),
+        _row(say("To be asked"), _clients(asked), asked, listed),
+        _row(say("Whom we write to"), _people(people.people), people.people, people.people),
+    ]
+    if people.announced and not people.asked:
+        rows.append(_row(say("Told in advance"), _people(people.announced), people.announced, people.people))
+    if people.asked:
+        rows.append(_row(say("Got the question"), _people(people.asked), people.asked, people.people))
+        note = _said_nothing(people)
+        rows.append(_row(say("Answered"), _people(answered), answered, people.people, note))
     return rows
+
+
+def _row(label: str, value: str, count: int, whole: int, note: str = "") -> dict[str, Any]:
+    return {"label": label, "value": value, "share": count / whole if whole else 0.0, "note": note}
+
+
+def _clients(count: int) -> str:
+    return i18n.plural(language(), "{n} client", "{n} clients", count)
+
+
+def _people(count: int) -> str:
+    return i18n.plural(language(), "{n} person", "{n} people", count)
 
 
 def days(found: WaveView, today: date) -> list[dict[str, Any]]:

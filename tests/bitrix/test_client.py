@@ -24,6 +24,7 @@ from integration.bitrix.errors import (
     Suspended,
     TokenExpired,
 )
+from integration.bitrix.report import Inner
 
 PORTAL = "https://portal.bitrix24.ru/rest/"
 URL = PORTAL + "crm.item.get"
@@ -55,7 +56,9 @@ def test_a_call_carries_its_token_in_the_body_and_brings_the_whole_answer(
     assert json.loads(sent.body or b"") == {
         "entityTypeId": 2, "id": 351, "useOriginalUfNames": "Y", "auth": "token-1",
     }  # fmt: skip
-    assert reports == [Report("crm.item.get", 0.0, 200, "", {"crm.item.get": 0.67})]
+    body = json.dumps({"result": {"item": {"id": 351}}, "total": 120, "next": 50, "time": TIME})
+    sizes = {"sent": len(sent.body or b""), "received": len(body)}
+    assert reports == [Report("crm.item.get", 0.0, 200, "", {"crm.item.get": 0.67}, **sizes, finished=2.0)]
 
 
 @responses.activate
@@ -168,6 +171,9 @@ def test_a_batch_tells_results_errors_and_times_by_key(client: PortalClient, rep
         ("crm.item.update", {"operating": 2.5, "operating_reset_at": 1757425271}),
     ]
     assert reports[0].operating == {"crm.item.update": 2.5, "crm.item.get": 0.4}
+    assert reports[0].inner == {
+        "crm.item.get": Inner(2, 1, 0.03, 0.03, "NOT_FOUND"), "crm.item.update": Inner(1),
+    }  # fmt: skip
     sent = json.loads(responses.calls[0].request.body or b"")
     assert sent["halt"] == 0
     assert sent["cmd"]["upd"].startswith("crm.item.update?entityTypeId=2&id=351&fields[x]=%D0%B9%20%26")

@@ -5,15 +5,20 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import trustme
+from flask import Flask
 
 from integration.bitrix.call import Call
 from integration.bitrix.client import ClientPool
 from integration.bitrix.errors import Retryable
+from integration.bitrix.sandbox.httpd import Server
 
 
 @pytest.mark.parametrize(
@@ -121,6 +126,39 @@ def test_one_connection_serves_many_calls() -> None:
             assert pool.client(endpoint, token).call(Call("profile")).result is True
         pool.close()
     assert taken == [1, 1, 1]
+
+
+class Counting(Server):
+    """A server that keeps connections open and counts them."""
+
+    made = 0
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.made += 1
+        super().process_request(request, client_address)
+
+
+def test_a_portal_never_sees_more_connections_than_its_pool_holds() -> None:
+    """Twenty callers at once share the connections of one portal, and each connection serves several calls."""
+    portal, asked = Flask("portal"), []
+
+    @portal.post("/rest/profile")
+    def profile() -> dict[str, Any]:
+        asked.append(threading.get_ident())
+        time.sleep(0.01)  # so that the callers are there at the same time
+        return {"result": True}
+
+    server = Counting("127.0.0.1", 0, portal)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    pool = ClientPool(allow_http=True, connections=4)
+    client = pool.client(f"http://127.0.0.1:{server.port}/rest/", "t")
+    with ThreadPoolExecutor(20) as callers:
+        assert all(callers.map(lambda _: client.call(Call("profile")).result, range(60)))
+    pool.close()
+    server.shutdown()
+    server.server_close()
+    assert len(asked) == 60
+    assert server.made <= 4
 
 
 @pytest.mark.parametrize("answer", [None, http(b'{"result"', length=99)], ids=["no answer", "half an answer"])

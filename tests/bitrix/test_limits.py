@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from integration.bitrix.limits import (
@@ -194,18 +194,22 @@ def simulate(
         if not chosen:
             at = max(at + 0.2, (next_look(meters, [UPDATE], now) - START).total_seconds())
             continue
-        spans, began = [], at
+        spans, no, began = [], [], at
         inside = 0.0
         for _ in chosen:
             cost = seconds_per_call[turn % len(seconds_per_call)]
             turn += 1
             span = portal.call(at if virtual else began + inside, cost)
-            if span is not None:
+            if span is None:
+                no.append(True)
+            else:
                 inside += cost
                 spans.append((UPDATE, {**span, "operating_reset_at": span["operating_reset_at"] + skew}))
         lengths.append(inside)
         at = began + (0.05 if virtual else inside + 0.05)
         meters = observed(meters, spans, after(at), skew)
+        for _ in no:
+            meters[UPDATE] = replace(meters[UPDATE], usage=blocked(meters[UPDATE].usage, None, after(at)))
         meters = {
             method: Meter.from_json(json.loads(json.dumps(m.to_json()))) for method, m in meters.items()
         }
@@ -263,12 +267,41 @@ def test_reads_start_with_full_batches() -> None:
     assert len(choose({}, ["crm.item.list"] * 60, START)) == 50
 
 
-def test_a_batch_that_timed_out_is_halved() -> None:
-    """bitrix24.md 5.2: a request dies at 60 s."""
-    cost = slowed(Cost(1.0, 2.0, 50))
-    assert cost.cap == 25
-    assert (cost.mean, cost.worst) == (2.0, 2.0)
-    assert slowed(Cost(0.1, 0.1, 1)).cap == 1
+DIES = 60.0  # seconds after which the portal ends a request
+
+
+@given(
+    st.floats(0.01, 55.0),
+    st.lists(st.floats(0.5, 1.0), min_size=1, max_size=9),
+    st.integers(1, 1000),
+    st.sampled_from([UPDATE, "crm.item.list", "tasks.task.add"]),
+)
+@example(44.0, [0.5, 1.0, 1.0], 1, UPDATE)
+def test_a_slow_portal_never_times_out_twice_in_a_row(
+    seconds: float, spread: list[float], calls_before: int, method: str
+) -> None:
+    """Whatever it took before and takes now: after a request that died the next call goes alone, and from there
+    batches grow without dying again (bitrix24.md 5.2)."""
+    meters = {method: Meter(Usage(), slowed(Cost(0.05, 0.05, 50, calls_before)))}
+    assert choose(meters, [method] * 50, START) == [0]
+    assert choose(meters, ["user.get", method], START) == [0], "nor does it go along with others"
+    at, turn, sizes = 0.0, 0, []
+    for _ in range(12):
+        size = len(choose(meters, [method] * 50, after(at)))
+        took = [seconds * spread[(turn + n) % len(spread)] for n in range(size)]
+        turn += size
+        assert sum(took) < DIES, sizes
+        sizes.append(size)
+        at += sum(took) + 600
+        meters = observed(meters, [(method, {"duration": one}) for one in took], after(at))
+    if seconds < 0.5:
+        assert sizes[-1] == 50
+    meters = {
+        method: Meter.from_json(
+            json.loads(json.dumps(Meter(Usage(), slowed(Cost.unknown(method))).to_json()))
+        )
+    }
+    assert choose(meters, [method] * 50, START) == [0]
 
 
 def test_slow_methods_are_sized_by_what_they_took() -> None:
@@ -297,6 +330,22 @@ def test_a_block_holds_until_the_moment_told() -> None:
     assert room(usage, after(29)) == 0.0
     assert blocked(Usage(), None, START).blocked_until == after(10).timestamp()
     assert blocked(Usage(), after(77), START).blocked_until == after(77).timestamp()
+
+
+def test_a_lower_limit_of_a_portal_is_learnt_from_its_first_no() -> None:
+    """On-premise portals allow 420 s in ten minutes (bitrix24.md 5.2): the first no there is the last."""
+    portal = PortalBudget(limit=420.0)
+    end, _ = simulate(portal, [2.5], 7200)
+    assert 0 < portal.refused <= 20
+    assert portal.spent / (end / 600 * 420) >= 0.9
+    usage = blocked(Usage(421.0, START.timestamp(), after(30).timestamp()), None, START)
+    assert usage.limit == 421.0
+    assert blocked(usage, None, START).limit == 421.0
+    later = observed({UPDATE: Meter(usage, Cost(2.5, 2.5, 20))}, [(UPDATE, {"operating": 409.0})], after(40))
+    assert room(later[UPDATE].usage, after(41)) == 0.0
+    assert blocked(Usage(100.0, START.timestamp()), None, START).limit == 480.0, (
+        "somebody else's calls, perhaps"
+    )
 
 
 def test_what_another_process_spent_is_seen_in_the_next_answer() -> None:

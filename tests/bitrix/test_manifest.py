@@ -233,7 +233,7 @@ def test_tabs_are_read_with_everything_else_in_one_request() -> None:
     assert len(reads) <= 50
     assert {reads["tabs"].method, reads["places"].method} == {"placement.get", "placement.list"}
     assert "tabs" not in look(WANTED)
-    *_, found = found_in({"tabs": [tab("deal")], "places": {"0": "crm_deal_detail_tab"}})
+    found = found_in({"tabs": [tab("deal")], "places": {"0": "crm_deal_detail_tab"}})[2]
     assert state(BASE, "deal", found) == "ok"
     assert found_in({"tabs": [tab("deal")]})[2].problem
 
@@ -251,6 +251,21 @@ def test_referral_sources_are_one_truth_and_own_ones_follow(portal: Any) -> None
     assert [item["XML_ID"] for item in sent] == [*REFERRAL_SOURCES, "own_club"]
     assert all("ID" in item for item in sent[:-1])
     assert sent[-1]["VALUE"] == "Клуб"
+
+
+def test_an_own_source_that_is_renamed_is_renamed_in_the_portal_and_standard_ones_are_left() -> None:
+    """The name in the settings goes to the items with the same number; what people called ours stays theirs."""
+    fields: dict[Entity, list[dict[str, Any]]] = {}
+    wanted = [Wanted(HANDLER, {"UF_CRM_MOLVA_REFERRAL_SOURCE.own_club": {"ru": text}}, "ru", (),
+                     fields_with([*REFERRAL_SOURCES, "own_club"])[:1]) for text in ("Клуб", "Клуб друзей")]  # fmt: skip
+    applied(plan(wanted[0], [], fields).calls, fields, [])
+    fields["deal"][0]["LIST"][0]["VALUE"] = "Наш клиент"
+    assert len(plan(wanted[0], [], fields)) == 0
+    calls = plan(wanted[1], [], fields).calls
+    assert {call.method for call in calls} == {f"crm.{entity}.userfield.update" for entity in ENTITIES}
+    sent = next(call for call in calls if call.method == "crm.deal.userfield.update").params["fields"]["LIST"]
+    assert [sent[0]["VALUE"], sent[-1]["VALUE"]] == ["Наш клиент", "Клуб друзей"]
+    assert all(item["ID"] for item in sent)
 
 
 def test_items_are_mapped_by_xml_id_both_ways(portal: Any) -> None:

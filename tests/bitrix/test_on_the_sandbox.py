@@ -206,9 +206,9 @@ def test_set_up_adds_what_is_missing_and_then_nothing(place: Place) -> None:
     for start in range(0, len(todo), 50):
         answer = place.client.batch({f"c{n}": call for n, call in enumerate(todo[start : start + 50])})
         assert {key: str(error) for key, error in answer.errors.items()} == {}
-    events, fields, tabs = find()
-    assert plan(wanted, events, fields, tabs).calls == ()
-    known = FieldMap.of(fields)
+    found = find()
+    assert plan(wanted, *found).calls == ()
+    known = FieldMap.of(found[1])
     promoter = known.id_of("deal", "UF_CRM_MOLVA_NPS_GROUP", "promoter")
     place.client.call(
         item_update("deal", 2, {"UF_CRM_MOLVA_NPS_GROUP": promoter, "UF_CRM_MOLVA_REFERRER": "CO_3"})

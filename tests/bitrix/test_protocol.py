@@ -339,3 +339,9 @@ def test_a_grant_needs_a_portal() -> None:
     """Installations are found by `member_id`."""
     with pytest.raises(ProtocolError):
         parse_auth({"access_token": "x"})
+
+
+@pytest.mark.parametrize("domain", ["\x00", "a b", "x" * 300, "user@evil", "a/b", "[::1", "a:123456"])
+def test_what_is_no_address_is_no_portal_s(domain: str) -> None:
+    """An event is posted by anybody; what it claims is looked up and logged."""
+    assert parse_auth({"member_id": "m1", "domain": domain}).domain == ""

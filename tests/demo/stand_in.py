@@ -85,6 +85,12 @@ class StandIn:
     chronicle: Chronicle = field(default_factory=Chronicle)
     token: str = "page-token"
     portal_url: str = "http://127.0.0.1:7"
+    over: bool = False
+
+    def start_over(self) -> None:
+        self.over = True
+
+    def damage(self) -> None: ...
 
     def turn(self, name: str, on: bool) -> None:
         if name not in ("down", "busy"):

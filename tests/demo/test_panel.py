@@ -168,7 +168,7 @@ def test_links_of_a_letter_open_in_new_tabs_wherever_its_head_is() -> None:
     assert framed("<HEAD><title>") == '<HEAD><base target="_blank"><title>'
 
 
-def test_every_word_of_the_pages_and_of_the_news_has_both_languages() -> None:
+def test_every_word_of_the_pages_and_of_the_news_has_all_three_languages() -> None:
     shown = {switch.text for switch in SWITCHES} | {word for word, _ in STAGES.values()}
     shown |= {
         "planning",
@@ -186,17 +186,36 @@ def test_every_word_of_the_pages_and_of_the_news_has_both_languages() -> None:
     for path in folder.glob("*.html"):
         found = re.findall(r"""\bt\((?:"([^"]+)"|'((?:\\'|[^'])+)')""", path.read_text(encoding="utf-8"))
         shown |= {(double or single) for double, single in found}
-    assert shown - set(words.RUSSIAN) == set()
-    for name, both in words.HAPPENINGS.items():
-        assert set(both) == set(words.LANGUAGES), name
-        places = {language: set(re.findall(r"{(\w+)}", text)) for language, text in both.items()}
-        assert places["ru"] == places["en"], name
+    assert shown - set(words.PAGES) == set()
+    for name, said in (words.HAPPENINGS | words.WRITTEN).items():
+        assert set(said) == set(words.LANGUAGES), name
+        places = {language: set(re.findall(r"{(\w+)}", text)) for language, text in said.items()}
+        assert places["ru"] == places["en"] == places["uk"], name
+    for text, (russian, ukrainian) in words.PAGES.items():
+        assert set(re.findall(r"{(\w+)}", text)) == set(re.findall(r"{(\w+)}", ukrainian)), text
+        assert not set("ыэёъ") & set(ukrainian.lower()), text
+        assert not set("іїєґ") & set(russian.lower()), text
 
 
-@pytest.mark.parametrize(("language", "text"), [("ru", "карточки 3, задачи 1"), ("en", "cards 3, tasks 1")])
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [("ru", "карточки 3, задачи 1"), ("uk", "картки 3, завдання 1"), ("en", "cards 3, tasks 1")],
+)
 def test_writes_name_only_what_was_written(language: str, text: str) -> None:
     said = words.Said("written", {"cards": 3, "comments": 0, "tasks": 1})
     assert text in words.sentence(language, said)
+
+
+def test_starting_over_is_ordered_with_the_pages_token_and_says_when_it_comes_back(
+    client: FlaskClient, demo: StandIn
+) -> None:
+    assert client.post("/again", data={"token": "x"}).status_code == 403
+    assert not demo.over
+    assert order(client, demo, "/again") == 204
+    plain = client.post("/again", data={"token": demo.token}, headers={"Accept-Language": "uk"})
+    assert (plain.status_code, plain.headers["Refresh"]) == (202, "25; url=/")
+    assert "Починаємо спочатку" in plain.text
+    assert demo.over
 
 
 # --- in the browser

@@ -113,6 +113,16 @@ def test_without_optional_facts_no_sentence_is_left_hanging() -> None:
         assert "\n\n\n" not in text
 
 
+def test_a_name_with_the_word_agency_in_it_is_not_doubled() -> None:
+    for language, words, once in (
+        ("ru", "Агентство «Полдень»", "работает с нами (Агентство «Полдень»)."),
+        ("ru", "Полдень", "работает с агентством «Полдень»."),
+        ("uk", "Рекламна агенція «Південь»", "працює з нами (Рекламна агенція «Південь»)."),
+        ("uk", "Південь", "працює з агентством «Південь»."),
+    ):
+        assert once in render("invitation", language, {**FACTS, "agency": words}).text
+
+
 def test_a_missing_fact_is_named() -> None:
     with pytest.raises(MissingFact, match="sender_name"):
         render("invitation", "ru", {k: v for k, v in FACTS.items() if k != "sender_name"})

@@ -12,7 +12,16 @@ from integration.nps.intents import SkipStep, WaveStage
 from integration.nps.people import ClientKey, Exclusion
 from integration.nps.plans import calendar_of, plan
 from integration.nps.policy import Policy
-from integration.nps.touches import Final, InvitationFacts, Touch, Wait, WaveState, letter_of, next_touch
+from integration.nps.touches import (
+    Final,
+    InvitationFacts,
+    Touch,
+    Wait,
+    WaveState,
+    comes_back,
+    letter_of,
+    next_touch,
+)
 
 POLICY = Policy(time_zone="Europe/Moscow")
 CALENDAR = calendar_of(POLICY)
@@ -164,6 +173,18 @@ def test_not_now_postpones_and_asks_once_more() -> None:
     assert ask(later, "24.11 12:00") == Touch("after_snooze", "reminder", at("24.11 12:00"), late=False)
     asked = replace(later, touches={**later.touches, "after_snooze": at("24.11 12:00")})
     assert ask(asked, "24.11 12:01") == Wait(at("26.11 09:00"))
+
+
+def test_a_not_now_near_the_end_promises_no_further_letter() -> None:
+    """Nobody is told of a day on which nothing comes: closing begins at 9 on the 26th (W12)."""
+    closing = WAVE.plan.moment(WAVE.plan.closing, CALENDAR)
+    for said, again in (
+        ("24.11 12:00", "24.11 12:00"), ("24.11 23:00", "25.11 09:00"), ("25.11 23:00", None),
+        ("26.11 09:00", None), ("04.12 12:00", None),
+    ):  # fmt: skip
+        found = comes_back(at(said), WAVE.plan, INVITED.zone, CALENDAR)
+        assert found == (at(again) if again else None), said
+        assert found is None or found < closing
 
 
 def test_a_hold_past_the_end_is_postponed() -> None:

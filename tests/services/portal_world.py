@@ -204,9 +204,11 @@ def on_sqlite(url: str) -> Iterator[Sessions]:
 
 
 @contextmanager
-def world(sessions: Sessions, data: Agency | None = None, **settings: Any) -> Iterator[World]:
+def world(
+    sessions: Sessions, data: Agency | None = None, clock: VirtualClock | None = None, **settings: Any
+) -> Iterator[World]:
     """A sandbox with Molva registered in it and Molva's event address listening."""
-    clock = VirtualClock()
+    clock = clock or VirtualClock()
     flask = Flask("test")
     server = make_server("127.0.0.1", 0, flask, threaded=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

@@ -119,12 +119,14 @@ def test_a_wave_s_owner_decides_about_it_without_seeing_the_clients_of_others(wo
 
 
 def test_follow_ups_are_told_with_client_words_score_and_owner_the_oldest_first(world: World) -> None:
-    told = tell(world, "2026", scores([3, 7, 10, 5, 0]))
+    """Where the task is finished nobody is late: the client's word is waited for (F5)."""
+    told = tell(world, "2026", scores([3, 7, 10, 5, 0, 2]))
     follow_up(world, told, 1, days=2, score=3)
     follow_up(world, told, 2, days=-3, score=7, owner=MANAGER, kind="passive_call", comment="Долго")
     follow_up(world, told, 3, days=30)
     follow_up(world, told, 4, days=-9, status="closed")
-    follow_up(world, told, 5, days=-5, status="task_done", task=None, owner=404)
+    follow_up(world, told, 5, days=-5, task=None, owner=404)
+    follow_up(world, told, 6, days=-6, status="task_done")
     found = todo(world)
     assert (found.overdue, found.due, found.more) == (2, 1, 0)
     late, later, soon = found.tasks

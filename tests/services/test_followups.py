@@ -125,7 +125,7 @@ def test_a_created_task_brings_its_checklist_and_lets_the_comments_go_with_the_l
     for comment in world.outbox("comment"):
         words = Call.from_json(comment.call).params["fields"]["COMMENT"]
         assert words.count("/tasks/task/view/77/") == 1
-        assert words.splitlines()[-1] == "(molva 2026-1-1)"
+        assert words.splitlines()[-1] == "(Molva 2026, № 1.1)"
         assert comment.due_at == clock.now()
     (root,) = world.outbox("checklist")
     with transaction(world.deps.sessions) as session:

@@ -272,6 +272,19 @@ def test_a_test_letter_is_the_real_one_to_an_employee_at_any_hour(world: World) 
     assert world.letters()[0].wave_id is None
 
 
+def test_a_double_click_orders_one_test_letter(world: World) -> None:
+    """The value of a form counts once for the same letter; other words, another page, no page: another letter."""
+    mine, words = "user6@agency.example.com", OwnText("Другое", "{first_name}, привет!")
+    first = order(world, mine, once="page-1")
+    assert order(world, mine, once="page-1") == first
+    others = [
+        order(world, mine, once="page-2"), order(world, mine, once="page-1", own=words),
+        order(world, "user1@agency.example.com", once="page-1"), order(world, mine), order(world, mine),
+    ]  # fmt: skip
+    assert len({first, *others}) == 6
+    assert len(world.letters()) == 6
+
+
 def test_a_test_letter_goes_to_nobody_but_staff(world: World, stranger: int) -> None:
     for address in (
         "p200@client.example.com",

@@ -144,6 +144,18 @@ def test_not_a_good_moment_waits_the_days_set(world: World, clock: HandClock) ->
     assert optouts.snooze(world.deps, world.tokens[7], proof=proof_for(world, "snooze")).status == "closed"
 
 
+def test_not_a_good_moment_when_the_survey_is_ending_names_no_day(world: World, clock: HandClock) -> None:
+    """The wish is kept all the same: staff see that the person asked for later (W12)."""
+    assert optouts.comes_back(world.deps, world.tokens[7])
+    with transaction(world.deps.sessions) as session:
+        wave = session.get_one(Wave, world.invitation(7).wave_id)
+        wave.stage, wave.closed_at = "closed", clock.now()
+    assert not optouts.comes_back(world.deps, world.tokens[7])
+    result = optouts.snooze(world.deps, world.tokens[7], proof=proof_for(world, "snooze"))
+    assert (result.status, result.until, result.day) == ("done", None, None)
+    assert world.invitation(7).snoozed_until is not None
+
+
 def test_not_a_good_moment_needs_a_person(world: World) -> None:
     result = optouts.snooze(world.deps, world.tokens[7])
     assert result.status == "needs_confirmation"

@@ -162,9 +162,10 @@ def test_a_renamed_portal_is_followed_only_where_the_authorisation_server_agrees
     place.box.control("/settings", {"moved_to": host}, "PUT")
     assert ask(place)["ID"] == "1"
     assert (place.row().domain, place.row().endpoint) == (host, f"http://{host}/rest/")
-    place.box.control("/settings", {"moved_to": "evil.example.com:1"}, "PUT")
-    with pytest.raises(BitrixError):
-        ask(place)
+    for other in ("evil.example.com:1", "[evil"):  # the second is no address at all
+        place.box.control("/settings", {"moved_to": other}, "PUT")
+        with pytest.raises(BitrixError):
+            ask(place)
     assert "evil" not in place.row().endpoint + place.row().domain
 
 
@@ -199,9 +200,9 @@ def test_an_uninstall_takes_the_tokens_at_once_and_the_data_after_seven_days(pla
 
 
 def test_an_uninstall_without_the_wish_keeps_the_data_for_a_later_installation(place: World) -> None:
-    """Re-installation finds what was there, and the planned erasure of an earlier removal is off."""
+    """Re-installation finds what was there; nobody has to be asked."""
     place.settle()
-    place.box.control(f"/apps/{CLIENT_ID}/uninstall", {"clean": 1})
+    place.box.control(f"/apps/{CLIENT_ID}/uninstall", {"clean": 0})
     place.settle()
     assert place.row().status == "uninstalled"
     again = place.install()
@@ -233,6 +234,25 @@ def test_a_refusal_of_our_own_keys_is_no_proof_of_a_removal(place: World) -> Non
     row = place.row()
     assert row.status != "uninstalled"
     assert row.refresh_token
+
+
+def test_when_the_operator_s_key_is_right_again_nobody_has_to_open_the_application(place: World) -> None:
+    """A key changed at the vendor's console some hours before it is changed here costs no portal its connection."""
+    place.settle()
+    right = place.deps
+    place.box.control("/tokens/expire", {})
+    place.deps = wired(right.sessions, place.box, place.clock, place.address, client_secret="mistyped")
+    with pytest.raises(AccessLost):
+        ask(place)
+    for _ in range(3):
+        place.clock.advance(3700)
+        place.work()
+    assert (place.row().status, place.row().problem) == ("reauthorise", "reauthorise:invalid_client")
+    place.deps = right
+    place.clock.advance(3700)
+    place.work()
+    assert (place.row().status, place.row().problem) == ("active", "")
+    assert ask(place)["ID"] == "1"
 
 
 def test_a_removal_is_not_believed_because_another_process_has_just_renewed(place: World) -> None:

@@ -126,6 +126,8 @@ def test_the_claimed_server_is_never_asked_unless_allowed(place: World) -> None:
     place.box.control(f"/apps/{CLIENT_ID}/install", {"user_id": 1, "finish": False})
     claim = replace(place.opened().grant, server_endpoint=f"{place.address}/rest/")
     assert portals.install(place.deps, claim).created
+    for odd in ("http://[::1", "https://", "//", f"http://x@{place.box.oauth_url[7:]}"):
+        assert not portals.install(place.deps, replace(claim, server_endpoint=odd)).created
     assert place.all(Portal)[0].oauth_origin == place.box.oauth_url
 
 
@@ -151,7 +153,10 @@ def test_a_plain_http_portal_needs_the_operators_consent(sessions: Sessions) -> 
 def test_a_local_application_is_installed_and_renewed_with_its_own_keys(sessions: Sessions) -> None:
     """Keys registered with `add-app` belong to that portal; the operator's own keys are not needed."""
     with world(sessions, client_id="", client_secret="") as place:
-        registered = portals.add_app(place.deps, place.box.domain, CLIENT_ID, SECRET)
+        for domain in ("", "//", "a b", "http://[x", "somebody@portal", "portal:123456"):
+            with pytest.raises(ValueError, match="domain"):
+                portals.add_app(place.deps, domain, CLIENT_ID, SECRET)
+        registered = portals.add_app(place.deps, f" {place.box.portal_url}/crm/", f"{CLIENT_ID} ", f" {SECRET}\n")
         assert place.ready().portal_id == registered
         assert place.row().kind == "local"
         place.box.control("/tokens/expire", {})

@@ -149,6 +149,7 @@ def test_nobody_recommends_themselves(world: World) -> None:
 
 def test_a_circle_is_not_closed(world: World) -> None:
     world.set(Company, (world.portal.id, 90), referral=raw("company", "client", "CO_50", "2020-01-01"))
+    changed(world, "company", 90)
     changed(world, "deal", 500)
     assert all(REFERRER not in row.call["params"]["fields"] for row in world.outbox("referral"))
 

@@ -12,6 +12,7 @@ from integration.services import survey
 from integration.services.survey_types import AnswerResult
 from integration.store import wave_queries
 from integration.store.base import Sessions, transaction
+from integration.store.clients import Contact
 from integration.store.portals import Portal
 from integration.store.waves import Invitation, Wave
 from tests.conftest import HandClock
@@ -250,3 +251,22 @@ def test_an_answer_and_the_waves_own_machine_never_wait_for_each_other_in_a_circ
         wave_queries.look_at_all(session, world.portal.id, world.wave_id, world.clock.now(), only_open=False)
     answering.join(60)
     assert [result.status for result in results] == ["counted"]
+
+
+def test_who_answers_in_another_language_is_written_to_in_it(world: World) -> None:
+    """Only a proven answer says so, and letters of this survey follow as far as the agency writes in it (S4)."""
+    world.policy(languages=["ru", "en"])
+
+    def spoken() -> tuple[str, str]:
+        with transaction(world.deps.sessions) as session:
+            return world.invitation(7).language, session.get_one(Contact, (world.portal.id, 7)).language
+
+    before = world.invitation(7).language
+    world.post(8, language="uk")
+    assert spoken() == (before, "")
+    world.human(8, language="uk")
+    assert spoken() == (before, "uk")
+    world.human(7, language="en" if before == "ru" else "ru")
+    assert spoken() == (("en", "en") if before == "ru" else ("ru", "ru"))
+    world.human(6, language="xx")
+    assert spoken()[1] in ("ru", "en")

@@ -186,7 +186,7 @@ def test_comments_carry_score_words_person_and_channel_in_the_portals_language(
     assert "Survey 2026: 10 of 10, promoter" in words
     assert "Person7 Example (decides), by e-mail" in words
     assert "[URL=" not in words.replace("[\u200b", "")
-    assert words.endswith(f"({'molva 2026-1-1'})")
+    assert words.endswith("\n(Molva 2026, № 1.1)")
     assert calls[0].probe is not None
     assert not calls[0].repeat
 

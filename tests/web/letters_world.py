@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from flask.testing import FlaskClient
+from playwright.sync_api import Page, expect
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
@@ -20,7 +22,7 @@ from integration.store.clients import Company
 from integration.store.portals import Portal
 from tests.conftest import HandClock
 from tests.services.wave_world import HEAD, World, make_world
-from tests.web.conftest import make_app
+from tests.web.conftest import Eyes, make_app
 
 MARKUP = "<b>x</b> & “Sons” <script>alert(1)</script>"
 
@@ -89,3 +91,23 @@ def titles(inside: Inside) -> list[str]:
     """The clients' names as stored."""
     with transaction(inside.world.deps.sessions) as session:
         return list(session.scalars(select(Company.title).where(~Company.own)))
+
+
+def opened(page: Page, inside: Inside, site: str, path: str) -> None:
+    """What the portal's frame does: post the session to the page."""
+    page.goto("about:blank")
+    page.set_content(
+        f'<form method="post" action="{site}{path}"><input name="session" value="{inside.session()}"></form>'
+        "<script>document.forms[0].submit()</script>"
+    )
+    page.wait_for_url(site + path)
+    page.wait_for_load_state("networkidle")
+
+
+def faultless(eyes: Eyes) -> None:
+    """axe finds nothing, nothing is wider than the window, the console is quiet."""
+    expect(eyes.page.locator(".loading, .stale")).to_have_count(0)
+    found = Axe().run(eyes.page, options={"iframes": False})  # no script runs inside the letter
+    assert found.violations_count == 0, found.generate_report()
+    assert eyes.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert eyes.errors == []

@@ -18,13 +18,14 @@ from integration.bitrix.sandbox.server import running
 from integration.services import frames
 from integration.services.frames import Viewer
 from integration.store.base import Sessions, make_engine, make_sessions
+from integration.store.portals import Portal
 from integration.store.waves import Wave
 from integration.web import frame
 from tests.bitrix.sandbox.agencies import small_agency
 from tests.conftest import HandClock
 from tests.services import report_world, tab_world
-from tests.services.wave_world import DIRECTOR, MANAGER, make_world
-from tests.web import main_states, setup_world
+from tests.services.wave_world import DIRECTOR, MANAGER, World, make_world
+from tests.web import main_states, request_world, setup_world
 from tests.web.conftest import served
 from tests.web.portal_site import CLIENT_ID, portal_site
 from tests.web.settings_world import PortalOfFields
@@ -35,7 +36,7 @@ SCRIPT = "http://portal.example/bx24.js"
 PARTS = {
     "settings.clients_live", "settings.followups_live", "settings.referrals_live", "settings.senders_live",
     "settings.wave_live", "settings.letter_look", "settings.letter_shown", "settings.letters_fate",
-    "settings.letters_clients", "start.live", "session.renew",
+    "settings.letters_clients", "settings.requests_export", "start.live", "session.renew", "card_referrer.found",
 }  # fmt: skip
 
 
@@ -97,12 +98,23 @@ def _desk(sessions: Sessions, state: main_states.State) -> Iterator[Place]:
         yield _inside(site, app, world.deps, viewer, wave=waves[-1].id if waves else 0)
 
 
+def _undecided(world: World) -> Viewer:
+    """Installed again before the data were erased."""
+    who = main_states.full(world)
+    now = world.clock.now()
+    world.set(
+        Portal, world.portal_id, status="undecided", removed_at=now, erase_after=now + timedelta(days=5)
+    )
+    return who
+
+
 @contextmanager
 def _set_up(sessions: Sessions, many: int) -> Iterator[Place]:
     """Set-up and outbox of a portal that answers, with things that got stuck."""
     with setup_world.desk(sessions) as desk:
         setup_world.arrange(desk.place, 2, 2, setup_world.LAYOUT)
         setup_world.stuck(desk.place, many=many)
+        request_world.busy_day(desk.place.deps, desk.place.portal_id)
 
         def viewer(language: str, **more: Any) -> Viewer:
             return replace(desk.who(**more), language=language)
@@ -158,6 +170,7 @@ def place(name: str, url: str) -> Iterator[Place]:
         "new": lambda: _desk(sessions, main_states.installed), "agency": lambda: _desk(sessions, main_states.full),
         "planned": lambda: _desk(sessions, main_states.planned), "crowd": lambda: _desk(sessions, main_states.large),
         "stuck": lambda: _set_up(sessions, 0), "very stuck": lambda: _set_up(sessions, 10_000),
+        "undecided": lambda: _desk(sessions, _undecided),
         "client": lambda: _card(sessions, True), "never asked": lambda: _card(sessions, False),
     }  # fmt: skip
     with worlds[name]() as made:
@@ -194,6 +207,9 @@ PAGES = (
     Shown("settings: set-up", "stuck", "/app/settings/setup"),
     Shown("settings: outbox", "stuck", "/app/settings/outbox"),
     Shown("settings: outbox, letters", "stuck", "/app/settings/outbox", {"view": "letters"}),
+    Shown("settings: requests", "stuck", "/app/settings/requests"),
+    Shown("settings: no requests yet", "agency", "/app/settings/requests", {"errors": "1", "slower": "x"}, status=422),
+    Shown("settings: is all well", "stuck", "/app/settings/health"),
     Shown("settings: outbox of ten thousand", "very stuck", "/app/settings/outbox"),
     Shown("tab: company", "client", "/app/card/company/12", who={"card": ("company", 12)}),
     Shown("tab: contact", "client", "/app/card/contact/7", who={"card": ("contact", 7)}),
@@ -202,11 +218,16 @@ PAGES = (
     Shown("tab: own client", "client", "/app/card/company/12",
           who={"card": ("company", 12), "user_id": tab_world.MANAGER}),
     Shown("tab: never asked", "never asked", "/app/card/company/12", who={"card": ("company", 12)}),
+    Shown("tab: who recommended", "client", "/app/card/company/12/referrer", {"do": "clear", "note": ""},
+          who={"card": ("company", 12)}, status=422),
     Shown("tab: another card", "client", "/app/card/company/12", who={"card": ("company", 13)}, status=403),
     Shown("no administrator", "agency", "/app/settings/senders", who=MANAGES, status=403),
     Shown("a caller", "agency", "/app/main", who={"user_id": CALLER, "administrator": False}, status=403),
     Shown("no such survey", "agency", "/app/wave/999999", status=404),
     Shown("session run out", "agency", "/app/settings/clients", {"do": "save", "min_gap_days": "200"}, status=401,
           late=True),
+    Shown("earlier data", "undecided", "/bitrix/install/earlier"),
+    Shown("earlier data, nothing ticked", "undecided", "/bitrix/install/earlier", {"do": "anew"}, status=422),
+    Shown("earlier data, a manager", "undecided", "/app/main", who=MANAGES, status=403),
     Shown("a fault of ours", "agency", "/app/broken", status=500),
 )  # fmt: skip

@@ -48,6 +48,11 @@ class Away:
 @pytest.fixture
 def place(sessions: Sessions, clock: HandClock) -> World:
     """A client with a history in a survey that runs, people of every kind, another portal."""
+    return everybody(sessions, clock)
+
+
+def everybody(sessions: Sessions, clock: HandClock) -> World:
+    """The world of `place`."""
     world = tab_world(sessions, clock)
     world.deps = replace(world.deps, rest=Away())
     history(world)
@@ -106,6 +111,11 @@ def deeds(place: World, endpoint: str) -> list[dict[str, str]]:
             {"do": "correct", "response": str(answers["counted"].id), "score": "5", "reason": "r", "seen": "1"},
             {"do": "confirm", **judged}, {"do": "reject", **judged}, {"do": "restore"},
         ],
+        "card_referrer.act": [
+            {"do": "search", "query": "Old"}, {"do": "choose", "pick": "company:57", "query": "Old", "note": "n"},
+            {"do": "source", "source": "event", "note": "n"}, {"do": "clear", "note": "n"}, {"do": "rule"},
+        ],
+        "card_referrer.found": [{"query": "Old"}],
         "wave.page": [
             {"do": "pause", "why": "w"}, {"do": "resume"}, {"do": "rehearse"}, {"do": "approve"},
             {"do": "confirm", **judged}, {"do": "reject", **judged}, {"do": "exclude", "why": "w", "lines": line},
@@ -131,6 +141,13 @@ def deeds(place: World, endpoint: str) -> list[dict[str, str]]:
             {"do": "find", "q": "ada"}, {"do": "save", "retention_months": "24", "version": "2"},
             {"do": "export", "person": "7"}, {"do": "erase", "person": "7", "never_again": "1"},
         ],
+        "settings.health": [{"do": "check"}],
+        "settings.requests": [
+            {"method": "crm.item.get", "errors": "1", "slower": "1.5", "since": "2026-01-01T10:00",
+             "until": "2026-02-01T10:00"},
+            {"older": "2026-01-12T06:00:00+00:00|5"}, {"newer": "2026-01-12T06:00:00+00:00|5"},
+        ],
+        "settings.requests_export": [{"method": "crm.item.get", "slower": "1", "since": "2026-01-01T10:00"}],
         "settings.referrals": [{**sheet, "recommending": "client", "own-0-name": "Fair", "own-0-code": ""}],
         "settings.senders": [{**sheet, "senders-0-name": "A", "senders-0-email": "a@b.example", "senders-0-phone": "1",
                               "senders-0-position": "p", "senders-0-person": "1", "head": "0", "default": "0"}],
@@ -209,7 +226,13 @@ PEOPLE = {
     "a manager": MANAGER, "a caller": CALLER, "an employee": OUTSIDER, "another branch's director": ELSEWHERE,
     "somebody dismissed": GONE, "a former administrator": 79,
 }  # fmt: skip
-SHARED = ("card.act", "main.page", "wave.page")  # shown to employees; the others are for administrators
+SHARED = (
+    "card.act",
+    "card_referrer.act",
+    "card_referrer.found",
+    "main.page",
+    "wave.page",
+)  # shown to employees; the others are for administrators
 
 
 @pytest.mark.parametrize("name", PEOPLE)

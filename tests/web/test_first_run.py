@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 from sqlalchemy import Engine
 
 from integration.mail.smtp import SmtpMailer, SmtpServer
@@ -25,7 +24,7 @@ from tests.conftest import HandClock, a_portal
 from tests.mail import test_smtp as smtp
 from tests.services.wave_world import MANAGER
 from tests.web.conftest import Eyes, served
-from tests.web.letters_world import Inside, make_inside
+from tests.web.letters_world import Inside, faultless, make_inside, opened
 
 CLIENTS = {
     "pipelines": "9", "stages": ["C9:NEW", "C9:TROUBLE"], "since": "", "current_months": "12", "min_age_months": "3",
@@ -259,26 +258,6 @@ def mailbox() -> Iterator[smtp.Post]:
 def site(seen_inside: Inside) -> Iterator[str]:
     seen_inside.app.config["BX24_SCRIPT_URL"] = ""
     yield from served(seen_inside.app)
-
-
-def opened(page: Page, inside: Inside, site: str, path: str) -> None:
-    """What the portal's frame does: post the session to the page."""
-    page.goto("about:blank")
-    page.set_content(
-        f'<form method="post" action="{site}{path}"><input name="session" value="{inside.session()}"></form>'
-        "<script>document.forms[0].submit()</script>"
-    )
-    page.wait_for_url(site + path)
-    page.wait_for_load_state("networkidle")
-
-
-def faultless(eyes: Eyes) -> None:
-    """axe finds nothing, nothing is wider than the window, the console is quiet."""
-    expect(eyes.page.locator(".loading, .stale")).to_have_count(0)
-    found = Axe().run(eyes.page, options={"iframes": False})  # no script runs inside the letter
-    assert found.violations_count == 0, found.generate_report()
-    assert eyes.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    assert eyes.errors == []
 
 
 @pytest.mark.browser

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 from html import unescape
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 from sqlalchemy import Engine
 
 from integration.nps import wording
@@ -18,7 +17,7 @@ from integration.store.letters import LetterRow
 from tests.conftest import HandClock, a_portal
 from tests.services.wave_world import MANAGER
 from tests.web.conftest import Eyes, served
-from tests.web.letters_world import MARKUP, Inside, make_inside
+from tests.web.letters_world import MARKUP, Inside, faultless, make_inside, opened
 
 BASE = "/app/settings/letters"
 RU = f"{BASE}/invitation/ru"
@@ -223,26 +222,6 @@ def seen_inside(one_engine: Engine, clock: HandClock) -> Inside:
 def site(seen_inside: Inside) -> Iterator[str]:
     seen_inside.app.config["BX24_SCRIPT_URL"] = ""
     yield from served(seen_inside.app)
-
-
-def opened(page: Page, inside: Inside, site: str, path: str) -> None:
-    """What the portal's frame does: post the session to the page."""
-    page.goto("about:blank")
-    page.set_content(
-        f'<form method="post" action="{site}{path}"><input name="session" value="{inside.session()}"></form>'
-        "<script>document.forms[0].submit()</script>"
-    )
-    page.wait_for_url(site + path)
-    page.wait_for_load_state("networkidle")
-
-
-def faultless(eyes: Eyes) -> None:
-    """axe finds nothing, nothing is wider than the window, the console is quiet."""
-    expect(eyes.page.locator(".loading, .stale")).to_have_count(0)
-    found = Axe().run(eyes.page, options={"iframes": False})  # no script runs inside the letter
-    assert found.violations_count == 0, found.generate_report()
-    assert eyes.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    assert eyes.errors == []
 
 
 @pytest.mark.browser

@@ -11,11 +11,11 @@ from unittest.mock import Mock
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 
 from integration.services import outbox, stuck_work
 from integration.store import stuck as stuck_rows
-from integration.store.base import Sessions, make_engine, make_sessions, transaction
+from integration.store.base import Sessions, make_sessions, transaction
 from integration.store.clients import Company, Deal
 from integration.store.letters import LetterRow
 from integration.store.outbox import OutboxRow
@@ -34,11 +34,9 @@ def inside(sessions: Sessions) -> Iterator[Desk]:
 
 
 @pytest.fixture
-def one(sqlite_url: str) -> Iterator[Desk]:
-    engine = make_engine(sqlite_url)
-    with desk(make_sessions(engine)) as made:
+def one(one_engine: Engine) -> Iterator[Desk]:
+    with desk(make_sessions(one_engine)) as made:
         yield made
-    engine.dispose()
 
 
 def calls_of(inside: Desk) -> dict[str, OutboxRow]:
@@ -164,10 +162,21 @@ def test_letters_in_doubt_are_decided_by_people(inside: Desk) -> None:
     assert states == {"a0": "unknown", "a1": "waiting", "a2": "waiting"}
     doubt = str(letters_of(inside)["a0"].id)
     assert "There was nothing" in inside.html(PATH, view="letters", do="leave", id=doubt)
-    assert "1 letter is noted as sent." in inside.html(PATH, view="letters", do="was_sent", id=doubt)
+    assert "There was nothing" in inside.html(PATH, view="letters", pick="leave:x")
+    assert "1 letter is noted as sent." in inside.html(PATH, view="letters", pick=f"was_sent:{doubt}")
     row = letters_of(inside)["a0"]
     assert (row.status, row.sent_at) == ("done", row.handed_at)
     assert decided(inside) == [("resend", "letter", 1), ("was_sent", "letter", 1)]
+
+
+def test_the_page_opens_where_somebody_has_to_decide(inside: Desk) -> None:
+    """The main page leads here for letters too: not to a view that says all is well."""
+    stuck(inside.place)
+    for row in calls_of(inside).values():
+        inside.html(PATH, do="leave", view="failed", id=str(row.id))
+    html = inside.html(PATH)
+    assert "550 нет такого ящика" in html
+    assert "Everything has reached Bitrix24" in inside.html(PATH, view="failed")
 
 
 def test_a_refused_letter_can_be_left(inside: Desk) -> None:

@@ -113,7 +113,13 @@ def test_rows_are_added_on_the_spot_and_a_chosen_person_s_card_fills_them(
     page.click("[data-add]")
     page.select_option("#f-senders-2-person", "6")
     assert page.input_value("#f-senders-2-email") == "user6@agency.example.com"
+    city = page.locator("#f-senders-2 [data-city]:visible").last
+    name = city.get_attribute("data-city") or ""
+    city.click()
+    assert page.input_value("#f-senders-2-cities") == name
+    expect(page.locator(f'[data-city="{name}"]:visible')).to_have_count(0)
     page.fill("#f-senders-2-cities", "Набережные Челны")
+    expect(page.locator(f'#f-senders-2 [data-city="{name}"]')).to_be_visible()
     expect(page.locator("#live .changes")).to_contain_text("Иван Петров")
     page.click(".bar-save .primary")
     expect(page.locator(".notice.good")).to_contain_text("Иван Петров")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from integration.nps.policy_changes import names
 from integration.store.base import Sessions, reading, transaction
@@ -308,6 +310,26 @@ def test_somebody_who_is_no_employee_may_sign(desk: Desk) -> None:
         None,
         "own-1",
     )
+
+
+def test_cities_of_the_clients_are_proposed_and_added_by_a_button(desk: Desk) -> None:
+    """The most frequent first; a city that somebody signs is offered to nobody; nothing is saved before "save"."""
+    with transaction(desk.world.deps.sessions) as session:
+        rows = session.scalars(select(Company).where(~Company.own).order_by(Company.id)).all()
+        for place, row in enumerate(rows):
+            row.city = "Тверь" if place == 0 else "Казань"
+    page = desk.post("senders")
+    offers = re.findall(r'value="(city:0:[^"]+)"', page.text)
+    assert offers == ["city:0:Казань", "city:0:Тверь"]
+    before = desk.policy()[1]
+    chosen = desk.post("senders", {**form_of(page), "do": "city:0:Тверь"})
+    assert form_of(chosen)["senders-0-cities"] == "Тверь"
+    both = form_of(desk.post("senders", {**form_of(chosen), "do": "city:0:Казань"}))
+    assert both["senders-0-cities"] == "Тверь, Казань"
+    assert set(re.findall(r'data-city="Тверь"[^>]*?( hidden)?>', chosen.text)) == {" hidden"}
+    for odd in ("city:", "city:9:Тверь", "city:x:Тверь", "city:0: "):
+        assert form_of(desk.post("senders", {**form_of(page), "do": odd}))["senders-0-cities"] == ""
+    assert desk.policy()[1] == before
 
 
 def test_somebody_taken_off_signs_nowhere(desk: Desk) -> None:

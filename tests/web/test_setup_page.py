@@ -14,7 +14,7 @@ from integration.bitrix import layouts as pure
 from integration.services import frames
 from integration.store.base import Sessions, make_sessions, transaction
 from integration.store.layouts import CardLayout
-from integration.store.portals import Stage
+from integration.store.portals import Limits, Stage
 from tests.conftest import a_portal
 from tests.web.conftest import Eyes, served
 from tests.web.setup_world import LAYOUT, Desk, arrange, desk
@@ -66,11 +66,50 @@ def test_check_and_repair_say_what_they_found_and_did(inside: Desk) -> None:
     assert "Checked just now." in html
     assert "The card has no Molva tab." in html
     assert "points need attention" in html
+    assert "What “Repair” will add" in html
+    assert "Leads, Deals, Contacts, Companies: the Molva tab" in html
     html = inside.html(PATH, do="repair")
+    assert "What “Repair” will add" not in html
     assert "The tab was put right: Leads, Deals, Contacts, Companies." in html
     assert "Nothing was missing." in inside.html(PATH, do="repair")
     assert len(inside.place.box.portal.state.placements) == 4
     assert "Last repair" in inside.html(PATH)
+
+
+def test_everything_a_repair_would_add_is_named_before(one: Desk) -> None:
+    """Fields by their names, lists, notices, the source; and the same is said to have been done."""
+    state = one.place.box.portal.state
+    for row in list(state.user_fields.rows.values()):
+        if row["FIELD_NAME"] == "UF_CRM_MOLVA_NPS_DATE" and row["ENTITY_ID"] == "CRM_DEAL":
+            state.user_fields.remove(row["ID"])
+        elif row["FIELD_NAME"] == "UF_CRM_MOLVA_ROLE":
+            row["LIST"] = row["LIST"][1:]
+    state.bindings[:] = [row for row in state.bindings if row["event"] != "ONTASKUPDATE"]
+    for row in list(state.statuses.rows.values()):
+        if row["STATUS_ID"] == "RECOMMENDATION":
+            state.statuses.remove(row["ID"])
+            del state.stages[("SOURCE", "RECOMMENDATION")]
+    html = one.html(PATH, do="check")
+    for line in (
+        "Deals: fields NPS: date of answer", "Contacts: missing values of lists", "1 notice of changes",
+        "The source “By recommendation” in the list of sources", "There is no source “By recommendation”.",
+    ):  # fmt: skip
+        assert line in html, line
+    html = one.html(PATH, do="repair")
+    for line in ("1 field was added.", "1 list was completed.", "The source “By recommendation” was added."):
+        assert line in html, line
+    assert "The source that means “by recommendation” is there." in html
+
+
+def test_a_click_for_which_the_portal_has_no_room_is_told_so(one: Desk) -> None:
+    """Not "does not answer": more was asked than it takes at once, and a minute helps (product.md T4)."""
+    with transaction(one.place.deps.sessions) as session:
+        row = session.get_one(Limits, one.place.portal_id)
+        row.level, row.level_at = 80.0, one.place.clock.now()
+    html = one.html(PATH, do="check")
+    assert "The check did not work." in html
+    assert "Bitrix24 is busy" in html
+    assert "does not answer" not in html
 
 
 def test_repair_is_the_main_button_only_where_something_can_be_repaired(inside: Desk) -> None:

@@ -11,7 +11,17 @@ from flask import Blueprint, Response, jsonify, request
 from .agency import Agency, Json
 from .dump import dump
 from .errors import RestError
-from .install import add_webhook, finish_install, frame, install, post_frame, register, uninstall, update_app
+from .install import (
+    add_webhook,
+    finish_install,
+    frame,
+    install,
+    post_frame,
+    publish,
+    register,
+    uninstall,
+    update_app,
+)
 from .portal import Portal
 from .rest import as_employee
 from .state import App
@@ -94,6 +104,11 @@ def _apps(views: Blueprint, portal: Portal) -> None:
     def add() -> Response:
         app = register(portal, _body())
         return jsonify(client_id=app.client_id, id=app.id, application_token=app.application_token)
+
+    @views.post("/market")
+    def put_up() -> Response:
+        app = publish(portal, _body())
+        return jsonify(client_id=app.client_id, id=app.id)
 
     @views.get("/apps/<client_id>")
     def look(client_id: str) -> Response:

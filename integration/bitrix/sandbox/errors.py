@@ -25,7 +25,12 @@ class RestError(Exception):
 
 
 class ConnectionCut(Exception):
-    """The portal closes the connection instead of answering (a fault, or a request over its time)."""
+    """The portal does not answer (a fault, or a request over its time). ``how``: the connection is closed,
+    "reset", or left silent until the caller gives up ("hang")."""
+
+    def __init__(self, reason: str, how: str = "close") -> None:
+        super().__init__(reason)
+        self.how = how
 
 
 def not_found(text: str = "Element not found") -> RestError:

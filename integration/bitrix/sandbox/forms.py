@@ -51,8 +51,8 @@ def decode_pairs(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
 
 
 def _next_index(array: Mapping[str, Any]) -> str:
-    numbers = [int(key) for key in array if key.isdigit()]
-    return str(max(numbers) + 1 if numbers else 0)
+    canonical = (int(key) for key in array if re.fullmatch("0|[1-9][0-9]{0,17}", key))
+    return str(1 + max(canonical, default=-1))
 
 
 def php_array(value: Any, *, deep: bool = True) -> Any:

@@ -6,8 +6,10 @@ connection pool is part of what is tested. It can also cut a connection instead 
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
+import struct
 import sys
 from collections.abc import Callable, Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +17,7 @@ from io import BytesIO
 from typing import Any, cast
 from urllib.parse import unquote
 
-#: An application sets this header to have the connection cut without an answer.
+#: An application sets this header to have the connection cut without an answer: "close", "reset" or "hang".
 CUT_HEADER = "X-Sandbox-Cut"
 
 _Headers = list[tuple[str, str]]
@@ -32,9 +34,10 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length) if length else b""
         status, headers, content = _run(cast("Server", self.server).application, self._environ(body))
-        if any(name == CUT_HEADER for name, _ in headers):
+        cut = next((value for name, value in headers if name == CUT_HEADER), "")
+        if cut:
             self.close_connection = True
-            self.connection.shutdown(socket.SHUT_RDWR)
+            self._cut(cut)
             return
         code, _, reason = status.partition(" ")
         self.send_response(int(code), reason)
@@ -48,6 +51,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_OPTIONS = serve
+
+    def _cut(self, how: str) -> None:
+        """No answer: closed in order, reset, or nothing said until the other side goes away."""
+        if how == "reset":
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            os.close(self.connection.detach())  # nothing but closing it with no lingering resets it
+            return
+        if how == "hang":
+            self.connection.recv(1)
+        self.connection.shutdown(socket.SHUT_RDWR)
 
     def _environ(self, body: bytes) -> dict[str, Any]:
         path, _, query = self.path.partition("?")

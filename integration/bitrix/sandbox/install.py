@@ -61,6 +61,20 @@ def register(portal: Portal, data: Json) -> App:
     return app
 
 
+def publish(portal: Portal, data: Json) -> App:
+    """A Market application appears in the portal's catalogue, as the vendor's console lets it: its addresses answer
+    HEAD with 200, 301 or 302. ``ValueError`` for one that does not (1.4; market/preparing-to-publish/faq.md)."""
+    for name in ("app_url", "install_url"):
+        url = str(data.get(name) or "")
+        try:
+            status = requests.head(url, timeout=_TIMEOUT, allow_redirects=False).status_code
+        except requests.RequestException as error:
+            raise ValueError(f"The specified URL is not accessible: {url} ({type(error).__name__})") from None
+        if status not in (200, 301, 302):
+            raise ValueError(f"The specified URL is not accessible: {url} ({status})")
+    return register(portal, data | {"kind": "market"})
+
+
 def add_webhook(portal: Portal, user_id: int, scope: list[str] | None) -> str:
     """An incoming webhook; gives its address."""
     hook = Webhook(user_id, secrets.token_hex(8), DEFAULT_SCOPE if scope is None else tuple(scope))

@@ -207,8 +207,8 @@ def update(state: State, queue: Queue, kind: Kind, row: Json, fields: Json, acto
 
 
 def _differs(old: Any, new: Any, name: str = "") -> bool:
-    """Nothing, "" and 0 are the same in the portal's own fields; a user field that holds 0 is not empty."""
-    if name.startswith("UF_") and 0 in (old, new) and None in (old, new):
+    """Nothing, "" and 0 are the same in the portal's own fields; a user field that holds 0 or "0" is not empty."""
+    if name.startswith("UF_") and None in (old, new) and "0" in (str(old), str(new)):
         return True
     return not (is_empty(old) and is_empty(new)) and old != new
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from . import methods  # noqa: F401  (fills the table of methods)
@@ -55,7 +57,9 @@ def handle(portal: Portal, request: Request) -> tuple[int, Json]:
         "client_id": None,
     }
     with portal.state.lock:
+        _catch_up(portal)
         try:
+            work.fault = _met(portal, request, name)
             status, body = _serve(portal, request, name, work, row)
             row["status"] = status
         except RestError as error:
@@ -70,6 +74,28 @@ def handle(portal: Portal, request: Request) -> tuple[int, Json]:
     return status, body
 
 
+def _met(portal: Portal, request: Request, name: str) -> Fault | None:
+    """The fault ordered for this request."""
+    inner = list(_inner(request)) if name == "batch" else []
+    fault = portal.faults.take([name, *inner])
+    if fault and fault.kind == "late":
+        portal.faults.late.append((portal.clock.time() + fault.seconds, request))
+    return fault
+
+
+def _catch_up(portal: Portal) -> None:
+    """What was given up by its caller and takes effect only now; nobody is told."""
+    for request in portal.faults.overdue(portal.clock.time()):
+        work = Work(portal, portal.clock.time(), time.perf_counter())
+        with suppress(RestError, ConnectionCut):
+            _serve(portal, request, method_name(request.method), work, {})
+
+
+def _inner(request: Request) -> Iterator[str]:
+    for command in batch_commands(request.params).values():
+        yield command.partition("?")[0].strip().lower()
+
+
 def method_name(path: str) -> str:
     """Lower case, without ``.json`` and slashes."""
     return path.strip("/").lower().removesuffix(".json")
@@ -77,12 +103,11 @@ def method_name(path: str) -> str:
 
 def _serve(portal: Portal, request: Request, name: str, work: Work, row: Json) -> tuple[int, Json]:
     commands = batch_commands(request.params) if name == "batch" else {}
-    work.inner = [command.partition("?")[0].strip().lower() for command in commands.values()]
+    work.inner = list(_inner(request)) if name == "batch" else []
     settings = portal.state.settings
-    work.fault = portal.faults.take([name, *work.inner])
-    if settings.down or (work.fault and work.fault.kind == "down"):
+    if settings.down:
         raise ConnectionCut("down")
-    if work.fault and not work.fault.after and work.fault.kind not in ("drop_after", "half_batch"):
+    if work.fault and work.fault.before:
         strike(work.fault)
     if not portal.buckets.admit(request.address, settings.rate_limit, portal.state.info.license_family):
         raise RestError("QUERY_LIMIT_EXCEEDED", "Too many requests", 503)
@@ -162,13 +187,20 @@ def call(ctx: Context, name: str, params: Json, work: Work) -> tuple[Answer, flo
         raise RestError("OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.", 429)
     began = time.perf_counter()
     waited = _automation(portal, name, work) if not ctx.trusted else 0.0
+    fault = work.fault or Fault("")
+    failure, hollow = fault.inside(name), fault.hollows(name)
+    idle = (failure is not None or hollow) and not fault.after
     try:
         check_caller(ctx, found)
-        result = found.handler(ctx, params)
+        result = None if idle else found.handler(ctx, params)
+        if failure:
+            raise failure
     finally:
         seconds = time.perf_counter() - began + waited
         if not ctx.trusted:
             portal.budget.add(ctx.caller, name, seconds)
+    if hollow:
+        return Answer(None), seconds
     return result if isinstance(result, Answer) else Answer(result), seconds
 
 
@@ -222,6 +254,7 @@ def as_employee(portal: Portal, user_id: int, name: str, params: Json) -> Json:
     """What an employee (0: a robot) does at the portal's own pages: no limits, no faults, not counted."""
     work = Work(portal, portal.clock.time(), time.perf_counter())
     with portal.state.lock:
+        _catch_up(portal)
         try:
             answer, _ = call(Context(portal, to_int(user_id), trusted=True), method_name(name), params, work)
         except RestError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -98,7 +99,7 @@ def _answer(portal: Portal, method: str, webhook: tuple[int, str] | None) -> Res
     except RawAnswer as raw:
         return Response(raw.args[1], status=raw.args[0], mimetype="text/html")
     except ConnectionCut as cut:
-        return _cut(str(cut))
+        return _cut(cut)
     return _json(status, body)
 
 
@@ -106,13 +107,15 @@ def _guarded(portal: Portal, name: str, serve: Callable[[], tuple[int, Json]]) -
     """Serves the authorisation server's answer with the faults ordered for ``oauth.token`` or
     ``oauth.app.info`` (only those that name it)."""
     from .errors import RestError
-    from .faults import strike
+    from .faults import SLOW, strike
 
     with portal.state.lock:
         named = any(order.method == name for order in portal.faults.orders)
         fault = portal.faults.take([name]) if named else None
     try:
-        if fault and not fault.after and fault.kind != "drop_after":
+        if fault and fault.kind == SLOW:
+            time.sleep(fault.seconds)
+        if fault and fault.before:
             strike(fault)
         status, body = serve()
         if fault:
@@ -123,7 +126,7 @@ def _guarded(portal: Portal, name: str, serve: Callable[[], tuple[int, Json]]) -
     except RawAnswer as raw:
         return Response(raw.args[1], status=raw.args[0], mimetype="text/html")
     except ConnectionCut as cut:
-        return _cut(str(cut))
+        return _cut(cut)
 
 
 def _authorize(portal: Portal) -> Any:
@@ -142,7 +145,7 @@ def _json(status: int, body: Json) -> Response:
     return Response(json.dumps(body, ensure_ascii=False), status=status, mimetype="application/json")
 
 
-def _cut(reason: str) -> Response:
-    """Closes the connection without an answer."""
-    log.info("connection cut: %s", reason)
-    return Response(b"", status=504, headers={CUT_HEADER: "1"})
+def _cut(cut: ConnectionCut) -> Response:
+    """Ends the connection without an answer."""
+    log.info("connection cut: %s", cut)
+    return Response(b"", status=504, headers={CUT_HEADER: cut.how})

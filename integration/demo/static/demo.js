@@ -31,10 +31,31 @@
     timer = setTimeout(look, document.hidden ? 5000 : 1000);
   }
 
+  // The demo is being started anew under the same address: wait until it has gone and come back.
+  async function anew() {
+    clearTimeout(timer);
+    let gone = false;
+    for (;;) {
+      await new Promise(function (done) { setTimeout(done, 500); });
+      try {
+        const answer = await fetch(live.dataset.live, { headers: { Accept: "text/html" } });
+        if (answer.ok && gone) { location.reload(); return; }
+      } catch (error) {
+        gone = true;
+        live.dataset.lost = "1";
+      }
+    }
+  }
+
   document.addEventListener("submit", async function (event) {
     const form = event.target;
     if (!form.matches("[data-send]")) return;
     event.preventDefault();
+    if (form.dataset.sure && !form.dataset.asked) { // frames of other addresses may open no dialogs: press twice
+      form.dataset.asked = "1";
+      event.submitter.textContent = form.dataset.sure;
+      return;
+    }
     const body = new FormData(form);
     const button = event.submitter;
     if (button && button.name) body.set(button.name, button.value);
@@ -43,6 +64,11 @@
       const answer = await fetch(form.action, {
         method: "POST", body: new URLSearchParams(body), headers: { "X-Requested-With": "fetch" },
       });
+      if (answer.ok && form.dataset.again) {
+        event.submitter.textContent = form.dataset.again;
+        event.submitter.disabled = true;
+        return anew();
+      }
       if (answer.ok && toggle) {
         const on = toggle.getAttribute("aria-checked") !== "true";
         toggle.setAttribute("aria-checked", String(on));

@@ -32,6 +32,7 @@ class LetterForm(LookForm):
     before = _text(LONGEST)
     after = _text(LONGEST)
     address = _text(255)
+    once = _text(64)
 
 
 class FateForm(Form):
@@ -41,8 +42,9 @@ class FateForm(Form):
 
 
 class StartForm(Form):
-    """What every step of the first run posts besides its own fields."""
+    """What every step of the first run posts besides its own fields. `do` may name a city."""
 
-    do = _text(20)
+    do = _text(300)
     address = _text(255)
+    once = _text(64)
     test_letter = fields.Integer(load_default=0, validate=validate.Range(min=0, max=2**31 - 1))

@@ -17,6 +17,11 @@ COMMON = {
     "EMAIL": mark("E-mail"), "COMPANY": mark("Company"), "COMPANY_TYPE": mark("Type of company"),
     "INDUSTRY": mark("Industry"), "SOURCE_ID": mark("Source"), "TYPE_ID": mark("Type"), "POST": mark("Position"),
     "OBSERVER": mark("Observers"), "STATUS_ID": mark("Stage"), "WEB": mark("Site"), "ADDRESS": mark("Address"),
+    "LOGO": mark("Logo"), "PHOTO": mark("Photo"), "CONTACT": mark("Contacts"), "EMPLOYEES": mark("Number of employees"),
+    "REVENUE_WITH_CURRENCY": mark("Yearly turnover"), "REQUISITES": mark("Company details"), "IM": mark("Messenger"),
+    "SECOND_NAME": mark("Second name"), "BIRTHDATE": mark("Birthday"), "UTM": mark("UTM marks"),
+    "PRODUCT_ROW_SUMMARY": mark("Products"), "RECURRING": mark("Repeats"), "OPENED": mark("Open to everybody"),
+    "SOURCE_DESCRIPTION": mark("About the source"), "CATEGORY_ID": mark("Pipeline"),
 }  # fmt: skip
 
 

@@ -169,7 +169,14 @@ def _test(who: Viewer, kind: LetterKind, language: str, form: dict[str, Any]) ->
     if problems:
         return {"problems": problems, "keep": True, "status": 422}
     ordered = letter_tests.order(
-        deps(), who.portal_id, kind, language, form["address"], client=form["client"], own=text
+        deps(),
+        who.portal_id,
+        kind,
+        language,
+        form["address"],
+        client=form["client"],
+        own=text,
+        once=form["once"],
     )
     if isinstance(ordered, NotSent):
         return {"keep": True, "test_problem": words.test_refused(ordered), "status": 422}
@@ -199,6 +206,7 @@ def _page(
         **{
             "about": words.about(kind), "letter": kind, "language": language, "language_name": NAMES[language],
             "form": form, "problems": {}, "test_problem": "", "fate": None, "address": address,
+            "once": deps().dice.token(),
             "version": history[0], "history": history, "parts": [wording.parted(one.text.body) for one in history],
             "languages": [_state(newest[kind, code], used) for code in LANGUAGES], "places": words.places(kind),
             "limits": {"subject": wording.MAX_SUBJECT, "body": wording.MAX_BODY},

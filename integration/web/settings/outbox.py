@@ -50,13 +50,13 @@ EMPTY = {
 def show(who: Viewer) -> Response:
     """A page of a view, after what was decided."""
     notices = []
-    if request.form.get("do") in VERBS:
-        notices = [_decide(who, cast("Verb", request.form["do"]))]
-    view = request.form.get("view", "")
-    chosen = stuck_work.listing(
-        deps(), who.portal_id, view if stuck_work.is_view(view) else "failed",
-        request.form.get("kind", ""), _number("page", 1),
-    )  # fmt: skip
+    picked, _, number = request.form.get("pick", "").partition(
+        ":"
+    )  # one form serves the buttons of all entries
+    verb = picked or request.form.get("do", "")
+    if verb in VERBS:
+        notices = [_decide(who, cast("Verb", verb), _whole(number or request.form.get("id", ""), 0))]
+    chosen = _listing(who, request.form.get("view", ""))
     counts = {name: getattr(chosen.counts, name) for name in VIEWS}
     return sections.page(
         who, "outbox", "app/settings/outbox.html", notices=notices, view=chosen.view, kind=chosen.kind,
@@ -67,9 +67,20 @@ def show(who: Viewer) -> Response:
     )  # fmt: skip
 
 
-def _decide(who: Viewer, verb: Verb) -> dict[str, str]:
+def _listing(who: Viewer, view: str) -> Listing:
+    """The view asked for; where none is named, the first one in which somebody has to decide."""
+    kind, place = request.form.get("kind", ""), _whole(request.form.get("page", ""), 1)
+    chosen = stuck_work.listing(
+        deps(), who.portal_id, view if stuck_work.is_view(view) else "failed", kind, place
+    )
+    if not view and not chosen.counts.failed and chosen.counts.letters:
+        return stuck_work.listing(deps(), who.portal_id, "letters", kind, place)
+    return chosen
+
+
+def _decide(who: Viewer, verb: Verb, number: int) -> dict[str, str]:
     author = rights.recorded_as(deps(), who)
-    view, number, kind = request.form.get("view", ""), _number("id", 0), request.form.get("of", "")
+    view, kind = request.form.get("view", ""), request.form.get("of", "")
     if not stuck_work.is_view(view):
         return _nothing()
     if kind:
@@ -157,6 +168,5 @@ def _empty(chosen: Listing) -> tuple[str, str]:
     return say(heading), say(line)
 
 
-def _number(name: str, default: int) -> int:
-    text = request.form.get(name, "")
+def _whole(text: str, default: int) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else default

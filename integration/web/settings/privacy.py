@@ -59,7 +59,7 @@ def _page(
     shown = {
         "q": asked, "held": held, "version": version, "typed": {"retention_months": months}, "problems": {},
         "found": found,
-        "opted_out_on": day_text(held.opted_out) if held else "", "kept": _kept(months),
+        "opted_out_on": day_text(held.opted_out) if held else "", "kept": kept(months),
         "erasures": [
             {"when": moment_text(row.at), "contact_id": row.contact_id, "who": row.who}
             for row in privacy.erasures(deps(), who.portal_id)
@@ -108,7 +108,8 @@ def _erased(who: Viewer, person: int) -> Response:
     return _page(who, notices=[_notice("good", say("This person is forgotten."), line)], found=None, q="")
 
 
-def _kept(months: int) -> list[dict[str, str]]:
+def kept(months: int) -> list[dict[str, str]]:
+    """What is kept about people, why and how long, in the language of this request; the privacy policy shows it too."""
     told = i18n.plural(language(), "{n} month after the survey", "{n} months after the survey", months)
     long = {"retention": told, "words": say("Words: {months}; the number stays without a name", months=told)}
     return [

@@ -30,7 +30,7 @@ blueprint = Blueprint("settings", __name__)
 # The order of the menu; a section that no module has made is left out.
 ORDER = (
     *("senders", "clients", "wave", "letters", "followups", "referrals"),
-    *("setup", "outbox", "privacy", "history"),
+    *("setup", "health", "outbox", "requests", "privacy", "history"),
 )
 
 
@@ -80,6 +80,11 @@ def _answer(path: str, endpoint: str, view: View, size: int) -> None:
 def page(who: Viewer, name: str, template: str, *, status: int = 200, **values: Any) -> Response:
     """The page of a section with the menu; `section` in the template is its entry."""
     return frame.page(template, who, status=status, section=_known[name], menu=menu(name), **values)
+
+
+def label(name: str) -> str:
+    """What a section is called in the language of this request."""
+    return say(_known[name].label)
 
 
 def menu(current: str) -> list[dict[str, Any]]:

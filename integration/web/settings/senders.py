@@ -19,6 +19,8 @@ from integration.web.settings.sections import part, section
 from integration.web.settings.sheet import Form, Raw, Sheet, Situation, look, respond
 
 ROW = ("key", "person", "name", "position", "email", "phone", "cities", "gone")
+CITY = "city:"  # what a button posts: the row of the person and the city, "city:0:Тверь"
+OFFERED = 10  # cities proposed, those with the most clients first
 _CARD = ("name", "position", "email", "phone")
 
 
@@ -50,9 +52,19 @@ def _typed(form: Form) -> Raw:
     rows: list[Raw] = []
     while len(rows) <= SIZES["senders"] and f"senders-{len(rows)}-name" in form:
         rows.append({name: form.get(f"senders-{len(rows)}-{name}", "") for name in ROW})
-    if form.getlist("do")[-1:] == ["add"]:
+    do = "".join(form.getlist("do")[-1:])
+    if do == "add":
         rows.append(_blank())
+    if do.startswith(CITY):
+        _add_city(rows, *do.removeprefix(CITY).partition(":")[::2])
     return {"rows": rows, "head": form.get("head", ""), "default": form.get("default", "")}
+
+
+def _add_city(rows: list[Raw], place: str, city: str) -> None:
+    """A city chosen among those of the clients goes to one person; without a script by a button of the form."""
+    if place.isascii() and place.isdigit() and len(place) < 4 and int(place) < len(rows) and city.strip():
+        row = rows[int(place)]
+        row["cities"] = ", ".join([*filter(None, [row["cities"].strip(" ,")]), city.strip()])
 
 
 def _read(raw: Raw, here: Situation) -> tuple[dict[str, Any], dict[str, str]]:
@@ -146,7 +158,10 @@ def _more(here: Situation) -> dict[str, Any]:
     return {
         "picker": people.picker(here.choices, named),
         "cards": dict(list(cards.items())[: people.SUGGESTED]),
-        "uncovered": [one for one in here.choices.cities if one[0].strip().casefold() not in covered][:12],
+        "offered": [
+            {"city": city, "count": count, "taken": city.strip().casefold() in covered}
+            for city, count in here.choices.cities[:OFFERED]
+        ],
         "dismissed": [people.shown(here.choices, user) for user in dismissed],
     }  # fmt: skip
 

@@ -15,14 +15,17 @@ from integration import i18n
 from integration.current import deps
 from integration.i18n import mark
 from integration.services import checklist, layout_places, layouts, rights
+from integration.services.card_texts import name_said
 from integration.services.checklist import Checklist, Item, Repaired
 from integration.services.field_labels import FIELDS
 from integration.services.frames import Viewer
 from integration.services.layout_places import Change
 from integration.services.layouts import LayoutRefused, Preview
+from integration.services.pace import CROWDED
 from integration.web.pages import language, say
 from integration.web.settings import sections, setup_words
 from integration.web.settings.layout_words import difference_lines, field_name
+from integration.web.settings.plan_words import plan_words
 from integration.web.settings.setup_words import line_of, place_name
 
 PATH = "/app/settings/setup"
@@ -47,6 +50,10 @@ REFUSALS = {
 }
 UNDER_WAY = mark("Somebody is setting Molva up at this moment. Wait a minute and look again.")
 SILENT = mark("Bitrix24 does not answer at the moment. What you see is what was last known.")
+BUSY = mark(
+    "Bitrix24 is busy: more is asked of it than it takes at once. Try again in a minute; what you see is what was "
+    "last known."
+)
 
 
 @sections.section(
@@ -80,6 +87,7 @@ def _page(who: Viewer, notices: Sequence[Notice] = (), status: int = 200, **more
         who, "setup", "app/settings/setup.html", status=status, notices=list(notices),
         heads=_heads(items), cards=_cards(items, changes), checked_at=found.checked_at if found else None,
         summary=_summary(found), repair=_last_repair(found),
+        plan=plan_words(found.plan) if found else [],
         repairable=any(_repairable(item) for item in (found.open if found else ())), **more,
     )  # fmt: skip
 
@@ -120,7 +128,9 @@ def _repairable(item: Item) -> bool:
         return bool(item.facts["missing"])
     if item.code == "tab":
         return bool(item.facts["how"] != "no_scope")
-    return item.code in ("events", "items", "first_sync")
+    return item.code in ("events", "items", "first_sync") or (
+        item.code == "source" and item.state == "missing"
+    )
 
 
 def _advice(found: Checklist) -> str:
@@ -157,8 +167,8 @@ def _change(change: Change | None) -> dict[str, Any] | None:
     if change is None or change.status == "undone":
         return None
     words = {
-        "asked": say("On its way to Bitrix24: asked by {who}.", who=change.author),
-        "applied": say("Put in by {who}.", who=change.author),
+        "asked": say("On its way to Bitrix24: asked by {who}.", who=name_said(change.author)),
+        "applied": say("Put in by {who}.", who=name_said(change.author)),
         "refused": _refusal(change.problem),
     }
     return {
@@ -173,9 +183,13 @@ def _refusal(code: str) -> str:
     return say(REFUSALS.get(code, mark("Bitrix24 has refused the change.")))
 
 
+def _why(code: str) -> str:
+    return say(BUSY if code in CROWDED else SILENT)
+
+
 def _checked(code: str) -> Notice:
     if code:
-        return {"tone": "warn", "heading": say("The check did not work."), "line": say(SILENT)}
+        return {"tone": "warn", "heading": say("The check did not work."), "line": _why(code)}
     return {"tone": "good", "heading": say("Checked just now."), "line": ""}
 
 
@@ -183,7 +197,7 @@ def _repaired(done: Repaired) -> Notice:
     if done.code == "setup_under_way":
         return {"tone": "info", "heading": say(UNDER_WAY), "line": ""}
     if done.code:
-        return {"tone": "warn", "heading": say("Nothing has been changed."), "line": say(SILENT)}
+        return {"tone": "warn", "heading": say("Nothing has been changed."), "line": _why(done.code)}
     lines = setup_words.done_words(done.done, done.problems)
     if not lines:
         return {"tone": "good", "heading": say("Nothing was missing."), "line": ""}

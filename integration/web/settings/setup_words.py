@@ -10,6 +10,7 @@ from typing import Any
 from integration import i18n
 from integration.i18n import mark
 from integration.services.checklist import Item
+from integration.services.field_labels import SOURCE
 from integration.web.pages import language, moment_text, say
 from integration.web.settings.layout_words import field_name
 
@@ -103,9 +104,9 @@ def place_name(kind: str, name: str) -> str:
 def done_words(done: Sequence[str], problems: Sequence[str]) -> list[str]:
     """What a repair did, one line each; the names come from `services.setup`."""
     code = language()
-    groups: dict[str, list[str]] = {"event": [], "tab": [], "field": [], "list": [], "chore": []}
+    groups: dict[str, list[str]] = {name: [] for name in ("event", "tab", "field", "list", "source", "chore")}
     for name in done:
-        groups[_group(name)].append(name)
+        groups[group_of(name)].append(name)
     lines = []
     if groups["field"]:
         count = len(groups["field"])
@@ -127,6 +128,8 @@ def done_words(done: Sequence[str], problems: Sequence[str]) -> list[str]:
                 count,
             )
         )
+    if groups["source"]:
+        lines.append(say("The source “{name}” was added.", name=say(SOURCE)))
     if groups["chore"]:
         lines.append(say("Work that had been given up was begun anew."))
     return lines + [problem_words(problem) for problem in problems]
@@ -146,13 +149,16 @@ def problem_words(problem: str) -> str:
     return say("Bitrix24 refused: {what}.", what=problem)
 
 
-def _group(name: str) -> str:
+def group_of(name: str) -> str:
+    """What a name that a set-up gives is about: `chore`, `tab`, `list`, `source`, `field` or `event`."""
     if name.startswith("chore:"):
         return "chore"
     if name.endswith("_DETAIL_TAB"):
         return "tab"
     if name.endswith(".list"):
         return "list"
+    if name.startswith("source."):
+        return "source"
     return "field" if "." in name else "event"
 
 
@@ -176,6 +182,18 @@ def _scopes(item: Item) -> tuple[str, str]:
     return say("Rights of the application"), text
 
 
+def _keys(item: Item) -> tuple[str, str]:
+    owner, spare = item.facts["owner"], item.facts["spare"]
+    text = say("Molva works in the name of {who}.", who=owner) if owner else ""
+    if spare:
+        text += " " + say("If they leave, it goes on in the name of {who} by itself.", who=spare)
+    else:
+        text += " " + say(
+            "Nobody is in reserve: let a second administrator open Molva once, for the day they leave."
+        )
+    return say("In whose name"), text.strip()
+
+
 def _events(item: Item) -> tuple[str, str]:
     title = say("Notices of changes")
     if item.state == "unknown":
@@ -190,6 +208,24 @@ def _events(item: Item) -> tuple[str, str]:
             wanted=i18n.number(language(), item.facts["wanted"]),
         )
     return title, say("Bitrix24 tells Molva about changes of deals, companies, contacts, leads and tasks.")
+
+
+def _source(item: Item) -> tuple[str, str]:
+    title, name = say("Source of deals"), say(SOURCE)
+    match item.facts["how"]:
+        case "ok":
+            return title, say("The source that means “by recommendation” is there.")
+        case "alike":
+            return title, say(
+                "Your own source “{name}” is not the one named in the settings: choose it under “Recommendations”.",
+                name=name,
+            )
+        case "missing":
+            return title, say(
+                "There is no source “{name}”. “Repair” adds it; or choose another one under “Recommendations”.",
+                name=name,
+            )
+    return title, say("Bitrix24 has not told us about its sources.")
 
 
 def _fields(item: Item) -> tuple[str, str]:
@@ -269,6 +305,7 @@ def _reconciled(item: Item) -> tuple[str, str]:
 
 
 _WORDS = {
-    "scopes": _scopes, "events": _events, "fields": _fields, "items": _items, "tab": _tab, "layout": _layout,
-    "worker": _worker, "last_event": _last_event, "first_sync": _first_sync, "reconciled": _reconciled,
+    "scopes": _scopes, "events": _events, "keys": _keys, "source": _source, "fields": _fields, "items": _items,
+    "tab": _tab, "layout": _layout, "worker": _worker, "last_event": _last_event, "first_sync": _first_sync,
+    "reconciled": _reconciled,
 }  # fmt: skip

@@ -15,6 +15,8 @@ CALLS = {
     "wave_task": mark("Task about the survey"),
     "field": mark("Field on the card"),
     "referral": mark("Who recommended"),
+    "reminder": mark("Reminder to name who recommended"),
+    "todo": mark("Reminder ticked off"),
 }
 LETTERS = {
     "announcement": mark("Announcement"),

@@ -207,12 +207,17 @@
       });
       return;
     }
-    busy(form, submitter, true);
+    if (!passing(form)) busy(form, submitter, true);
+  }
+
+  /* Forms that only choose what is shown, or fetch a file: nothing in them is lost, and the page stays. */
+  function passing(form) {
+    return form.hasAttribute("data-passing");
   }
 
   function touched(event) {
     const form = event.target.form;
-    if (!form || form.id === "nav" || form.dataset.live) return;
+    if (!form || form.id === "nav" || form.dataset.live || passing(form)) return;
     dirty.add(form);
     form.querySelectorAll("[data-undo]").forEach(function (button) { button.hidden = false; });
   }

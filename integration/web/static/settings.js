@@ -37,6 +37,7 @@
     holder.innerHTML = template.innerHTML.replaceAll("__N__", String(number));
     const row = holder.firstElementChild;
     place.appendChild(row);
+    cities();
     const first = row.querySelector("select, input:not([type=hidden]):not([type=checkbox])");
     if (first) first.focus();
   });
@@ -55,6 +56,32 @@
     if (face) face.querySelector(".signer-name .name").textContent = card[0];
   });
 
+  // --- cities of the clients: a click adds one to a person, and what somebody signs is offered to nobody else
+  const offers = form.querySelectorAll("[data-city]").length > 0;
+  function cities() {
+    if (!offers) return;
+    const taken = new Set();
+    form.querySelectorAll(".signer:not([data-gone]) input[name$=-cities]").forEach(function (input) {
+      input.value.split(/[,;\n]/).forEach(function (one) { taken.add(one.trim().toLowerCase()); });
+    });
+    form.querySelectorAll("[data-city]").forEach(function (button) {
+      button.hidden = taken.has(button.dataset.city.trim().toLowerCase());
+    });
+    form.querySelectorAll(".offers").forEach(function (group) { group.hidden = !group.querySelector("[data-city]:not([hidden])"); });
+  }
+  form.addEventListener("input", cities);
+  form.addEventListener("reset", function () { setTimeout(cities); });
+  form.addEventListener("click", function (event) {
+    const button = event.target.closest && event.target.closest("[data-city]");
+    const input = button && button.closest(".signer").querySelector("input[name$=-cities]");
+    if (!input) return;
+    event.preventDefault();
+    const before = input.value.replace(/[\s,]+$/, "");
+    input.value = (before ? before + ", " : "") + button.dataset.city;
+    input.focus();
+    changed(input);
+  });
+
   // --- a count that is not finished goes on
   new MutationObserver(function () {
     mark();
@@ -65,6 +92,7 @@
   const first = live.querySelector("[data-more]");
   if (first) changed(first);
   mark();
+  cities();
 
   // --- leaving
   document.addEventListener("submit", function (event) {

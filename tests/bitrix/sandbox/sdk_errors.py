@@ -234,6 +234,12 @@ _no(
     "insufficient_scope",
 )
 _no("crm.activity.get", typed("crm.activity.get", bitrix_id=999), BAD, "")
+_no(
+    "crm.activity.update",
+    typed("crm.activity.update", bitrix_id=999, fields={"COMPLETED": "Y"}),
+    BAD,
+    "",
+)
 _no("crm.item.details.configuration.get", raw("crm.item.details.configuration.get"), BAD, "")
 _no(
     "crm.item.details.configuration.set",

@@ -72,6 +72,22 @@ succeeds(
     "crm.activity.get", _todo_then_get, lambda r: r["PROVIDER_ID"] == "CRM_TODO" and r["COMPLETED"] == "N"
 )
 
+
+def _todo_then_done(sdk: Sdk) -> Any:
+    made = raw(
+        "crm.activity.todo.add", ownerTypeId=4, ownerId=3, title="Call", deadline="2026-09-01T15:00:00+03:00"
+    )(sdk)
+    activity = sdk.client().crm.activity
+    done = activity.update(bitrix_id=made["id"], fields={"COMPLETED": "Y"}).response.result
+    return done, activity.get(bitrix_id=made["id"]).response.result
+
+
+succeeds(
+    "crm.activity.update",
+    _todo_then_done,
+    lambda r: r[0] is True and (r[1]["COMPLETED"], r[1]["STATUS"]) == ("Y", "2"),
+)
+
 _SECTION = [{"name": "main", "title": "About", "type": "section", "elements": [{"name": "TITLE"}]}]
 succeeds(
     "crm.item.details.configuration.set",

@@ -128,13 +128,62 @@ def _order(box: Sandbox, **fault: Any) -> None:
     box.control("/faults", fault)
 
 
-@pytest.mark.parametrize(("kind", "title"), [("drop_before", "Site"), ("drop_after", "x")])
+@pytest.mark.parametrize(
+    ("kind", "title"),
+    [("drop_before", "Site"), ("drop_after", "x"), ("reset_before", "Site"), ("reset_after", "x")],
+)
 def test_a_dropped_connection(box: Sandbox, hook: Caller, kind: str, title: str) -> None:
     """Before the effect nothing happened; after it the write is there and nobody was told."""
     _order(box, kind=kind, method="crm.item.update")
     with pytest.raises(requests.ConnectionError):
         hook.raw("crm.item.update", _UPDATE)
     assert _title(hook) == title
+
+
+@pytest.mark.parametrize(("kind", "title"), [("hang_before", "Site"), ("hang_after", "x")])
+def test_a_portal_that_never_answers(box: Sandbox, hook: Caller, kind: str, title: str) -> None:
+    """It says nothing until the caller gives up; others are served meanwhile."""
+    _order(box, kind=kind)
+    with pytest.raises(requests.ReadTimeout):
+        hook.session.post(f"{hook.base}crm.item.update", json=_UPDATE, timeout=0.3)
+    assert _title(hook) == title
+
+
+def test_an_effect_that_comes_after_its_caller_has_gone(box: Sandbox, hook: Caller) -> None:
+    """The request works on in the portal for up to a minute (bitrix24.md 5.2)."""
+    _order(box, kind="late", seconds=50)
+    with pytest.raises(requests.ReadTimeout):
+        hook.session.post(f"{hook.base}crm.item.update", json=_UPDATE, timeout=0.3)
+    box.control("/clock/advance", {"seconds": 45})
+    assert _title(hook) == "Site"
+    box.control("/clock/advance", {"seconds": 6})
+    assert _title(hook) == "x"
+
+
+@pytest.mark.parametrize(("after", "title"), [(False, "Site"), (True, "x")])
+def test_an_answer_may_be_hollow(box: Sandbox, hook: Caller, after: bool, title: str) -> None:
+    """Null where something should be, with or without an effect."""
+    _order(box, kind="hollow", method="crm.item.update", after=after)
+    assert hook("crm.item.update", _UPDATE) is None
+    assert _title(hook) == title
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_single_calls_fail_under_http_200(box: Sandbox, hook: Caller, after: bool) -> None:
+    """All that are meant, or every other of them; the rest of the batch goes on."""
+    cmd = {f"u{n}": f"crm.item.update?entityTypeId=2&id=10&fields[title]=t{n}" for n in range(4)}
+    for kind, failed in (("half_inside", ["u0", "u2"]), ("inside", ["u0", "u1", "u2", "u3"])):
+        _order(box, kind=kind, after=after, method="crm.item.update", code="SOME_CODE")
+        result = hook("batch", {"cmd": cmd | {"me": "profile"}})
+        assert sorted(result["result_error"]) == failed
+        assert {row["error"] for row in result["result_error"].values()} == {"SOME_CODE"}
+        assert result["result"]["me"]["ID"] == "1"
+        assert _title(hook) == ("t3" if after or kind == "half_inside" else "Site")
+        box.control("/as/1/crm.item.update", {"entityTypeId": 2, "id": 10, "fields": {"title": "Site"}})
+    _order(box, kind="inside", code="SOME_CODE")
+    assert hook.error("crm.item.update", _UPDATE) == (200, "SOME_CODE")
+    _order(box, kind="error_200")
+    assert hook.error("profile") == (200, "INTERNAL_SERVER_ERROR")
 
 
 @pytest.mark.parametrize(
@@ -207,6 +256,7 @@ def test_wrong_orders_are_refused(box: Sandbox) -> None:
         ("/settings", {"nonsense": 1}),
         ("/settings", {"slow": 5}),
         ("/faults", {"kind": "nonsense"}),
+        ("/faults", {"kind": "slow"}),
     ):
         with pytest.raises(requests.HTTPError, match="400"):
             box.control(path, data)

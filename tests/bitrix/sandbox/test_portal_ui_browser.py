@@ -21,6 +21,7 @@ PAGES = (
 AXE = (
     "/crm/company/details/1/", "/crm/deal/?q=10", "/company/personal/user/6/tasks/task/view/1/",
     "/crm/deal/details/1/?edit=1", "/company/", "/marketplace/", "/company/personal/user/6/tasks/",
+    "/devops/edit/application/",
 )  # fmt: skip
 SEVERE = ("critical", "serious", "moderate")
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 
 from tests.bitrix.sandbox.portal_ui_world import ADMIN, APP, MANAGER, World, furnished, installed
 
@@ -163,3 +164,44 @@ def test_an_application_is_put_in_and_out_by_an_administrator_only(world: World)
     assert app.state == "removed"
     assert next(form for where, _, form in world.tiny.posts if where == "/event")["data[CLEAN]"] == "1"
     assert world.get(f"/marketplace/app/{APP}/").status_code == 404
+
+
+def test_a_local_application_is_made_by_a_form_that_shows_its_keys(world: World) -> None:
+    """Developer resources → Other → Local application; the keys are this application's alone (bitrix24.md 1.4)."""
+    path = "/devops/edit/application/"
+    good = {"title": "Survey", "app_url": world.tiny.url("/app"), "scope": ["crm", "task", "no_such"]}
+    assert world.get(path).status_code == 200
+    assert world.get(path, MANAGER).status_code == world.post(path, good, MANAGER).status_code == 403
+    for wrong in ({"title": ""}, {"app_url": ""}, {"app_url": "app.example"}, {"install_url": "ftp://x"}):
+        answer = world.post(path, good | wrong)
+        assert (answer.status_code, 'role="alert"' in answer.text) == (422, True), wrong
+    made = [world.post(path, good).headers["Location"] for _ in range(2)]
+    first, second = (world.box.portal.state.apps[url.split("/")[-2]] for url in made)
+    assert first.client_id.startswith("local.")
+    assert first.client_id != second.client_id
+    assert (first.state, first.kind, first.status, first.scope) == (
+        "installed",
+        "local",
+        "L",
+        ("crm", "task"),
+    )
+    shown = world.get(made[0]).text
+    assert first.client_id in shown
+    assert first.client_secret in shown
+    assert world.get(made[0], MANAGER).status_code == 403
+    assert world.get(f"{path}{APP}x/").status_code == 404
+
+
+def test_the_market_takes_only_addresses_that_answer_head(world: World) -> None:
+    """The vendor's console says "incorrect URL" otherwise (market/preparing-to-publish/faq.md)."""
+    page = world.tiny.url("/app")
+    app = {"client_id": "app.1", "title": "Survey", "app_url": page, "install_url": page}
+    for wrong in (
+        {"app_url": f"{world.box.portal_url}/_sandbox/ready"},
+        {"install_url": "http://127.0.0.1:9/"},
+    ):
+        with pytest.raises(requests.HTTPError, match="not accessible"):
+            world.box.control("/market", app | wrong)
+    world.box.control("/market", app)
+    put_up = world.box.portal.state.apps["app.1"]
+    assert (put_up.kind, put_up.status, put_up.state) == ("market", "F", "absent")

@@ -1,7 +1,8 @@
 """The sandbox portal in a browser: menu, lists, cards, tasks, people, applications in frames.
 
-Own look, no resources from elsewhere. Every page acts as the employee chosen under "view as", by the same
-code as REST, so that events fire and rights hold.
+Own look, no resources from elsewhere. Of the placements an application may bind, the tabs of cards and the left
+menu are shown; the others are kept and answered by REST and by the control only. Every page acts as the employee
+chosen under "view as", by the same code as REST, so that events fire and rights hold.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from flask import Blueprint, Response, redirect, request
 from .apps import app_pages
 from .calls import call_pages
 from .cards import card_pages
+from .developer import developer_pages
 from .shell import guarded, missing, outside, same_origin, vocabulary
 from .visit import Desk, enter
 from .work import work_pages
@@ -53,5 +55,6 @@ def ui_blueprint(desk: Desk) -> Blueprint:
     card_pages(views)
     work_pages(views)
     app_pages(views)
+    developer_pages(views)
     call_pages(views, desk)
     return views

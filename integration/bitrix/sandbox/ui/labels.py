@@ -29,6 +29,7 @@ ELEMENTS: dict[str, tuple[str, ...]] = {
     "PHONE": ("phones",),
     "EMAIL": ("emails",),
     "FM": ("phones", "emails"),
+    "ADDRESS": ("city",),
 }
 
 _MORE = "Details"

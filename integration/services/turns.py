@@ -1,0 +1,62 @@
+"""Every portal in its turn: none waits for the backlog or the slowness of another (product.md T2, B4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+
+AT_ONCE = 4  # portals of one kind of work in one process; each waits for its portal most of the time
+GLANCE = 0.2  # seconds between looks for further work while a slow portal is waited for
+
+
+def in_turn(due: Callable[[], list[int]], work: Callable[[int], bool]) -> bool:
+    """Do one portion of `work` for each portal that `due` names, a few at a time; True if any had something to do.
+
+    While a slow one is still at its first portion, the others go on with theirs. A failure of one portal
+    stops no other: the first is raised when all have had their turn.
+    """
+    first = due()
+    if len(first) < 2:
+        return bool(first) and work(first[0])
+    with ThreadPoolExecutor(min(AT_ONCE, len(first)), "turn") as pool:
+        return _Round(pool, work, due).run(first)
+
+
+class _Round:
+    def __init__(
+        self, pool: ThreadPoolExecutor, work: Callable[[int], bool], due: Callable[[], list[int]]
+    ) -> None:
+        self._pool = pool
+        self._work = work
+        self._due = due
+        self._running: dict[Future[bool], int] = {}
+        self._worked = False
+        self._failure: BaseException | None = None
+
+    def run(self, first: list[int]) -> bool:
+        """Until everyone has had one portion."""
+        owed = set(first)
+        self._begin(first)
+        while owed:
+            owed -= self._ended(GLANCE)
+            if owed and self._failure is None:
+                busy = set(self._running.values())
+                free = [portal_id for portal_id in self._due() if portal_id not in busy]
+                self._begin(free[: max(0, AT_ONCE - len(busy))])
+        self._ended(None)
+        if self._failure is not None:
+            raise self._failure
+        return self._worked
+
+    def _begin(self, portals: list[int]) -> None:
+        for portal_id in portals:
+            self._running[self._pool.submit(self._work, portal_id)] = portal_id
+
+    def _ended(self, seconds: float | None) -> set[int]:
+        """The portals whose portions ended, at the latest after so many seconds."""
+        done, _ = wait(self._running, seconds)
+        for one in done:
+            failure = one.exception()
+            self._failure = self._failure or failure
+            self._worked = self._worked or (failure is None and one.result())
+        return {self._running.pop(one) for one in done}

@@ -1,0 +1,151 @@
+"""The nightly walk over all cards: what neither events nor dates of change can show (product.md T3).
+
+Deletions and merges leave no card to ask, a merged client is replaced on its deals without a change of their
+date, a deleted field takes its values along, an address belongs to no card. So once a night every card is
+listed, 2,500 in a request as in the first synchronisation, and compared with the mirror.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from integration.bitrix import calls
+from integration.bitrix.errors import Refused
+from integration.bitrix.limits import next_look
+from integration.bitrix.paging import BATCH, PAGE, Pages, chained_pages
+from integration.logs import log
+from integration.services import changes, directory, mirror, pace, states
+from integration.services.access import PortalRest
+from integration.services.cards import TABLES, Reading, rows_of
+from integration.services.chore_types import Outcome
+from integration.services.deps import Deps
+from integration.services.reading import histories, joined, keep_gone, reading_of
+from integration.services.reconcile import check_tasks, keep_fresh
+from integration.store import mirror as rows
+from integration.store import portals as portal_rows
+from integration.store.base import reading as reading_transaction
+from integration.store.base import transaction
+
+FEWEST = 0.5  # of the mirrored cards a walk must find, else the token's rights have shrunk
+SMALL = 20  # cards; below that a share says nothing
+LIST = "crm.item.list"
+
+
+def walk(deps: Deps, portal_id: int, cursor: dict[str, Any]) -> Outcome:
+    """The chore `walk`: one slice over the cards of one kind; then cities, then staff, pipelines and our open tasks.
+
+    What the mirror has and the portal has not is marked as deleted, what stands otherwise in the portal is
+    taken over. If suddenly most cards are missing, the service user's rights have shrunk: nothing is marked.
+    """
+    portal, reading = reading_of(deps, portal_id)
+    now = deps.clock.now()
+    if portal.synced_at is None:
+        return Outcome()
+    place = cursor or {"kind": reading.kinds[0], "after": 0}
+    if place["kind"] == "rest":
+        people = directory.read(PortalRest(deps, portal_id))
+        with transaction(deps.sessions) as session:
+            directory.save(session, portal_id, people)
+        check_tasks(deps, portal_id)
+        return Outcome()
+    if place["kind"] == "cities":
+        return _cities(deps, reading, place, now)
+    if place["kind"] not in reading.kinds:
+        return Outcome(now, _next(reading, place))  # leads were switched off meanwhile
+    with transaction(deps.sessions) as session:
+        found = pace.read(session, portal_id, "", now)
+        known = rows.count(session, portal_id, TABLES[place["kind"]], int(place["after"]))
+    size = min(BATCH, known // PAGE + 1, found.size(LIST, now))
+    if not size:
+        return Outcome(next_look(found.meters, [LIST], now), place)
+    pages = _pages(PortalRest(deps, portal_id), reading, place, size)
+    _compare(deps, reading, place, pages, now)
+    after = max((int(row["id"]) for row in pages.rows if row.get("id")), default=0)
+    return Outcome(now, _next(reading, place) if pages.exhausted else {**place, "after": after})
+
+
+def _cities(deps: Deps, reading: Reading, place: dict[str, Any], now: datetime) -> Outcome:
+    """Cities of 2,500 companies; where they may not be read, the rest of the walk goes on without them."""
+    try:
+        after, due = mirror.cities(deps, reading.portal_id, reading, int(place["after"]))
+    except Refused as error:
+        log(__name__).warning("walk.no_cities", portal=reading.portal_id, code=error.code)
+        after, due = None, None
+    return Outcome(due or now, _next(reading, place) if after is None else {**place, "after": after})
+
+
+def _next(reading: Reading, place: Mapping[str, Any]) -> dict[str, Any]:
+    kinds = [*reading.kinds, "cities", "rest"]
+    following = kinds.index(place["kind"]) + 1 if place["kind"] in kinds else kinds.index("cities")
+    return {"kind": kinds[following], "after": 0}
+
+
+def _pages(rest: PortalRest, reading: Reading, place: Mapping[str, Any], size: int) -> Pages:
+    kind = place["kind"]
+    select = reading.select(kind)
+    got = rest.batch(
+        chained_pages(lambda ref: calls.item_list(kind, select, after_id=ref), int(place["after"]), size)
+    )
+    return joined(got)
+
+
+def _compare(deps: Deps, reading: Reading, place: Mapping[str, Any], pages: Pages, now: datetime) -> None:
+    """Mark what is gone, take over what differs, and read the history of deals never seen before."""
+    kind = str(place["kind"])
+    there = {int(row["id"]) for row in pages.rows if row.get("id")}
+    after, upto = int(place["after"]), None if pages.exhausted else max(there, default=int(place["after"]))
+    with reading_transaction(deps.sessions) as session:
+        mirrored = rows.living(session, reading.portal_id, TABLES[kind], after, upto)
+        new = there - mirrored if kind == "deal" else set()
+        unseen = sorted(new - rows.stored(session, reading.portal_id, TABLES[kind], new).keys())
+    shrunk = len(mirrored) > SMALL and len(there & mirrored) < FEWEST * len(mirrored)
+    _note_rights(deps, reading.portal_id, kind, shrunk)
+    if not shrunk:
+        _mark(deps, reading, kind, sorted(mirrored - there), now)
+    moves = histories(PortalRest(deps, reading.portal_id), reading.portal_id, unseen) if unseen else []
+    with transaction(deps.sessions) as session:
+        rows.put_moves(session, reading.portal_id, moves)
+    keep_fresh(deps, reading, kind, rows_of(reading, kind, pages.rows), now)
+
+
+def _mark(deps: Deps, reading: Reading, kind: str, missing: Sequence[int], now: datetime) -> None:
+    """Mark those as gone that are still not there: a card may have been made while the lists were on their way."""
+    if not missing:
+        return
+    rest = PortalRest(deps, reading.portal_id)
+    gone: list[int] = []
+    for start in range(0, len(missing), BATCH * PAGE):
+        part = missing[start : start + BATCH * PAGE]
+        gone += _absent(rest, kind, part)
+    with transaction(deps.sessions) as session:
+        marked = keep_gone(session, reading, kind, gone, now)
+        for card in marked:
+            changes.gone(deps, session, reading.portal_id, kind, card)
+    log(__name__).info("mirror.deleted", portal=reading.portal_id, kind=kind, cards=len(marked))
+
+
+def _absent(rest: PortalRest, kind: Any, ids: Sequence[int]) -> list[int]:
+    """Those of up to 2,500 cards that the portal does not have; one request."""
+    parts = {f"p{start}": list(ids[start : start + PAGE]) for start in range(0, len(ids), PAGE)}
+    got = rest.batch(
+        {key: calls.item_list(kind, ["id"], filter={"@id": part}) for key, part in parts.items()}
+    )
+    for error in got.errors.values():
+        raise error
+    there = {
+        int(row["id"]) for answer in got.answers.values() for row in calls.rows_at(answer.result, "items")
+    }
+    return [card for card in ids if card not in there]
+
+
+def _note_rights(deps: Deps, portal_id: int, kind: str, shrunk: bool) -> None:
+    """Tell people that the service user sees less than before, or that it sees all again."""
+    with reading_transaction(deps.sessions) as session:
+        portal = portal_rows.get(session, portal_id)
+    told = portal.problem if portal is not None else ""
+    if shrunk:
+        states.note(deps, portal_id, f"rights:{kind}")
+    elif told == f"rights:{kind}":
+        states.note(deps, portal_id, "")

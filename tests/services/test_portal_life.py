@@ -1,0 +1,252 @@
+"""A portal's end, and its return: removed, erased for good, installed again before that (T1, docs/adr/0009)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from integration.bitrix import calls
+from integration.bitrix.errors import AccessLost
+from integration.bitrix.protocol import Event, Grant
+from integration.nps.people import CardKey
+from integration.services import access, erasure, forecast, inbox, policies, portals
+from integration.services.admission import admit
+from integration.services.calls_queue import Cause, queue_fields
+from integration.services.frames import FrameRefused
+from integration.store.base import Sessions, reading, transaction
+from integration.store.clients import Contact, Deal
+from integration.store.erased import ErasedPortal, digest
+from integration.store.portals import Portal
+from tests.services import life_world as life
+from tests.services.life_world import HOUR, WEEK
+from tests.services.portal_world import CLIENT_ID, World, on_sqlite, world
+
+DAY = 24 * HOUR
+
+
+@pytest.fixture
+def place(sessions: Sessions) -> Iterator[World]:
+    """Installed and set up, on both databases."""
+    with world(sessions, life.staffed()) as made:
+        yield made.ready()
+
+
+@pytest.fixture
+def one(sqlite_url: str) -> Iterator[World]:
+    """The same on one of them."""
+    with on_sqlite(sqlite_url) as sessions, world(sessions, life.staffed()) as made:
+        yield made.ready()
+
+
+# --- erased
+
+
+def test_after_an_erasure_nothing_is_left_but_one_line(place: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every table is empty of the portal, slice by slice; its neighbour has lost nothing (product.md T1)."""
+    monkeypatch.setattr(erasure, "SLICE", 1)
+    gone, row = place.portal_id, place.row()
+    with transaction(place.deps.sessions) as session:
+        other = Portal(
+            member_id="neighbour", client_id=CLIENT_ID, domain="n.example", endpoint="", status="active",
+            installed_at=place.clock.now(),
+        )  # fmt: skip
+        session.add(other)
+        session.flush()
+        neighbour = other.id
+    for portal_id in (gone, neighbour):
+        life.fill(place, portal_id)
+    kept = life.rows_of(place, neighbour)
+    assert {name for name, count in kept.items() if not count} == set(), "a table the test cannot fill"
+    life.removed(place, clean=1)
+    assert place.row().erase_after is not None
+    place.clock.advance(WEEK - HOUR)
+    place.work()
+    before = life.rows_of(place, gone)
+    assert before["deals"] == 4
+    assert min(before.values()) > 0
+    place.clock.advance(2 * HOUR)
+    place.work()
+    assert set(life.rows_of(place, gone).values()) == {0}
+    assert [portal.id for portal in life.portals_of(place)] == [neighbour]
+    assert life.rows_of(place, neighbour) == kept
+    (line,) = place.all(ErasedPortal)
+    assert (line.member, line.domain, line.why) == (digest(row.member_id), row.domain, "uninstalled")
+    assert portals.remove(place.deps, neighbour)
+    assert set(life.rows_of(place, neighbour).values()) == {0}
+    assert [one["why"] for one in erasure.lines(place.deps)] == ["uninstalled", "operator"]
+
+
+def test_who_never_wants_to_be_asked_is_not_asked_after_an_erasure(place: World) -> None:
+    """The card remembers what we have forgotten: the opt-out is read back from it (product.md W12)."""
+    with transaction(place.deps.sessions) as session:
+        for contact in (1, 3):
+            queue_fields(
+                session, place.row(), CardKey("contact", contact), {"UF_CRM_MOLVA_OPT_OUT": "Y"}, purpose="field",
+                cause=Cause("optout", contact), now=place.clock.now(),
+            )  # fmt: skip
+    place.settle()
+    life.removed(place, clean=1)
+    place.clock.advance(WEEK + HOUR)
+    place.work()
+    assert place.all(Contact) == []
+    place.ready()
+    assert [place.get(Contact, contact).opted_out for contact in (1, 2, 3)] == [True, False, True]
+    with reading(place.deps.sessions) as session:
+        policy, _ = policies.load(session, place.portal_id)
+    rules = replace(policy, service_stages=("C2:EXECUTING",), service_pipelines=(2,), max_respondents=1)
+    found = forecast.count(place.deps, place.portal_id, rules)
+    assert (found.asked, dict(found.reasons)) == (0, {"not_current": 1, "opted_out": 1})
+
+
+# --- installed again within the seven days
+
+
+def test_nothing_happens_before_an_administrator_has_decided_and_keeping_goes_on(place: World) -> None:
+    """Installed again before the erasure: the data neither come back nor go in silence."""
+    life.removed(place, clean=1)
+    began = place.row().installed_at
+    place.clock.advance(2 * DAY)
+    place.install()
+    place.fresh_counters()
+    place.settle()
+    assert place.counters()["http"] == 0, "nothing is read, nothing written"
+    assert place.row().status == "undecided"
+    with pytest.raises(AccessLost):
+        portals.rest_for(place.deps, place.portal_id).call(calls.profile())
+    found = erasure.earlier(place.deps, place.portal_id)
+    assert found is not None
+    assert (found.since, found.clients) == (began, 5)
+    assert found.until == place.row().removed_at
+    assert found.until < place.clock.now()
+    assert found.erase_after == place.row().erase_after
+    who = life.opens(place)
+    with pytest.raises(FrameRefused, match="undecided"):
+        admit(place.deps, who)
+    assert erasure.keep(place.deps, place.portal_id)
+    place.settle()
+    row = place.row()
+    assert (row.status, row.erase_after) == ("active", None)
+    assert row.setup_at is not None
+    place.clock.advance(8 * DAY)
+    place.work()
+    assert place.get(Deal, 1) is not None
+    assert not erasure.keep(place.deps, place.portal_id), "it is decided"
+    assert erasure.start_anew(place.deps, place.portal_id) is None
+    assert place.all(ErasedPortal) == []
+
+
+def test_an_administrator_may_start_anew_and_the_connection_goes_on(place: World) -> None:
+    """The old data go at once, the portal is set up and read anew under a new number."""
+    life.fill(place, place.portal_id)
+    life.removed(place, clean=1)
+    old = place.install()
+    fresh = erasure.start_anew(place.deps, old)
+    assert fresh not in (None, old)
+    place.portal_id = fresh or 0
+    assert erasure.start_anew(place.deps, old) is None
+    place.settle()
+    place.box.control(f"/apps/{CLIENT_ID}/finish", {})
+    assert [(portal.id, portal.status) for portal in life.portals_of(place)] == [(fresh, "active")]
+    assert set(life.rows_of(place, old).values()) == {0}
+    assert [(one["why"], one["member"]) for one in erasure.lines(place.deps)] == [
+        ("started_anew", digest(place.row().member_id))
+    ]
+    assert len(place.all(Deal)) == 4
+    place.act(1, "crm.item.update", entityTypeId=2, id=1, fields={"title": "Known again"})
+    place.settle()
+    assert place.get(Deal, 1).title == "Known again", "events find the new row"
+
+
+def test_whoever_does_not_decide_gets_what_was_wished(one: World) -> None:
+    """At the date of the wish the data go, and the installation of meanwhile begins with nothing."""
+    life.fill(one, one.portal_id)
+    life.removed(one, clean=1)
+    old = one.install()
+    one.clock.advance(WEEK - HOUR)
+    one.work()
+    assert one.row().status == "undecided"
+    one.clock.advance(2 * HOUR)
+    assert not erasure.keep(one.deps, old), "the date has come, a part may be gone"
+    one.work()
+    (portal,) = life.portals_of(one)
+    assert portal.id != old
+    assert (portal.status, portal.erase_after) == ("active", None)
+    assert set(life.rows_of(one, old).values()) == {0}
+
+
+def test_a_wish_stands_when_it_is_removed_once_more(one: World) -> None:
+    """Undecided and removed again, this time without the tick: the first wish still counts, from its own date."""
+    life.removed(one, clean=1)
+    wished = one.row().erase_after
+    one.clock.advance(DAY)
+    one.install()
+    life.removed(one, clean=0)
+    if one.row().status != "uninstalled":  # nothing was bound, so the portal told nobody
+        access.settle_loss(one.deps, one.portal_id, AccessLost("x", "ERROR_OAUTH", "uninstalled"))
+    assert (one.row().status, one.row().erase_after) == ("uninstalled", wished)
+    one.clock.advance(WEEK)
+    one.work()
+    assert life.portals_of(one) == []
+
+
+def test_a_removal_that_was_noticed_before_its_event_still_hears_the_wish(one: World) -> None:
+    """The tokens are gone by then, their digest proves the event; the first wish stands, whoever sends another."""
+    token = one.row().application_token
+    one.box.control("/settings", {"events": {"lose_every": 1}}, "PUT")
+    one.box.control(f"/apps/{CLIENT_ID}/uninstall", {"clean": 1})
+    with pytest.raises(AccessLost):
+        portals.rest_for(one.deps, one.portal_id).call(calls.profile())
+    row = one.row()
+    assert (row.status, row.erase_after, row.application_token) == ("uninstalled", None, None)
+    assert row.farewell
+    assert inbox.accept(one.deps, goodbye(row, "forged", 1)).outcome == "rejected"
+    assert inbox.accept(one.deps, goodbye(row, str(token), 1)).outcome == "accepted"
+    one.work()
+    wished = one.row().erase_after
+    assert wished is not None
+    assert one.row().farewell == ""
+    assert inbox.accept(one.deps, goodbye(row, str(token), 0)).outcome == "rejected", "it is settled"
+    one.clock.advance(WEEK + HOUR)
+    one.work()
+    assert life.portals_of(one) == []
+
+
+def test_who_saw_the_token_cannot_turn_keep_into_erase(one: World) -> None:
+    """The administrator removed it without the tick; an event that wishes otherwise comes too late."""
+    row = one.row()
+    life.removed(one, clean=0)
+    assert one.row().status == "uninstalled"
+    assert inbox.accept(one.deps, goodbye(row, str(row.application_token), 1)).outcome == "rejected"
+    one.clock.advance(WEEK + HOUR)
+    one.work()
+    assert one.get(Deal, 1) is not None
+
+
+def goodbye(row: Portal, token: str, clean: int) -> Event:
+    """An uninstall event as anybody can write it who knows the token."""
+    grant = Grant(member_id=row.member_id, application_token=token, domain=row.domain)
+    return Event("ONAPPUNINSTALL", grant, {"CLEAN": str(clean)}, None, None, None)
+
+
+def test_of_a_portal_without_access_the_server_must_name_the_removal(one: World) -> None:
+    """Dead tokens were known before; whoever sends the event then proves nothing by them."""
+    one.box.control("/tokens/expire", {"refresh": True})
+    with pytest.raises(AccessLost):
+        portals.rest_for(one.deps, one.portal_id).call(calls.profile())
+    row = one.row()
+    assert row.status == "reauthorise"
+    assert inbox.accept(one.deps, goodbye(row, str(row.application_token), 1)).outcome == "accepted"
+    for _ in range(5):
+        one.work()
+        one.clock.advance(3 * HOUR)
+    assert (one.row().status, one.row().erase_after) == ("reauthorise", None)
+    life.opens(one)
+    assert one.row().status == "active"
+    one.settle()
+    one.box.control("/tokens/expire", {"refresh": True})
+    with pytest.raises(AccessLost):
+        portals.rest_for(one.deps, one.portal_id).call(calls.profile())
+    life.removed(one, clean=1)
+    assert one.row().status == "uninstalled", "the server says NOT_INSTALLED"
