@@ -77,8 +77,10 @@ def _day(year: int, month: int, day: int, hour: int = 11, minute: int = 0) -> da
     return at(date(year, month, day), hour, minute)
 
 
-def _of_kind(year: Year, kind: str) -> list[int]:
-    return [int(key.split(":")[1]) for key, value in year.cast.kinds.items() if value == kind]
+def _of_kind(year: Year, kind: str, card: str = "") -> list[int]:
+    """Ids of the clients of one kind; with ``card`` only those that are companies, or only contacts."""
+    found = [key for key, value in year.cast.kinds.items() if value == kind and key.startswith(card)]
+    return [int(key.split(":")[1]) for key in found]
 
 
 def _people_of(year: Year, company: int) -> list[int]:
@@ -156,7 +158,7 @@ def _wishes(year: Year) -> None:
 
 def _referrals(year: Year) -> None:
     """Leads that came by recommendation; the field goes with them into deal, company and contact."""
-    companies = _of_kind(year, "eligible")
+    companies = _of_kind(year, "eligible", "company")
     cards = year.cast.cards
     for number, (source, converted, won) in enumerate(
         (
