@@ -18,9 +18,8 @@ from sqlalchemy.orm import Session
 
 from integration.bitrix import calls
 from integration.bitrix.errors import BitrixError
-from integration.bitrix.protocol import Event
+from integration.bitrix.protocol import Event, is_host
 from integration.bitrix.protocol import Grant as Claim
-from integration.bitrix.protocol import is_host
 from integration.i18n import language_of
 from integration.logs import log
 from integration.services import access, erasure, spare

@@ -55,6 +55,21 @@ def test_every_answer_is_read_or_sorted(status: int, body: bytes) -> None:
     assert got.get("error") is None
 
 
+@given(st.text(st.characters(exclude_categories=())), st.booleans())
+@example("a\x00b", True)
+@example("\ud83d\ud83d\ude00", True)
+@example("\ude00\\u0000", False)
+def test_every_text_of_an_answer_can_be_kept(text: str, escaped: bool) -> None:
+    """No database takes a zero byte or half a surrogate pair; everything else comes as it was sent."""
+    body = json.dumps({"result": {text: [text]}}, ensure_ascii=escaped).encode("utf-8", "surrogatepass")
+    ((name, (value,)),) = read(Raw(200, "", None, body), "m")["result"].items()
+    assert name == value
+    assert "\x00" not in value
+    value.encode()
+    if "\x00" not in text and not any("\ud800" <= one <= "\udfff" for one in text):
+        assert value == text
+
+
 @given(
     st.fixed_dictionaries(
         {}, optional=dict.fromkeys(["result", "result_error", "result_total", "result_next", "result_time"], JUNK)

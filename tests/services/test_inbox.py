@@ -9,8 +9,9 @@ import pytest
 import requests
 
 from integration.nps.people import CardKey
-from integration.services import changes, inbox, outbox
+from integration.services import changes, inbox, lifecycle, outbox
 from integration.services.calls_queue import Cause, ListValue, queue_fields
+from integration.store import inbox as rows
 from integration.store.base import Sessions, transaction
 from integration.store.clients import Company, Contact, Deal
 from integration.store.followups import FollowUp
@@ -160,6 +161,35 @@ def test_a_card_whose_consequences_fail_does_not_hold_the_others_up(
         place.clock.advance(3600)
         inbox.drain(place.deps)
     assert {row.lane: row.status for row in place.all(InboxRow) if row.kind == "deal"}["deal:3"] == "buried"
+
+
+def test_a_text_no_database_takes_keeps_no_card_waiting(place: World) -> None:
+    """A zero byte in one title, and fifty cards that were read with it would be given up."""
+    for number, title in ((1, "Of\x00fice"), (2, "Beside it")):
+        place.act(1, "crm.item.update", entityTypeId=2, id=number, fields={"title": title})
+    place.settle()
+    assert (place.get(Deal, 1).title, place.get(Deal, 2).title) == ("Office", "Beside it")
+
+
+@pytest.mark.parametrize("broken", ["lifecycle", "look"])
+def test_a_fault_of_ours_is_told_and_given_up_in_the_end(
+    place: World, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    """An event about the application that we fail at does not hold the portal's cards; none is tried for ever."""
+    if broken == "lifecycle":
+        monkeypatch.setitem(lifecycle.HANDLERS, "ONAPPUPDATE", lambda *_: 1 / 0)
+        with transaction(place.deps.sessions) as session:
+            rows.store_lifecycle(session, place.portal_id, place.clock.now(), "ONAPPUPDATE", {})
+    else:
+        monkeypatch.setattr(inbox, "look", lambda *_: 1 / 0)
+    place.act(1, "crm.item.update", entityTypeId=2, id=1, fields={"title": "Seen"})
+    flush(place)
+    for _ in range(10):
+        inbox.drain(place.deps)
+        place.clock.advance(3600)
+    states = {row.lane: row.status for row in place.all(InboxRow) if row.status != "done"}
+    assert states == ({"portal": "buried"} if broken == "lifecycle" else {"deal:1": "buried"})
+    assert place.get(Deal, 1).title == ("Seen" if broken == "lifecycle" else "Site")
 
 
 def test_our_own_write_comes_back_with_one_read_and_no_write(place: World) -> None:

@@ -156,7 +156,9 @@ def test_a_local_application_is_installed_and_renewed_with_its_own_keys(sessions
         for domain in ("", "//", "a b", "http://[x", "somebody@portal", "portal:123456"):
             with pytest.raises(ValueError, match="domain"):
                 portals.add_app(place.deps, domain, CLIENT_ID, SECRET)
-        registered = portals.add_app(place.deps, f" {place.box.portal_url}/crm/", f"{CLIENT_ID} ", f" {SECRET}\n")
+        registered = portals.add_app(
+            place.deps, f" {place.box.portal_url}/crm/", f"{CLIENT_ID} ", f" {SECRET}\n"
+        )
         assert place.ready().portal_id == registered
         assert place.row().kind == "local"
         place.box.control("/tokens/expire", {})
