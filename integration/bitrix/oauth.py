@@ -64,6 +64,9 @@ class GrantInfo:
     scope: tuple[str, ...]
 
 
+QUESTION_SECONDS = 15.0  # whose token it is: a person waits, and anybody may make us ask
+
+
 class OAuthClient:
     """Talks to the allowed authorisation servers and to no other address. Thread-safe as its session is."""
 
@@ -114,14 +117,20 @@ class OAuthClient:
 
     def app_info(self, origin: str, token: str) -> GrantInfo:
         """Whose ``token`` it is. Errors as ``refresh``."""
-        body = self._post(origin, "/rest/app.info/", APP_INFO, {"auth": token}, "result")
+        body = self._post(origin, "/rest/app.info/", APP_INFO, {"auth": token}, "result", QUESTION_SECONDS)
         info = _grant_info(body["result"])
         if info is None:
             raise Retryable(APP_INFO, "malformed", effect="none")
         return info
 
     def _post(
-        self, origin: str, path: str, method: str, form: dict[str, str], expected: str
+        self,
+        origin: str,
+        path: str,
+        method: str,
+        form: dict[str, str],
+        expected: str,
+        patience: float = READ_SECONDS,
     ) -> dict[str, Any]:
         try:
             target = checked_origin(origin, self._allow_http)
@@ -130,8 +139,9 @@ class OAuthClient:
         if target not in self.allowed:
             raise refused_origin(method)
         watch = Watch(method, self._stopwatch, len(urlencode(form)))
+        connect, answer = self._timeout
         try:
-            raw = send(self._session, target + path, method, self._timeout, data=form)
+            raw = send(self._session, target + path, method, (connect, min(answer, patience)), data=form)
             watch.answered(raw.status, len(raw.body))
             body = read(raw, method, expected)
             watch.told(body)

@@ -28,6 +28,7 @@ SMALL_DISK = 1024**3  # bytes
 SMALL_SHARE = 0.1
 # What follows from a worker that stands still, and needs no words of its own.
 FOLLOWS = frozenset({"not_compared", "calls_late", "letters_late", "reading_slow", "exhausted", "not_set_up"})
+OUR_KEYS = frozenset({"invalid_client", "wrong_client"})  # what was refused are the application's own keys
 _ORDER: Mapping[Level, int] = {"danger": 0, "warn": 1, "info": 2, "ok": 3}
 
 
@@ -147,6 +148,8 @@ def _access(known: Portal) -> Iterator[Finding]:
     since = {"since": known.since}
     if known.status == "suspended":
         yield Finding("access", "suspended", "danger", since)
+    elif known.status == "reauthorise" and known.problem.rpartition(":")[2] in OUR_KEYS:
+        yield Finding("access", "own_keys", "danger", since)
     elif known.status == "reauthorise":
         yield Finding("access", "reauthorise", "danger", since | {"webhook": known.kind == "webhook"})
     elif known.status == "undecided":

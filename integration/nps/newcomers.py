@@ -64,6 +64,18 @@ def is_repeat(deal: SaleDeal, all_deals: Sequence[SaleDeal]) -> bool:
     )
 
 
+def first_sales(all_deals: Sequence[SaleDeal]) -> list[SaleDeal]:
+    """Those of a client's deals that are no repeat, the oldest first."""
+    found: list[SaleDeal] = []
+    since = None  # when the older ones had made the client a client
+    for deal in sorted(all_deals, key=lambda one: one.id):
+        if since is None or (deal.created is not None and since > deal.created):
+            found.append(deal)
+        if deal.since is not None:
+            since = deal.since if since is None else min(since, deal.since)
+    return found
+
+
 def newcomers_of(card: CardKey, book: Book) -> list[CardKey]:
     """The newcomers a card has to do with: several only for a lead that became several sales."""
     if card.kind == "lead":
@@ -108,8 +120,7 @@ def arrival(newcomer: CardKey, book: Book) -> Arrival:
         counts = deal is not None and client_of(deal, book) is None
         return Arrival(newcomer, leads, (newcomer.id,), counts=counts)
     client = ClientKey(newcomer.kind, newcomer.id)
-    every = _deals(client, book)
-    deals = [deal for deal in every if not is_repeat(deal, every)]
+    deals = first_sales(_deals(client, book))
     card: FirmCard | PersonCard | None
     card = book.company(client.id) if client.kind == "company" else book.contact(client.id)
     people = _people(client, deals, card.lead_id if card else None, book)

@@ -75,9 +75,22 @@ def _portal(deps: Deps, portal_id: int) -> bool:
         if claimed:
             _round(deps, portal_id, claimed)
         return bool(claimed)
+    except Exception:
+        log(__name__).exception("outbox.failed", portal=portal_id, rows=len(claimed))
+        _stumbled(deps, claimed)
+        return True
     finally:
         with transaction(deps.sessions) as session:
             portal_rows.release_outbox(session, portal_id, owner, now)
+
+
+def _stumbled(deps: Deps, claimed: Sequence[OutboxRow]) -> None:
+    """A fault of our own in a round: what it left unfinished waits, and people are asked in the end."""
+    for row in claimed:
+        if row.attempts < FAULTS:
+            _put_back(deps, row, queue.backoff(row.attempts, row.id), "failed")
+        else:
+            _bury(deps, row, "failed")
 
 
 def _claim(session: Any, portal_id: int, owner: str, found: Pace, now: datetime) -> list[OutboxRow]:

@@ -99,9 +99,13 @@ def order_set_up(session: Session, portal_id: int, now: datetime) -> None:
 
 
 def _only_one(deps: Deps, grant: Grant) -> None:
-    """Two applications of ours in one portal would ask its clients twice: the other must be gone (docs/adr/0009)."""
+    """Two applications of ours in one portal, or one and a webhook, would ask its clients twice: the other must be
+    gone (docs/adr/0009)."""
     with reading(deps.sessions) as session:
         others = _others(session, grant)
+        beside = rows.working_at(session, grant.domain.lower(), webhook=True)
+    if beside:
+        raise InstallRefused("already_connected")
     for other in others:
         try:
             alive = other.status != "uninstalled" and access.lives(deps, other)
@@ -234,13 +238,17 @@ def add_app(deps: Deps, domain: str, client_id: str, client_secret: str) -> int:
 def add_webhook(deps: Deps, url: str) -> int:
     """Connect a portal through an incoming webhook (product.md T1): reconciliation alone.
 
-    Raises ValueError for an address that is none, `BitrixError` when the portal does not answer.
+    Raises ValueError for an address that is none and for a portal where an application of ours works, which would
+    ask its clients twice; `BitrixError` when the portal does not answer.
     """
     parts = urlsplit(url.strip())
     path = [part for part in parts.path.split("/") if part]
     if len(path) != 3 or path[0] != "rest" or not path[1].isdigit() or not usable(deps, url.strip()):
         raise ValueError("a webhook's address looks like https://portal/rest/1/code/")
     host, secret = parts.netloc.lower(), f"{path[1]}/{path[2]}"
+    with reading(deps.sessions) as session:
+        if rows.working_at(session, host, webhook=False):
+            raise ValueError(f"{host} is connected by an application; two ways would ask its clients twice")
     deps.rest(f"{parts.scheme}://{host}/rest/{secret}/", "").call(calls.profile())
     now = deps.clock.now()
     with transaction(deps.sessions) as session:

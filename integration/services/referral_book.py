@@ -26,10 +26,17 @@ class MirrorBook:
         self.session, self.portal_id, self.policy, self.now = session, portal_id, policy, now
         self._kept: dict[tuple[str, int], Any] = {}
         self._first: dict[int, SaleDeal | None] = {}
+        self._missing: set[tuple[str, int]] = set()
 
     def row(self, key: CardKey | ClientKey) -> Any | None:
         """The mirrored card itself; nothing if it is deleted."""
-        return rows.card(self.session, self.portal_id, key.kind, key.id)
+        at = (key.kind, key.id)
+        if at not in self._missing:
+            found = rows.card(self.session, self.portal_id, *at)
+            if found is not None:
+                return found
+            self._missing.add(at)  # the session remembers only what is there
+        return None
 
     def lead(self, id: int) -> LeadCard | None:
         """A lead."""

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from integration.logs import log
+from integration.nps.diagnosis import OUR_KEYS
 from integration.services.deps import Deps
 from integration.store import chores, erased, portals
 from integration.store.base import transaction
@@ -20,7 +21,6 @@ from integration.store.portals import Portal
 
 PROBE = timedelta(hours=1)
 ERASE_AFTER = timedelta(days=7)
-OUR_KEYS = frozenset({"invalid_client", "wrong_client"})  # refused are the application's own keys
 
 
 def suspend(deps: Deps, portal_id: int, code: str) -> None:

@@ -21,6 +21,7 @@ from integration.bitrix.errors import (
     TokenExpired,
 )
 from integration.logs import log
+from integration.nps.diagnosis import OUR_KEYS
 from integration.services import spare, states
 from integration.services.deps import Deps
 from integration.services.request_log import of_its_portal
@@ -254,11 +255,7 @@ def regained(deps: Deps, portal_id: int) -> bool:
     """
     with reading(deps.sessions) as session:
         portal = rows.get(session, portal_id)
-    if (
-        portal is None
-        or portal.status != "reauthorise"
-        or portal.problem.rpartition(":")[2] not in states.OUR_KEYS
-    ):
+    if portal is None or portal.status != "reauthorise" or portal.problem.rpartition(":")[2] not in OUR_KEYS:
         return False
     try:
         renew(deps, portal_id, portal.token_version)

@@ -201,6 +201,15 @@ def has_domain(session: Session, domain: str) -> bool:
     return session.scalar(statement) is not None
 
 
+def working_at(session: Session, domain: str, *, webhook: bool) -> bool:
+    """Whether Molva works at this address through an incoming webhook, or through an application."""
+    kind = Portal.kind == "webhook" if webhook else Portal.kind != "webhook"
+    statement = select(Portal.id).where(
+        Portal.domain == domain, kind, Portal.status.in_(("active", "suspended"))
+    )
+    return session.scalar(statement.limit(1)) is not None
+
+
 def everyone(session: Session) -> Sequence[Portal]:
     """All portals by id."""
     return session.scalars(select(Portal).order_by(Portal.id)).all()

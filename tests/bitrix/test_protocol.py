@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from integration.bitrix.call import Call, Ref
@@ -127,6 +127,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 @given(st.dictionaries(names, trees, min_size=1, max_size=3))
 def test_a_command_carries_its_values_through_one_decoding(params: dict[str, Any]) -> None:
     """The portal decodes the inner query once (bitrix24.md 4.4)."""
+    assume("$result[" not in repr(params))  # broken up on purpose, as the test below says
     text = command(Call("crm.item.update", params))
     method, _, query = text.partition("?")
     assert method == "crm.item.update"

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
+from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from integration.nps.card_book import Cards, FirmCard, LeadCard, PersonCard, SaleDeal
-from integration.nps.newcomers import Arrival, arrival, home, newcomers_of, still_linked
+from integration.nps.newcomers import (
+    Arrival,
+    arrival,
+    first_sales,
+    home,
+    is_repeat,
+    newcomers_of,
+    still_linked,
+)  # fmt: skip
 from integration.nps.people import CardKey, ClientKey
 
 DAY0 = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -147,3 +158,16 @@ def test_an_entry_stays_where_its_source_still_hangs() -> None:
     assert not still_linked(SECOND, PERSON, joined)
     assert still_linked(FIRM, OTHER, joined)
     assert still_linked(PERSON, SECOND, Cards.of(PersonCard(40)))
+
+
+DAYS = st.one_of(st.none(), st.integers(0, 6).map(day))
+
+
+@given(st.lists(st.tuples(DAYS, DAYS), max_size=12), st.randoms())
+def test_the_first_sales_are_those_that_are_no_repeat(
+    deals: list[tuple[datetime | None, ...]], dice: Random
+) -> None:
+    every = [SaleDeal(number, created=created, since=since) for number, (created, since) in enumerate(deals)]
+    dice.shuffle(every)
+    alone = [deal for deal in every if not is_repeat(deal, every)]
+    assert first_sales(every) == sorted(alone, key=lambda deal: deal.id)

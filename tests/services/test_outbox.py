@@ -326,3 +326,33 @@ def test_a_row_that_cannot_be_read_or_recorded_does_not_hold_the_others_up(
         outbox.drain(place.deps)
     assert (place.sent(made).status, place.sent(made).error) == ("buried", "not_recorded")
     assert len(comments(place)) == 1
+
+
+def test_a_fault_of_ours_in_a_round_is_told_and_given_up_in_the_end(
+    place: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows wait with growing pauses, nothing is made twice, and a person sees what never worked."""
+    made = comment(place)
+    broken = place.queue(calls.item_update("deal", 2, {SCORE: 5}), "deal:2")
+    send = outbox._send
+
+    def fails_afterwards(*given: Any) -> None:
+        send(*given)
+        raise RuntimeError("ours")
+
+    monkeypatch.setattr(outbox, "_send", fails_afterwards)
+    assert outbox.drain(place.deps)
+    assert (place.sent(made).status, place.sent(broken).status) == ("done", "done"), (
+        "what was done stays done"
+    )
+    again = place.queue(calls.item_update("deal", 2, {SCORE: 6}), "deal:2", key="again")
+    monkeypatch.setattr(outbox, "_send", lambda *_given: 1 / 0)
+    for _ in range(outbox.FAULTS + 1):
+        outbox.drain(place.deps)
+        place.clock.advance(7200)
+    assert (place.sent(again).status, place.sent(again).error) == ("buried", "failed")
+    monkeypatch.undo()
+    assert outbox.resend(place.deps, place.portal_id, again)
+    place.work()
+    assert card(place, 2, 2)[SCORE] == 6
+    assert len(comments(place)) == 1

@@ -186,6 +186,19 @@ def test_an_incoming_webhook_is_enough_to_synchronise(place: World) -> None:
     assert url.rstrip("/").rpartition("/")[2] not in raw_row(place)
 
 
+def test_a_webhook_and_an_application_do_not_ask_the_same_clients_twice(place: World) -> None:
+    """Whichever comes second is refused while the first works; once that is gone it may come."""
+    url = place.box.control("/webhooks", {"user_id": 1})["url"]
+    hook = portals.add_webhook(place.deps, url)
+    with pytest.raises(InstallRefused, match="already_connected"):
+        place.install()
+    assert portals.remove(place.deps, hook)
+    place.install()
+    with pytest.raises(ValueError, match="twice"):
+        portals.add_webhook(place.deps, url)
+    assert [portal.kind for portal in place.all(Portal)] == ["market"]
+
+
 def test_tokens_lie_encrypted_in_the_database(place: World) -> None:
     """A copy of the database alone opens no portal (product.md T6)."""
     place.install()

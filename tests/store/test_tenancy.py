@@ -42,6 +42,7 @@ CROSSING = {
     "portals.by_member": "finds portals themselves",
     "portals.everyone": "finds portals themselves",
     "portals.has_domain": "finds portals themselves",
+    "portals.working_at": "finds portals themselves",
     "portals.ids": "finds portals themselves",
     "portals.installation": "finds portals themselves",
     "portals.registered": "finds portals themselves",

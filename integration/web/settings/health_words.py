@@ -28,6 +28,11 @@ TEXTS: dict[str, Texts] = {
         mark("As a rule, the employee who installed Molva has left. Until then nothing is read and nothing is sent."),
         mark("Any administrator of the portal opens Molva once: that is all."),
     ),
+    "own_keys": (
+        mark("Bitrix24 has not accepted the application’s own keys since {since}"),
+        mark("They were changed in Bitrix24 or here. Nothing is read and nothing is sent."),
+        mark("Whoever runs Molva enters the right keys. It then goes on by itself, within the hour."),
+    ),
     "webhook": (
         mark("Bitrix24 has not accepted Molva’s key since {since}"),
         mark("The incoming webhook was deleted, or its owner has left."),
