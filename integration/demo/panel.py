@@ -48,6 +48,13 @@ def create_panel(live: Live) -> Flask:
     app = Flask("integration.demo", static_folder="static", template_folder="templates")
     app.register_blueprint(mail_pages(live.world.mail, live.world.public_url))
     _common(app, live)
+    _views(app, live)
+    _orders(app, live)
+    return app
+
+
+def _views(app: Flask, live: Live) -> None:
+    """The page, and the part of it that is fetched anew."""
 
     @app.get("/")
     def panel() -> str:
@@ -57,6 +64,10 @@ def create_panel(live: Live) -> Flask:
     @app.get("/live")
     def parts() -> str:
         return render_template("demo/parts.html", **_shown(live))
+
+
+def _orders(app: Flask, live: Live) -> None:
+    """What the buttons do."""
 
     @app.post("/clock")
     def clock() -> Any:
@@ -94,8 +105,6 @@ def create_panel(live: Live) -> Flask:
         if request.headers.get("X-Requested-With") == "fetch":
             return Response(status=204)
         return Response(render_template("demo/again.html"), 202, {"Refresh": "25; url=/"})
-
-    return app
 
 
 def _common(app: Flask, live: Live) -> None:

@@ -37,14 +37,25 @@ def suspend(deps: Deps, portal_id: int, code: str) -> None:
 
 def resume(deps: Deps, portal_id: int) -> None:
     """REST answers again: go on, and catch up with what was missed."""
+    if _back_to_work(deps, portal_id, "suspended"):
+        log(__name__).info("portal.resumed", portal=portal_id)
+
+
+def regain(deps: Deps, portal_id: int) -> None:
+    """The tokens of a portal that waited for its administrator are good again: go on, and catch up."""
+    if _back_to_work(deps, portal_id, "reauthorise"):
+        log(__name__).info("portal.regained", portal=portal_id)
+
+
+def _back_to_work(deps: Deps, portal_id: int, was: str) -> bool:
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
         portal = portals.locked(session, portal_id)
-        if portal is None or portal.status != "suspended":
-            return
+        if portal is None or portal.status != was:
+            return False
         portal.status, portal.status_since, portal.problem = "active", now, ""
         chores.hasten(session, portal_id, ("setup", "reconcile"), now)
-    log(__name__).info("portal.resumed", portal=portal_id)
+    return True
 
 
 def lose(deps: Deps, portal_id: int, code: str, problem: str) -> None:
@@ -56,23 +67,9 @@ def lose(deps: Deps, portal_id: int, code: str, problem: str) -> None:
             return
         portal.status, portal.status_since = "reauthorise", now
         portal.problem = f"{problem}:{code.lower()}"[:200]
-        if (
-            code.lower() in OUR_KEYS
-        ):  # the operator's affair: nobody in the portal need do anything once it is mended
+        if code.lower() in OUR_KEYS:  # the operator's affair: once it is mended nobody in the portal need act
             chores.schedule(session, portal_id, "probe", now, now + PROBE)
     log(__name__).warning("portal.access_lost", portal=portal_id, code=code)
-
-
-def regain(deps: Deps, portal_id: int) -> None:
-    """The tokens of a portal that waited for its administrator are good again: go on, and catch up."""
-    now = deps.clock.now()
-    with transaction(deps.sessions) as session:
-        portal = portals.locked(session, portal_id)
-        if portal is None or portal.status != "reauthorise":
-            return
-        portal.status, portal.status_since, portal.problem = "active", now, ""
-        chores.hasten(session, portal_id, ("setup", "reconcile"), now)
-    log(__name__).info("portal.regained", portal=portal_id)
 
 
 def note(deps: Deps, portal_id: int, problem: str) -> None:
