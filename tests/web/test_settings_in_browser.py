@@ -7,11 +7,12 @@ from datetime import date
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from sqlalchemy import Engine
 
 from integration.services import policies
 from integration.store.base import make_sessions
+from tests.browser import until
 from tests.conftest import HandClock
 from tests.web.conftest import Eyes, served
 from tests.web.settings_world import Desk, make_desk
@@ -38,8 +39,10 @@ def site(desk: Desk) -> Iterator[str]:
     yield from served(desk.app)
 
 
-def enter(eyes: Eyes, site: str, desk: Desk, section: str) -> Page:
-    """Come to a section as the portal's page leads there: by a form that carries the session."""
+def enter(eyes: Eyes, site: str, desk: Desk, section: str, *, whole: bool = True) -> Page:
+    """Come to a section as the portal's page leads there: by a form that carries the session.
+
+    Not `whole` is as soon as something can be read, before the scripts."""
     page = eyes.page
     page.set_content(
         f'<form method="post" action="{site}/app/settings/{section}"><input name="session" value="{desk.session()}">'
@@ -47,6 +50,8 @@ def enter(eyes: Eyes, site: str, desk: Desk, section: str) -> Page:
     )
     page.click("button")
     page.wait_for_selector("main h1")
+    if whole:
+        page.wait_for_load_state()
     return page
 
 
@@ -144,6 +149,23 @@ def test_two_administrators_at_once_choose(eyes: Callable[..., Eyes], site: str,
     expect(page.locator(".notice.good")).to_be_visible()
     assert desk.policy()[0].min_gap_days == 250
     assert [line for line in seen.errors if "409" not in line] == []
+
+
+def test_what_was_typed_before_the_scripts_came_is_heard(
+    eyes: Callable[..., Eyes], site: str, desk: Desk
+) -> None:
+    """On a slow line people type first; the live part, the undo and the question on leaving know of it."""
+    seen = eyes()
+    waiting: list[Route] = []
+    seen.page.route("**/kit.js*", lambda route: waiting.append(route))
+    page = enter(seen, site, desk, "followups", whole=False)
+    page.fill("#f-detractor_days", "1")
+    until(page, "document.readyState !== 'loading'")
+    assert page.locator("#live [data-changed]").count() == 0
+    waiting[0].continue_()
+    expect(page.locator("#live [data-changed]")).to_be_visible()
+    expect(page.locator("#unsaved")).to_be_visible()
+    assert seen.errors == []
 
 
 def test_leaving_with_unsaved_changes_is_asked_about(

@@ -217,7 +217,11 @@
 
   function touched(event) {
     const form = event.target.form;
-    if (!form || form.id === "nav" || form.dataset.live || passing(form)) return;
+    if (form) soil(form);
+  }
+
+  function soil(form) {
+    if (form.id === "nav" || form.dataset.live || passing(form)) return;
     dirty.add(form);
     form.querySelectorAll("[data-undo]").forEach(function (button) { button.hidden = false; });
   }
@@ -226,6 +230,22 @@
     dirty.delete(event.target);
     event.target.querySelectorAll("[data-undo]").forEach(function (button) { button.hidden = true; });
     setTimeout(function () { event.target.dispatchEvent(new Event("input")); }, 0);
+  }
+
+  /* Whether a form shows something else than the page came with: people type before scripts run, and a browser
+     restores what was typed. */
+  function chosen(list) {
+    const options = Array.from(list.options);
+    if (list.multiple) return options.some(function (one) { return one.selected !== one.defaultSelected; });
+    const given = options.filter(function (one) { return one.defaultSelected; }).pop() || options[0];
+    return !!given && !given.selected;
+  }
+  function altered(form) {
+    return Array.from(form.elements).some(function (field) {
+      if (field.options) return chosen(field);
+      if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
+      return field.type !== "hidden" && "defaultValue" in field && field.value !== field.defaultValue;
+    });
   }
 
   // --- live parts
@@ -260,6 +280,7 @@
     }
     form.addEventListener("input", later);
     form.addEventListener("change", later);
+    if (altered(form)) later();
   }
 
   // --- the page of a session that has run out
@@ -295,9 +316,10 @@
     document.querySelectorAll("form[data-busy]").forEach(function (form) { busy(form, null, false); });
   });
 
-  window.Molva = { request: request, renew: renew, say: say, portal: portal, confirmed: confirmed, place: place };
+  window.Molva = { request: request, renew: renew, say: say, portal: portal, confirmed: confirmed, place: place, altered: altered };
   document.querySelectorAll("[data-noscript], [data-undo]").forEach(function (button) { button.hidden = true; });
   document.querySelectorAll("form[data-live]").forEach(live);
+  document.querySelectorAll("form[method=post]").forEach(function (form) { if (altered(form)) soil(form); });
   const waiting = document.getElementById("expired");
   if (waiting) expired(waiting);
   const first = document.querySelector("[data-focus]");

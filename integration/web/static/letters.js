@@ -110,6 +110,7 @@
   }
   fields.forEach(function (field) { field.addEventListener("input", later); });
   form.addEventListener("input", function (event) { if (event.target === form) later(); });
+  if (window.Molva.altered(form)) later();
   document.addEventListener("change", function (event) {
     const name = event.target.name;
     if (event.target.form === form && (name === "client" || name === "view")) refresh();
