@@ -5,9 +5,11 @@ BIN := $(VENV)/bin
 SEED ?= 1
 CLIENTS ?= 60
 PORT ?= 0
-WORKERS ?= auto
+# One more than there are processors: tests that start processes wait half of their time.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo year test lint format install soak bench screens clean
+.PHONY: demo year test fast lint format install soak bench screens clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/molva demo --seed $(SEED) --clients $(CLIENTS) --port $(PORT)
@@ -16,7 +18,11 @@ year: $(VENV)/.demo
 	$(BIN)/molva demo --once --seed $(SEED) --clients $(CLIENTS)
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
+	$(PYTEST) $(TESTS)
+
+# Everything but the tests in a browser and those of the whole product as processes
+fast: $(VENV)/.test
+	$(PYTEST) -m "not browser and not journey" $(TESTS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff format --check .

@@ -53,6 +53,12 @@ def _portals_beside(quick: bool) -> Section:
     return portals_beside.main(quick)
 
 
+def _referrals(quick: bool) -> Section:
+    from benchmarks import referrals
+
+    return referrals.main(quick)
+
+
 BENCHMARKS: dict[str, Callable[[bool], Section]] = {
     "first_sync": _first_sync,
     "writing": _writing,
@@ -61,6 +67,7 @@ BENCHMARKS: dict[str, Callable[[bool], Section]] = {
     "pages": _pages,
     "clicks": _clicks,
     "portals_beside": _portals_beside,
+    "referrals": _referrals,
 }
 
 

@@ -28,6 +28,7 @@ from integration.mail.smtp import NoMailer, SmtpMailer, SmtpServer
 from integration.services.deps import Clock, Deps, Mailer, Settings
 from integration.services.request_log import Recorder
 from integration.store.base import Vault, make_engine, make_sessions
+from integration.web.bodies import Patient
 from integration.web.proxied import Proxied
 
 MAX_REQUEST = 256 * 1024  # bytes of any request body; uploads come with their own limit
@@ -95,5 +96,5 @@ def create_app(application: Application) -> Flask:
     app.extensions["molva"] = application.deps
     web.register(app)
     webhooks.register(app)
-    app.wsgi_app = Proxied(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = Proxied(Patient(app.wsgi_app))  # type: ignore[method-assign]
     return app

@@ -21,6 +21,7 @@ URL_PASSWORD = re.compile(r"(?P<scheme>[a-z+]+://[^/\s:@]*:)[^@/\s]+@")
 PERSONAL_PATHS = re.compile(r"(?P<path>/(?:s|u|d|calls)/)[A-Za-z0-9_-]{8,}")
 WEBHOOK_PATHS = re.compile(r"(?P<path>/rest/\d+/)[A-Za-z0-9]{8,}")
 MASK = "***"
+REQUEST = "request"  # what the id of a request is called in every line it causes
 
 Event = MutableMapping[str, Any]
 
@@ -89,6 +90,11 @@ def configure(level: str = "info", form: str = "text") -> None:
     logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)  # a tick still under way is no news
     for noisy in ("apscheduler", "urllib3", "alembic", "werkzeug"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
+
+
+def request_id() -> str:
+    """The id of the request, or of the background work, that this thread is at; empty outside of both."""
+    return str(structlog.contextvars.get_contextvars().get(REQUEST, ""))[:64]
 
 
 def log(name: str) -> Any:

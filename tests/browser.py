@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Error, Frame, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Frame, Locator, Page, expect, sync_playwright
 
 NO_CHROMIUM = "need a Chromium: install one or name it in CHROMIUM"
 LEFT_OUT = pytest.StashKey[int]()
+#: Seconds until something that does not come is given up, on a machine that has other things to do.
+PATIENCE = 30.0
+expect.set_options(timeout=PATIENCE * 1000)
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
@@ -21,7 +28,7 @@ def chromium() -> str | None:
     return named or next((found for name in CHROMIUM if (found := shutil.which(name))), None)
 
 
-def until(page: Page | Frame, condition: str, seconds: float = 15) -> None:
+def until(page: Page | Frame, condition: str, seconds: float = PATIENCE) -> None:
     """Wait until a JavaScript expression is true; fail with the expression after so many seconds.
 
     Playwright's own `wait_for_function` evaluates strings inside the page from its second look on, which our
@@ -43,12 +50,66 @@ def _true(page: Page | Frame, condition: str) -> bool:
         return False
 
 
+#: What a person does with a page, and what a test reads off it at once instead of waiting with `expect`.
+DEEDS = (
+    "blur", "bounding_box", "check", "clear", "click", "count", "dblclick", "dispatch_event", "evaluate", "fill",
+    "focus", "get_attribute", "hover", "inner_html", "inner_text", "input_value", "is_checked", "is_visible",
+    "press", "press_sequentially", "screenshot", "select_option", "set_checked", "set_input_files", "text_content",
+    "type", "uncheck",
+)  # fmt: skip
+_hasty: list[bool] = []
+
+
+def whole(page: Page) -> None:
+    """Wait until the page and all its frames have loaded, so that their deferred scripts have run."""
+    for frame in page.frames:
+        try:
+            frame.wait_for_load_state()
+        except Error:
+            if not frame.is_detached():
+                raise
+
+
+@contextmanager
+def hasty() -> Iterator[None]:
+    """For deeds on a page that has not loaded yet."""
+    _hasty.append(True)
+    try:
+        yield
+    finally:
+        _hasty.pop()
+
+
+def _patient(deed: Callable[..., Any]) -> Callable[..., Any]:
+    """The deed, done once the page has loaded.
+
+    Playwright acts as soon as an element can be seen; on a loaded machine that is often before the page's scripts
+    have run, and a click that comes there goes another way than the one under test.
+    """
+
+    @functools.wraps(deed)
+    def wait(where: Page | Frame | Locator, *args: Any, **named: Any) -> Any:
+        if not _hasty:
+            whole(where if isinstance(where, Page) else where.page)
+        return deed(where, *args, **named)
+
+    return wait
+
+
 def in_ci() -> bool:
     return os.environ.get("CI", "").lower() in ("true", "1")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without a Chromium browser tests are left out and counted in one line, but never in CI (interface.md 1)."""
+    """Without a Chromium browser tests are left out and counted in one line, but never in CI (interface.md 1).
+
+    Journeys come first, the longest one at the head: what is short fills the gaps at the end of a run."""
+    longest: dict[Path, float] = {}
+    for item in items:
+        if item.get_closest_marker("journey"):
+            marker = item.get_closest_marker("timeout")
+            longest[item.path] = max(longest.get(item.path, 1.0), marker.args[0] if marker else 1.0)
+    items.sort(key=lambda item: -longest.get(item.path, 0.0))
     if in_ci() or chromium() is not None:
         return
     left_out = [item for item in items if item.get_closest_marker("browser")]
@@ -70,7 +131,10 @@ def browser() -> Iterator[Browser]:
     path = chromium()
     if path is None:
         pytest.fail(f"browser tests {NO_CHROMIUM}", pytrace=False)
-    with sync_playwright() as playwright:
+    with sync_playwright() as playwright, pytest.MonkeyPatch.context() as patch:
+        for kind in (Page, Frame, Locator):
+            for name in (name for name in DEEDS if hasattr(kind, name)):
+                patch.setattr(kind, name, _patient(getattr(kind, name)))
         made = playwright.chromium.launch(
             executable_path=path,
             args=[

@@ -12,8 +12,11 @@ from pathlib import Path
 import trustme
 from gunicorn.config import Config as Gunicorn
 
+from integration.app import MAX_REQUEST
 from integration.bitrix.scopes import CODES
 from integration.config import Config
+from integration.web.referral_import import PATH as IMPORT
+from integration.web.referral_import import UPLOAD
 from tests.server_stage import DEPLOY, GUIDE, ROOT, around, blocks, for_here, nginx, tool, unit
 from tests.test_docs import _settings
 
@@ -46,6 +49,22 @@ def test_nginx_takes_the_file_as_it_stands(tmp_path: Path) -> None:
     assert "test is successful" in done.stderr
     warnings = [line for line in done.stderr.splitlines() if "[warn]" in line and "http2" not in line]
     assert warnings == []
+
+
+def test_nginx_lets_through_what_the_program_takes() -> None:
+    """The largest file of past referrals, in memory; nothing else that long, and events no longer than they are."""
+    text = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
+    outside, *places = re.split(r"\n    location ", text)
+    sizes = {}
+    for place in [f"everywhere else {outside}", *places]:
+        found = re.findall(r"client_(?:max_body|body_buffer)_size (\d+)([km]);", place)
+        if found:
+            longest, kept = (int(number) * {"k": 1024, "m": 1024**2}[unit] for number, unit in found)
+            assert longest == kept, "a body that does not fit into memory would lie in a file"
+            sizes[place.partition("{")[0].strip()] = longest
+    assert sizes.pop(f"= {IMPORT}") >= UPLOAD
+    assert min(sizes.values()) == 64 * 1024
+    assert MAX_REQUEST <= max(sizes.values()) < UPLOAD
 
 
 def test_systemd_takes_the_units_and_finds_them_well_shut(tmp_path: Path) -> None:

@@ -3,9 +3,14 @@ bounded in time and size, and the answer read into a JSON object or a sorted err
 
 from __future__ import annotations
 
+import contextlib
+import http.client
+import io
 import json
 import re
+import socket
 import ssl
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,12 +20,15 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
+from integration.bitrix.bounds import CONNECT_SECONDS as CONNECT_SECONDS
+from integration.bitrix.bounds import READ_SECONDS as READ_SECONDS
+from integration.bitrix.bounds import REST_SECONDS
 from integration.bitrix.errors import Moved, Refused, Retryable, classify
 
-CONNECT_SECONDS = 5.0
-READ_SECONDS = 65.0
 MAX_BODY = 64 * 1024 * 1024
 _HEADERS = {"Accept": "application/json", "User-Agent": "Molva/1"}
 _ODD = re.compile(  # a zero byte, half a surrogate pair; PHP escapes whatever is not ASCII
@@ -52,11 +60,72 @@ def checked_origin(url: str, allow_http: bool) -> str:
     return f"{parts.scheme.lower()}://{parts.netloc.lower()}"
 
 
+class _Watched(io.RawIOBase):
+    """The bytes of one answer, to its end or to the moment when it must have come: a time-out of the socket alone
+    begins anew with every byte, so that a server that lets them drip would hold us for hours."""
+
+    def __init__(self, link: socket.socket) -> None:
+        super().__init__()
+        self._file = link.makefile("rb", buffering=0)
+        self._link = link
+        self._patience = link.gettimeout()
+        self._over = None if self._patience is None else time.monotonic() + self._patience + REST_SECONDS
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._over is not None and self._patience is not None:
+            left = self._over - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("the answer takes too long")
+            self._link.settimeout(min(self._patience, left))
+        return self._file.readinto(buffer)
+
+    def close(self) -> None:
+        if not self.closed:
+            with contextlib.suppress(OSError):  # closed by the other side, say
+                self._link.settimeout(self._patience)  # for the next request on this connection
+            self._file.close()
+        super().close()
+
+
+class _Answer(http.client.HTTPResponse):
+    def __init__(self, link: socket.socket, *more: Any, **named: Any) -> None:
+        super().__init__(link, *more, **named)
+        plain, self.fp = self.fp, io.BufferedReader(_Watched(link))
+        plain.close()
+
+
+class _Plain(HTTPConnection):
+    response_class = _Answer
+
+
+class _Secure(HTTPSConnection):
+    response_class = _Answer
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _Secure
+
+
+class _Adapter(HTTPAdapter):
+    """Connections whose answers end in time."""
+
+    def init_poolmanager(self, *given: Any, **named: Any) -> None:
+        super().init_poolmanager(*given, **named)
+        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
+
+
 def new_session(connections: int = 8, verify: bool | str = True) -> requests.Session:
     """A session that repeats nothing and keeps no cookies: one portal's calls come with different users'
     tokens. It holds ``connections`` to a host at most; one call more waits until another has its answer."""
     session = requests.Session()
-    adapter = HTTPAdapter(pool_connections=4, pool_maxsize=connections, max_retries=0, pool_block=True)
+    adapter = _Adapter(pool_connections=4, pool_maxsize=connections, max_retries=0, pool_block=True)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))

@@ -39,6 +39,7 @@ HERE: dict[str, tuple[str, str]] = {
 # What the operator does where the page can only send people to the operator.
 TODO = {
     "own_keys": "Set MOLVA_BITRIX_CLIENT_ID and MOLVA_BITRIX_CLIENT_SECRET, or: molva portal add-app. Then restart.",
+    "removal_unproven": "Removed indeed: molva portal remove ID. Else an administrator opens it and keeps the data.",
     "webhook": "Make a new incoming webhook in the portal, then: molva portal add-webhook URL",
     "worker_never": "Start it: molva worker",
     "worker_silent": "Start it: molva worker. Its log says why it stopped.",

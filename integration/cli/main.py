@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from integration import __version__
-from integration.cli import admin, answers, data, doctor, waves
+from integration.cli import admin, answers, data, doctor, referrals, waves
 from integration.cli.common import application, configuration, database, fail
 
 PORT = click.IntRange(0, 65535)
@@ -137,6 +137,7 @@ doctor.register(cli)
 waves.register(cli)
 data.register(cli)
 answers.register(cli)
+referrals.register(cli)
 
 
 def main() -> None:

@@ -35,6 +35,7 @@ from .printing import Teller
 from .processes import StuckError, wait_for
 from .staff import Staff, doubtful_letters, waves
 from .summary import summarise
+from .thanks import brought, take_notes, take_tasks
 from .world import CLIENT_ID, World
 from .year import Year
 
@@ -200,9 +201,14 @@ class Play:
             raise StuckError("the year ended without a wave")
         verdicts = assess(self.ground, local_day(self.listed))
         expected = expect(self.ground, verdicts, self.year.diary, self.days, self.office)
-        notes = {note.card for note in expected.notes}
-        actual = read(self.world.reader, notes)
-        problems = differences(expected, actual, self.year.letters, self.wave, self._carried())
+        friends = brought(self.story.acts, self.staff.known)
+        commented = {note.card for note in expected.notes} | {one.referrer for one in friends}
+        actual = read(self.world.reader, commented)
+        problems = [
+            *take_notes(friends, actual),
+            *take_tasks(friends, self.ground, self.office, actual),
+        ]
+        problems += differences(expected, actual, self.year.letters, self.wave, self._carried())
         problems += self._kinds(expected)
         problems += of_wave(expected, next((w for w in waves(self.world) if str(w["name"]) == self.wave), {}))
         return expected, actual, problems

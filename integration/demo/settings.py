@@ -14,6 +14,7 @@ WAVE_MONTH, WAVE_DAY, PLAN_DAYS = 10, 1, 42
 HOURS = (9, 18)
 DEADLINES = {"detractor": 2, "passive": 5, "promoter": 10, "disagreement": 5}
 SPREAD = 4
+THANKS_DAYS = 5
 TROUBLE = f"C{SERVICE}:TROUBLE"
 
 
@@ -37,6 +38,7 @@ def policy() -> dict[str, Any]:
         "disagreement_days": DEADLINES["disagreement"],
         "disagreement_spread": SPREAD,
         "deadline_days": {name: DEADLINES[name] for name in ("detractor", "passive", "promoter")},
+        "thanks_days": THANKS_DAYS,
         "time_zone": "Europe/Moscow",
         "language": "ru",
         "senders": [

@@ -16,7 +16,7 @@ from .processes import StuckError
 from .world import World
 
 #: How far the clock jumps at most: Molva's own rounds (reconciliation, walks) are then late, as after a downtime.
-STRIDE = timedelta(days=7)
+STRIDE = timedelta(days=14)
 QUIET_SECONDS = 60.0
 #: Real seconds without any movement after which somebody has probably died with work in hand; it counts as
 #: being done until its worker has been silent for a minute, and comes back when its lease ends.
@@ -102,8 +102,8 @@ class Year:
                 thunk()
 
     def _next(self, now: datetime, until: datetime) -> tuple[datetime, str]:
-        """What comes first: the end, a person, Molva, or a quiet week later."""
-        moments = [(until, "the end"), (now + STRIDE, "a week later")]
+        """What comes first: the end, a person, Molva, or two quiet weeks later."""
+        moments = [(until, "the end"), (now + STRIDE, "two weeks later")]
         if self.agenda.next:
             moments.append((self.agenda.next, self.agenda.rows[0][2]))
         following = self.world.metrics().get("molva_next_due_timestamp_seconds")

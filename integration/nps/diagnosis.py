@@ -47,6 +47,7 @@ class Portal:
     """What is known of one portal. `status` as stored; `problem`: code of what people were told last; `answer`: empty
     or the code of its answer just now, nothing where nobody asked.
 
+    `erase_wished_at`: when somebody told of a removal with erasing that nobody could prove;
     `missing_scopes` of the application; `set_up_open`: lines of the check-list that a person should look at;
     `unheard`: changes that reconciliation found later than `heard_at`, the last notice of the portal;
     `calls_failed`, `letters_undecided` wait for a person; `calls_late`: since when the oldest call waits that was tried
@@ -86,6 +87,7 @@ class Portal:
     senders: int = 0
     mail: str | None = None
     domains: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
+    erase_wished_at: datetime | None = None
     our_https: bool = True
     their_https: bool = True
 
@@ -150,6 +152,8 @@ def _access(known: Portal) -> Iterator[Finding]:
         yield Finding("access", "suspended", "danger", since)
     elif known.status == "reauthorise" and known.problem.rpartition(":")[2] in OUR_KEYS:
         yield Finding("access", "own_keys", "danger", since)
+    elif known.status == "reauthorise" and known.erase_wished_at is not None:
+        yield Finding("access", "removal_unproven", "danger", {"since": known.erase_wished_at})
     elif known.status == "reauthorise":
         yield Finding("access", "reauthorise", "danger", since | {"webhook": known.kind == "webhook"})
     elif known.status == "undecided":

@@ -52,7 +52,8 @@ class Verdict:
     """What was decided about one client. ``reason`` is None exactly when ``eligible`` (product.md E4).
 
     ``since`` and ``since_source`` are kept also for those not asked, if known; ``manager`` is whose
-    service is judged: the company's responsible, else the deal's (product.md E7).
+    service is judged: the company's responsible, else the deal's (product.md E7). ``left``: people of a client
+    who is asked, with a role or the primary one, whom nobody can write to (W4).
     """
 
     key: ClientKey
@@ -64,11 +65,12 @@ class Verdict:
     respondents: tuple[Respondent, ...] = ()
     manager: int | None = None
     detail: Facts = field(default_factory=dict)
+    left: tuple[Person, ...] = ()
 
 
 def manager_of(client: ClientFacts, through: DealFacts | None) -> int | None:
-    """The account manager: the company's responsible, else the chosen deal's (product.md E7)."""
-    return client.assigned_by or (through.assigned_by if through else None)
+    """The account manager: of the chosen field, else the company's responsible, else the deal's (product.md E7)."""
+    return client.manager or client.assigned_by or (through.assigned_by if through else None)
 
 
 def assess(
@@ -82,6 +84,7 @@ def assess(
     through = current_through(client, policy, today)
     since = client_since(client, policy)
     chosen: tuple[Respondent, ...] = ()
+    asked: Asked | None = None
     found = _relation_reason(policy, today, through, since.day if since else None)
     if found is None:
         asked = choose_respondents(client, policy, today, taken)
@@ -97,6 +100,7 @@ def assess(
         respondents=chosen,
         manager=manager_of(client, through),
         detail=found[1] if found else {},
+        left=asked.left if chosen and asked else (),
     )
 
 
@@ -130,6 +134,7 @@ class Asked:
     chosen: tuple[Respondent, ...]
     reason: Reason | None
     detail: Facts
+    left: tuple[Person, ...] = ()
 
 
 def choose_respondents(
@@ -145,6 +150,7 @@ def choose_respondents(
     barred: set[Reason] = set()
     own: list[Respondent] = []
     shared: list[Respondent] = []
+    left: list[Person] = []
     for person in sorted(client.people, key=_order):
         reason = _person_reason(person, policy, today)
         if reason:
@@ -153,11 +159,13 @@ def choose_respondents(
         respondent = _reach(person, policy, taken)
         if respondent is None:
             barred.add("asked_recently" if _was_taken(person, taken) else "no_channel")
+            if (person.primary or person.role) and not _was_taken(person, taken):
+                left.append(person)
         else:
             (shared if respondent.shared else own).append(respondent)
     chosen = _limit(own or shared[:1], policy)
     if chosen:
-        return Asked(chosen, None, {})
+        return Asked(chosen, None, {}, tuple(left))
     if "no_channel" in barred:
         return Asked((), "no_channel", {"people": len(client.people)})
     first = next(reason for reason in REASONS if reason in barred)

@@ -5,11 +5,12 @@ Texts are elsewhere: a letter is a name, a language and facts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from .addresses import email_key
 from .intents import Facts, LetterKind
 from .people import ClientFacts, Group, Person, Team
 from .plans import Plan
@@ -69,10 +70,19 @@ def sender_problems(sender: Sender, team: Team) -> list[str]:
     return codes
 
 
+def serves(sender: Sender, managers: Collection[int], team: Team) -> bool:
+    """Whether a sender is one of these employees: by the chosen employee, or by the address (product.md W5).
+
+    A sender may be typed in without an employee; the address in the portal still tells who it is.
+    """
+    own = {email_key(person.email) for user in managers if (person := team.staff.get(user))} - {""}
+    return sender.user_id in managers or email_key(sender.email) in own
+
+
 def pick_sender(
-    letter: LetterKind, city: str, manager: int | None, policy: Policy, team: Team
+    letter: LetterKind, city: str, managers: Collection[int], policy: Policy, team: Team
 ) -> Sender | LetterProblem:
-    """Who signs a letter to a client of this city whose account manager is ``manager``.
+    """Who signs a letter to a client of this city whom ``managers`` serve: the one the list names, and today's.
 
     The head's letters: the head, then the branch's sender, then the default; all others: branch, default,
     head. The first who is a living person and does not serve this client himself; else the problem.
@@ -84,7 +94,7 @@ def pick_sender(
         sender = policy.sender(key)
         if sender is None:
             problem = LetterProblem("no_such_sender", {"sender": key})
-        elif manager is not None and sender.user_id == manager:
+        elif serves(sender, managers, team):
             problem = LetterProblem("sender_serves_client", {"sender": key})
         elif codes := sender_problems(sender, team):
             problem = LetterProblem("sender_unfit", {"sender": key, "why": codes[0]})

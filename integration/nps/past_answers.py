@@ -87,16 +87,22 @@ def fold(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
-def columns(headings: Sequence[str]) -> dict[str, int]:
+def places_of(headings: Sequence[str], known: Mapping[str, str]) -> dict[str, int]:
     """Field -> place of its column; columns nobody knows are left out. Raises `Unreadable`."""
     found: dict[str, int] = {}
     for place, heading in enumerate(headings):
-        field = HEADINGS.get(fold(heading.replace("_", " ").lstrip("\ufeff")))
+        field = known.get(fold(heading.replace("_", " ").lstrip("\ufeff")))
         if field is None:
             continue
         if field in found:
             raise Unreadable(f"{headings[found[field]]}, {heading}", code="two_columns")
         found[field] = place
+    return found
+
+
+def columns(headings: Sequence[str]) -> dict[str, int]:
+    """The columns of answers as `places_of` finds them. Raises `Unreadable`."""
+    found = places_of(headings, HEADINGS)
     for field in ("score", "date"):
         if field not in found:
             raise Unreadable(code=f"no_{field}_column")

@@ -118,7 +118,8 @@ class ClientFacts:
 
     ``since_field``: the date field of the *company* named in the settings; ``trouble_until``: a hold by a
     rule outside the deals (an overdue critical task, an open follow-up, product.md E5), with its
-    ``trouble`` code; ``revenue``: yearly revenue in the base currency (product.md N8), if known.
+    ``trouble`` code; ``revenue``, ``revenue_currency``, ``manager`` and ``sales``: what the fields chosen in the
+    settings say of the year's revenue, of who serves the client and who sold (E7), None where they are empty.
     """
 
     key: ClientKey
@@ -136,6 +137,9 @@ class ClientFacts:
     trouble: str = ""
     trouble_until: date | None = None
     revenue: Decimal | None = None
+    revenue_currency: str = ""
+    manager: int | None = None
+    sales: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,7 @@ REFERRAL_SOURCES = (
     "other",
     "unknown",
 )
+THANKABLE = ("introduced", "in_talks", "won", "paid", "year")  # steps of the ladder after being named (R5)
 RECOMMENDING_SOURCES = ("client", "former_client", "partner", "employee")
 
 
@@ -113,6 +114,13 @@ class Policy:
     min_gap_days: int = 300
     max_respondents: int = 3
     shared_mailboxes: tuple[str, ...] = SHARED_MAILBOXES
+    critical_tasks: bool = True  # an overdue task of high priority keeps its client out (E5)
+    # Fields of the company that name who serves the client, who sold and the yearly revenue, of the contact that
+    # names the time zone; empty, also on a card: as product.md E6 and E7 have it by default.
+    manager_field: str = ""
+    sales_field: str = ""
+    revenue_field: str = ""
+    zone_field: str = ""
     # The wave (W). ``wave_month`` 0: waves are not planned by themselves. Days are calendar days before
     # they are shifted to working ones.
     wave_month: int = 10
@@ -161,11 +169,18 @@ class Policy:
     account_rule: AccountRule = "worst_decision_maker"
     role_weights: Mapping[str, int] = default(default_factory=lambda: {"decides": 3, "daily": 2, "other": 1})
     min_group: int = 5
-    # Referrals (R). ``recommendation_id``: STATUS_ID of the portal's own source "by recommendation".
+    # Referrals (R). ``recommendation_id``: STATUS_ID of the portal's own source "by recommendation". Steps of the
+    # ladder (R5) by stages of deals; empty: the usual rule of ``ladder``. ``thanked_steps``: those after which the
+    # referrer is thanked, within ``thanks_days`` working days.
     referral_sources: tuple[str, ...] = REFERRAL_SOURCES
     recommending_sources: tuple[str, ...] = RECOMMENDING_SOURCES
     referral_source_names: Mapping[str, str] = default(default_factory=dict)  # own sources: code -> as typed
     recommendation_id: str = "RECOMMENDATION"
+    introduced_stages: tuple[str, ...] = ()
+    talks_stages: tuple[str, ...] = ()
+    paid_stages: tuple[str, ...] = ()
+    thanked_steps: tuple[str, ...] = ("won", "year")
+    thanks_days: int = 5
     # Personal data (T7).
     retention_months: int = 36
 

@@ -28,6 +28,10 @@ SETS = (
     "callers",
     "referral_sources",
     "recommending_sources",
+    "introduced_stages",
+    "talks_stages",
+    "paid_stages",
+    "thanked_steps",
 )
 TABLES = ("sender_by_city", "director_by_city", "deadline_days", "role_weights", "referral_source_names")
 

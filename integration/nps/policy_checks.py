@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from .errors import UnknownZone
 from .people import GROUPS, ROLES, Team
-from .policy import LANGUAGES, REFERRAL_SOURCES, Policy, PolicyProblem
+from .policy import LANGUAGES, REFERRAL_SOURCES, THANKABLE, Policy, PolicyProblem
 from .workdays import zone_named
 
 # field: (least, most), both allowed
@@ -36,6 +36,7 @@ RANGES: dict[str, tuple[int, int]] = {
     "escalate_days": (0, 60),
     "systemic_share": (1, 100),
     "min_group": (1, 100),
+    "thanks_days": (0, 60),
     "retention_months": (12, 120),
 }
 # field: how many entries at most; text: how long at most. A settings page is no warehouse.
@@ -49,8 +50,15 @@ SIZES: dict[str, int] = {
     "director_by_city": 300,
     "callers": 300,
     "referral_sources": 40,
+    "introduced_stages": 500,
+    "talks_stages": 500,
+    "paid_stages": 500,
 }
 TEXT = 200
+FIELDS = (
+    "since_field", "end_field", "city_field", "manager_field", "sales_field", "revenue_field", "zone_field",
+    "recommendation_id",
+)  # fmt: skip
 SOURCE_NAME = 60
 YEAR = 365
 NO_REPLY = ("noreply", "no-reply", "no_reply", "donotreply", "do-not-reply", "do_not_reply")
@@ -118,7 +126,7 @@ def _sizes(policy: Policy) -> Iterator[PolicyProblem]:
     for sender in policy.senders:
         if any(len(getattr(sender, name)) > TEXT for name in ("key", "name", "position", "email", "phone")):
             yield PolicyProblem("senders", "too_long", {"sender": sender.key, "most": TEXT})
-    for name in ("since_field", "end_field", "city_field", "recommendation_id"):
+    for name in FIELDS:
         if len(getattr(policy, name)) > TEXT:
             yield PolicyProblem(name, "too_long", {"most": TEXT})
     for name in ("sender_by_city", "director_by_city"):
@@ -240,6 +248,9 @@ def _referrals(policy: Policy) -> Iterator[PolicyProblem]:
             yield PolicyProblem("referral_sources", "no_such_source", {"source": source})
         elif len(name) > SOURCE_NAME:
             yield PolicyProblem("referral_sources", "too_long", {"source": source, "most": SOURCE_NAME})
+    for step in policy.thanked_steps:
+        if step not in THANKABLE:
+            yield PolicyProblem("thanked_steps", "no_such_step", {"step": step})
     if len({_same(name) for name in names.values()}) != len(names):
         yield PolicyProblem("referral_sources", "names_not_unique")
     for source in policy.recommending_sources:

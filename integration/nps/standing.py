@@ -132,7 +132,7 @@ def with_gap(reason: Reason, facts: Facts, policy: Policy) -> Facts:
 def facts_from(detail: str) -> Facts:
     """The facts of a line of the list as they were written down: ``since=2026-10-01; from=2027-01-01``."""
     pairs = (part.partition("=") for part in detail.split("; "))
-    return {name: value for name, sign, value in pairs if sign and value != "None"}
+    return {name: value for name, _, value in pairs if value and value != "None"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,19 @@ from datetime import date, datetime, timedelta
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
-from .intents import Facts, LetterKind, Outcome, SendLetter, SkipStep, WaveStage
+from .intents import Facts, LetterKind, Outcome, SkipStep, WaveStage
 from .people import ClientKey, Exclusion
 from .plans import Plan
 from .policy import Policy
 from .workdays import WorkCalendar, local_day, zone_named
 
 AFTER_SNOOZE = "after_snooze"
+MACHINE = "molva"  # who ends an invitation for which no person has decided
+CARD_GONE = "card_gone"
+MERGED = "merged"
+MERGE_SHOWS = timedelta(
+    days=1
+)  # a merged card is first seen as deleted; until then nothing leaves, nobody is out
 DONE_STAGES: tuple[WaveStage, ...] = ("closed", "cancelled")
 
 
@@ -48,7 +54,9 @@ class InvitationFacts:
 
     ``touches``: step -> moment its letter was queued, UTC; ``skipped``: steps already marked overtaken;
     ``last_letter_at``: the last letter to this *person*, of any kind; ``held``: an answer not proven human,
-    which counts as silence; ``sender``, ``address``, ``facts``: for the letters.
+    which counts as silence; ``sender``, ``address``, ``facts``: for the letters. ``gone_at``: since when the card of
+    the person or of the client is not there any more, UTC; ``trouble``: the rule that holds the client today
+    (``trouble_stage``, ``critical_task``, ``open_follow_up``), without an end that anybody knows (product.md E5).
     """
 
     id: int
@@ -70,6 +78,8 @@ class InvitationFacts:
     unreachable: bool = False
     snoozed_until: datetime | None = None
     hold_until: date | None = None
+    gone_at: datetime | None = None
+    trouble: str = ""
     outcome: Outcome | None = None
 
 
@@ -119,7 +129,8 @@ def next_touch(
 
     Nothing unapproved, nothing outside the allowed hours of the person's zone, at most one letter in
     ``letter_gap_days``; a step that is overtaken is skipped and named; what was due during downtime comes
-    once, late (product.md W2, W11, W14). Doing what is returned and asking again always makes progress.
+    once, late (product.md W2, W11, W14). While a rule holds the client, or a card has just gone, nobody is written
+    to. Doing what is returned and asking again always makes progress.
     """
     if invitation.outcome:
         return Wait(None)
@@ -129,8 +140,14 @@ def next_touch(
         return Wait(None)
     zone = zone_named(invitation.zone)
     closing = wave.plan.moment(wave.plan.closing, calendar)
+    if invitation.gone_at:
+        until = min(invitation.gone_at + MERGE_SHOWS, closing)
+        return Wait(until) if now < until else Final("excluded", {"who": MACHINE, "why": CARD_GONE})
     if now >= closing:
         return _at_closing(invitation, wave, closing, zone)
+    if invitation.trouble:
+        tomorrow = calendar.opening(local_day(now, zone) + timedelta(days=1), zone)
+        return Wait(min(tomorrow, closing))
     return _next_letter(invitation, wave.plan, policy, now, calendar, closing)
 
 
@@ -141,22 +158,6 @@ def comes_back(until: datetime, plan: Plan, zone: str, calendar: WorkCalendar) -
     """
     at = calendar.next_allowed(until, zone_named(zone))
     return at if at < plan.moment(plan.closing, calendar) else None
-
-
-def letter_of(invitation: InvitationFacts, touch: Touch) -> SendLetter:
-    """The intent of a touch; its links are added where tokens are made."""
-    return SendLetter(
-        letter=touch.letter,
-        step=touch.step,
-        client=invitation.client,
-        contact_id=invitation.contact_id,
-        address=invitation.address,
-        language=invitation.language,
-        sender=invitation.sender,
-        facts=invitation.facts,
-        invitation_id=invitation.id,
-        late=touch.late,
-    )
 
 
 def _settled(invitation: InvitationFacts, wave: WaveState) -> Final | None:
@@ -190,7 +191,7 @@ def _done(invitation: InvitationFacts) -> dict[str, str | list[str] | bool]:
 def _at_closing(invitation: InvitationFacts, wave: WaveState, closing: datetime, zone: ZoneInfo) -> Final:
     snoozed = invitation.snoozed_until is not None and invitation.snoozed_until >= closing
     held = invitation.hold_until is not None and invitation.hold_until > local_day(closing, zone)
-    if snoozed or held:
+    if snoozed or held or invitation.trouble:
         return Final("postponed", _done(invitation))
     missing = tuple(
         SkipStep(invitation.id, name, "closing")

@@ -17,6 +17,7 @@ from .intents import (
     MoveStage,
     OwnerTaskKind,
     RecordOutcome,
+    SendLetter,
     WaveStage,
 )
 from .plans import Plan, calendar_of, plan, postponed, wave_start, wave_to_plan
@@ -28,7 +29,6 @@ from .touches import (
     Touch,
     Wait,
     WaveState,
-    letter_of,
     next_touch,
     step_names,
 )
@@ -124,6 +124,22 @@ def advance(
             intents.append(RecordOutcome(invitation.id, step.outcome, step.detail))
         still_open += invitation.outcome is None and not isinstance(step, Final)
     return intents + advance_wave(wave, still_open, now, calendar)
+
+
+def letter_of(invitation: InvitationFacts, touch: Touch) -> SendLetter:
+    """The intent of a touch; its links are added where tokens are made."""
+    return SendLetter(
+        letter=touch.letter,
+        step=touch.step,
+        client=invitation.client,
+        contact_id=invitation.contact_id,
+        address=invitation.address,
+        language=invitation.language,
+        sender=invitation.sender,
+        facts=invitation.facts,
+        invitation_id=invitation.id,
+        late=touch.late,
+    )
 
 
 def next_look(wave: WaveState, now: datetime, calendar: WorkCalendar) -> datetime | None:

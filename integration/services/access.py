@@ -1,6 +1,6 @@
 """A portal's REST under its own token and limits; what goes wrong with the access is mended on the way.
 
-How tokens are renewed and given up says `services.tokens`.
+How tokens are renewed says `services.tokens`, what a loss of them means `services.losses`.
 """
 
 from __future__ import annotations
@@ -14,17 +14,8 @@ from integration.bitrix.errors import AccessLost, Moved, Retryable, Suspended, T
 from integration.services import states
 from integration.services.deps import Answer, BatchAnswer, Deps, Rest
 from integration.services.limited import Limited, in_parts
-from integration.services.tokens import (
-    Access,
-    access,
-    follow,
-    lives,
-    regained,
-    removed,
-    renew,
-    rescue,
-    settle_loss,
-)
+from integration.services.losses import lives, regained, removal, removed, settle_loss
+from integration.services.tokens import Access, access, follow, renew, rescue
 
 ATTEMPTS = 3  # of one request: what is mended on the way is tried again
 T = TypeVar("T", Answer, BatchAnswer)
@@ -101,5 +92,6 @@ class PortalRest:
 
 
 __all__ = [
-    "Access", "PortalRest", "access", "follow", "lives", "regained", "removed", "renew", "rescue", "settle_loss",
+    "Access", "PortalRest", "access", "follow", "lives", "regained", "removal", "removed", "renew", "rescue",
+    "settle_loss",
 ]  # fmt: skip

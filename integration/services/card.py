@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from integration.nps.accounts import account_result
 from integration.nps.addresses import email_key, phone_key
+from integration.nps.followups import CRITICAL
 from integration.nps.holds import hold_now
 from integration.nps.people import CardKey, Person
 from integration.nps.policy import Policy
@@ -40,6 +41,7 @@ from integration.store.base import reading
 from integration.store.cards_view import Asked, Sent
 from integration.store.followups import FollowUp
 from integration.store.portals import Portal
+from integration.store.wave_lists import QUESTIONS
 from integration.store.waves import Wave
 
 _LETTER_STATES = {"done": "sent", "unknown": "unknown", "buried": "failed", "cancelled": "cancelled"}
@@ -71,7 +73,7 @@ def _view(session: Session, of: Read, item: Mapping[str, Any] | None) -> CardVie
     } | {int(key.partition(":")[2]) for key in of.opt_outs if key.startswith("contact:")}
     facts = standing.Known(
         of.client, of.people, of.lines, [*of.asked, *of.elsewhere], frozenset(never),
-        any(row.status in standing.OPEN_TASKS for row in of.tasks),
+        any(row.status in standing.OPEN_TASKS and row.kind in CRITICAL for row in of.tasks), _unsent(of),
     )  # fmt: skip
     stands, verdict = standing.stands(session, of.portal, of.policy, facts, of.wave, of.today)
     client_card = rows.card(session, of.portal.id, of.client.kind, of.client.id)
@@ -79,6 +81,7 @@ def _view(session: Session, of: Read, item: Mapping[str, Any] | None) -> CardVie
     hold = hold_now(on_card, [as_row(row) for row in of.holds], of.today)
     title = rows.titles(session, of.portal.id, of.client)
     referrer = card_referrals.referrer(session, of.portal, of.subject, of.client, item)
+    came = card_referrals.came(session, of.portal, of.policy, of.subject, of.now)
     plan = standing.plan_of(of.wave)
     manager = (title[1] if title else None) or verdict.manager
     return CardView(
@@ -89,10 +92,17 @@ def _view(session: Session, of: Read, item: Mapping[str, Any] | None) -> CardVie
         members=tuple(_member(person, of, never) for person in of.people),
         tasks=tuple(_task(row, of) for row in of.tasks),
         difference=_difference(session, of, item), referrer=referrer,
-        came=card_referrals.came(session, of.portal, of.policy, of.subject, of.now),
-        newcomers=card_referrals.newcomers(session, of.portal, of.subject, of.client, of.people),
+        came=came, own=card_referrals.own_line(session, of.portal, of.subject, came, of.now),
+        brought=card_referrals.brought(session, of.portal, of.subject, of.client, of.people, of.now),
         events=card_events.events(of), why_not=_why_not(of.subject),
     )  # fmt: skip
+
+
+def _unsent(of: Read) -> frozenset[int]:
+    """Invitations of the client whose questions were written, and none of which has left (product.md E3)."""
+    asking = [letter for letter in of.letters if letter.kind in QUESTIONS]
+    left = {letter.invitation_id for letter in asking if letter.status not in ("buried", "cancelled")}
+    return frozenset(letter.invitation_id for letter in asking if letter.invitation_id) - left
 
 
 def _nobody(
@@ -106,14 +116,15 @@ def _nobody(
     """A card without a client: who recommended, and nothing else."""
     row = rows.card(session, portal.id, found.card.kind, found.card.id)
     names = rows.staff_names(session, portal.id, set(found.managers))
+    came = card_referrals.came(session, portal, policy, found, now)
     return CardView(
         card=found.card, client=None, title=_title(item) or getattr(row, "title", ""), city="",
         manager=next(iter(names.values()), ""), since=None, since_source="none",
         today=local_day(now, zone_named(portal.time_zone)),
         time_zone=portal.time_zone, years=(), standing=None, asked=(), wave_start=None, hold=None, members=(),
         tasks=(), difference=None,
-        referrer=card_referrals.referrer(session, portal, found, None, item), newcomers=(), events=(),
-        came=card_referrals.came(session, portal, policy, found, now),
+        referrer=card_referrals.referrer(session, portal, found, None, item), brought=None, events=(),
+        came=came, own=card_referrals.own_line(session, portal, found, came, now),
         why_not=_why_not(found),
     )  # fmt: skip
 

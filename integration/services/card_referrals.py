@@ -1,7 +1,7 @@
 """Referrals of one card: who brought this client, whom they brought (product.md R7).
 
-Names of other clients are told only to those who see these clients by role; the card itself opens, or not, by
-the portal's own rights.
+Names of other clients are told here only to those who see these clients by role (`card_names` asks the portal for the
+rest); the card itself opens, or not, by the portal's own rights.
 """
 
 from __future__ import annotations
@@ -13,25 +13,28 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from integration.bitrix.links import crm_link
 from integration.nps.attribution import Claim, needs_name
 from integration.nps.people import CardKey, ClientKey, Person
 from integration.nps.policy import Policy
+from integration.services import policies, referral_tree
 from integration.services.card_rights import Subject
-from integration.services.card_types import Came, ClaimLine, Newcomer, Referrer
+from integration.services.card_types import Brought, Came, ClaimLine, Referrer
 from integration.services.cards import REFERRAL, referral_of
 from integration.services.deps import Deps
 from integration.services.frames import Viewer
 from integration.services.referral_book import MirrorBook
 from integration.services.referral_cards import present
-from integration.services.referral_claims import place_of
+from integration.services.referral_lines import Line, Reader, leaves_of, lines
+from integration.services.referral_place import place_of
 from integration.store import cards_view as rows
+from integration.store import referral_lists, snapshots
 from integration.store import referrals as referral_rows
 from integration.store.base import reading
 from integration.store.portals import Portal
 from integration.store.referral_rows import Referral
 
 MOST_SHOWN = 60  # links of a chain
+MOST_BROUGHT = 100  # newcomers in the tab
 
 
 def referrer(
@@ -135,25 +138,48 @@ def _named(session: Session, portal_id: int, found: Subject, key: CardKey | None
     return _name(session, portal_id, found, referral_rows.client_key(*key)) if key else ""
 
 
-def newcomers(
-    session: Session, portal: Portal, found: Subject, client: ClientKey, people: Sequence[Person]
-) -> tuple[Newcomer, ...]:
-    """Whom the client and its people brought: clients first, then leads in work; a company's people are not named
-    beside it."""
-    contacts = [client.id] if client.kind == "contact" else [person.contact_id for person in people]
-    links = [crm_link("contact", number) for number in contacts]
-    if client.kind == "company":
-        links.insert(0, crm_link("company", client.id))
-    brought = rows.brought_by(session, portal.id, links)
-    companies = {one.card.id for one in brought if one.card.kind == "company"}
-    own = {CardKey(client.kind, client.id), *(CardKey("contact", number) for number in contacts)}
-    return tuple(
-        Newcomer(
-            one.card, one.title if found.rights.sees(one.assigned_by, one.city) else "", one.state, one.day
-        )
-        for one in brought
-        if one.card not in own and not companies.intersection(one.companies)
-    )
+def brought(
+    session: Session, portal: Portal, found: Subject, client: ClientKey, people: Sequence[Person], now: datetime
+) -> Brought:  # fmt: skip
+    """Whom the client and its people brought, directly and further down, by the rows that stand."""
+    keys = _own(client, people)
+    reader = Reader(session, portal, found.rights, now)
+    direct = referral_rows.brought(session, portal.id, keys, MOST_BROUGHT)
+    tree = referral_tree.of(session, portal, keys, now, rights=found.rights, limit=MOST_BROUGHT)
+    reader.meet([node.newcomer for node in tree.nodes])
+    return Brought(tuple(lines(reader, direct)), leaves_of(reader, tree), tree)
+
+
+def own_line(
+    session: Session, portal: Portal, found: Subject, came: Came | None, now: datetime
+) -> Line | None:
+    """The client's own referral, if somebody is named."""
+    row = referral_rows.of_newcomer(session, portal.id, came.newcomer) if came and came.named else None
+    stands = row is not None and not row.problem and row.referrer_id
+    return lines(Reader(session, portal, found.rights, now), [row])[0] if row is not None and stands else None
+
+
+def belongs(deps: Deps, who: Viewer, found: Subject, referral_id: int) -> bool:
+    """Whether a referral is of the client of this card: it came by it, or it brought somebody."""
+    now = deps.clock.now()
+    with reading(deps.sessions) as session:
+        row = referral_lists.one(session, who.portal_id, referral_id)
+        if row is None:
+            return False
+        policy, _ = policies.load(session, who.portal_id)
+        place = place_of(MirrorBook(session, who.portal_id, policy, now), found.card)
+        if place is not None and tuple(place.whole.newcomer) == (row.newcomer_kind, row.newcomer_id):
+            return True
+        if found.client is None:
+            return False
+        people = snapshots.people(session, who.portal_id, [found.client]).get(found.client, [])
+        return (row.referrer_kind, row.referrer_id) in {tuple(key) for key in _own(found.client, people)}
+
+
+def _own(client: ClientKey, people: Sequence[Person]) -> list[ClientKey]:
+    """A client with its people."""
+    contacts = [ClientKey("contact", person.contact_id) for person in people]
+    return [client, *(one for one in contacts if one != client)]
 
 
 def _name(session: Session, portal_id: int, found: Subject, key: ClientKey) -> str:

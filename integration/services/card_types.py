@@ -11,6 +11,8 @@ from integration.nps.holds import HoldNow
 from integration.nps.intents import WriteScore
 from integration.nps.people import CardKey, ClientKey, Group
 from integration.nps.standing import Action, Denial, NextStep, Standing
+from integration.services.referral_lines import Leaf, Line
+from integration.services.referral_tree import Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,13 +181,24 @@ class Came:
 
 
 @dataclass(frozen=True, slots=True)
-class Newcomer:
-    """A client or lead that this one brought. `name` empty: not one of the viewer's."""
+class Brought:
+    """Whom a client brought (product.md R6, R7). `lines`: directly, the oldest first; `leaves`: the whole tree, depth
+    first, the direct ones among them; `tree`: its sums, in the portal's currency."""
 
-    card: CardKey
-    name: str
-    state: str
-    day: date | None
+    lines: tuple[Line, ...]
+    leaves: tuple[Leaf, ...]
+    tree: Tree
+
+    def below(self, line: Line) -> tuple[Leaf, ...]:
+        """Whom somebody brought in turn."""
+        found: list[Leaf] = []
+        inside = False
+        for leaf in self.leaves:
+            if leaf.node.depth == 1:
+                inside = leaf.node.id == line.id
+            elif inside:
+                found.append(leaf)
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +214,7 @@ class Event:
 class CardView:
     """Everything the tab shows. `client` None: nobody to ask behind this card. Moments UTC, days the portal's.
 
+    `brought`: None for a card that is no client's; `own`: the client's own referral with step, thanks and reward.
     `years`: surveys with an answer, the youngest first. `why_not`: for each act why the viewer may not do it;
     an act that is missing there is allowed.
     """
@@ -224,6 +238,7 @@ class CardView:
     difference: Difference | None
     referrer: Referrer | None
     came: Came | None
-    newcomers: tuple[Newcomer, ...]
+    brought: Brought | None
+    own: Line | None
     events: tuple[Event, ...]
     why_not: Mapping[Action, Denial]

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from integration.bitrix import records
 from integration.bitrix.links import Entity, crm_link, parse_link
-from integration.bitrix.records import uf_day, uf_enum, uf_flag, uf_text
+from integration.bitrix.records import uf_day, uf_enum, uf_flag, uf_int, uf_money, uf_text
 from integration.nps.people import ClientKey
 from integration.nps.policy import Policy
 from integration.store.clients import Company, Contact, Deal, Lead
@@ -46,6 +46,10 @@ class Reading:
     deal_end: str = ""
     company_since: str = ""
     city: str = ""
+    manager: str = ""
+    sales: str = ""
+    revenue: str = ""
+    zone: str = ""
 
     @classmethod
     def of(cls, portal: Portal, policy: Policy) -> Reading:
@@ -59,6 +63,10 @@ class Reading:
             deal_end=policy.end_field,
             company_since="" if on_deal else policy.since_field,
             city=policy.city_field,
+            manager=policy.manager_field,
+            sales=policy.sales_field,
+            revenue=policy.revenue_field,
+            zone=policy.zone_field,
         )
 
     @property
@@ -68,9 +76,10 @@ class Reading:
 
     def select(self, kind: str) -> list[str]:
         """What to ask of a card: only fields that exist, since lists name what they select."""
-        named = {"deal": (self.deal_since, self.deal_end), "company": (self.company_since, self.city)}.get(
-            kind, ()
-        )
+        named = {
+            "deal": (self.deal_since, self.deal_end), "contact": (self.zone,),
+            "company": (self.company_since, self.city, self.manager, self.sales, self.revenue),
+        }.get(kind, ())  # fmt: skip
         wanted = [*_SELECT[kind], *sorted(self.fields.get(kind, {})), *(code for code in named if code)]
         return list(dict.fromkeys(wanted))
 
@@ -114,15 +123,27 @@ class Reading:
         row = self._base("company", card) | {
             "title": card.title[:500], "own": card.own, "lead_id": card.lead_id,
             "since_field": uf_day(card.uf.get(self.company_since)),
-            "city": uf_text(card.uf.get(self.city))[:200] if self.city else "",
+            "city": uf_text(card.uf.get(self.city))[:200] if self.city else "", "chosen": self._chosen(card.uf),
         }  # fmt: skip
         return row
+
+    def _chosen(self, uf: Mapping[str, Any]) -> dict[str, Any]:
+        """What the fields named for people and revenue say; an empty one is left out (product.md E7)."""
+        found: dict[str, Any] = {}
+        for name, code in (("manager", self.manager), ("sales", self.sales)):
+            user = uf_int(uf.get(code)) if code else None
+            if user:
+                found[name] = user
+        money = uf_money(uf.get(self.revenue)) if self.revenue else None
+        if money is not None:
+            found |= {"revenue": str(money[0]), "currency": money[1]}
+        return found
 
     def _contact(self, card: records.Contact) -> dict[str, Any]:
         return self._base("contact", card) | {
             "name": card.name[:200], "second_name": card.second_name[:200], "last_name": card.last_name[:200],
             "post": card.post[:200], "company_id": card.company_id, "company_ids": companies_of(card),
-            "lead_id": card.lead_id, "language": "",
+            "lead_id": card.lead_id, "language": "", "time_zone": uf_text(card.uf.get(self.zone))[:64],
         }  # fmt: skip
 
     def _deal(self, card: records.Deal) -> dict[str, Any]:

@@ -116,6 +116,9 @@ class CardFields:
     deal_dates: tuple[FieldChoice, ...] = ()
     company_dates: tuple[FieldChoice, ...] = ()
     company_texts: tuple[FieldChoice, ...] = ()
+    company_people: tuple[FieldChoice, ...] = ()
+    company_numbers: tuple[FieldChoice, ...] = ()
+    contact_texts: tuple[FieldChoice, ...] = ()
     sources: tuple[FieldChoice, ...] = ()
     answered: bool = True
 
@@ -168,13 +171,14 @@ def _pipelines(session: Session, portal_id: int) -> tuple[Pipeline, ...]:
 
 
 def card_fields(deps: Deps, portal_id: int, policy: Policy) -> CardFields:
-    """The portal's date and text fields and its sources, with whatever the policy names already.
+    """The portal's fields that settings may name and its sources, with whatever the policy names already.
 
     One request, with the patience of a person who waits; never raises for a portal that does not answer.
     """
     wanted = {
         "deal": calls.item_fields("deal"),
         "company": calls.item_fields("company"),
+        "contact": calls.item_fields("contact"),
         "sources": calls.status_list("SOURCE"),
     }
     try:
@@ -183,7 +187,7 @@ def card_fields(deps: Deps, portal_id: int, policy: Policy) -> CardFields:
         log(__name__).warning("choices.no_answer", portal=portal_id, code=error.code)
         answers = {}
     results = {key: answer.result for key, answer in answers.items()}
-    deal, company = (_fields(results.get(kind)) for kind in ("deal", "company"))
+    deal, company, contact = (_fields(results.get(kind)) for kind in ("deal", "company", "contact"))
     on_deal = policy.since_field_on == "deal"
     sources = [
         (str(row.get("STATUS_ID") or ""), str(row.get("NAME") or ""))
@@ -193,8 +197,11 @@ def card_fields(deps: Deps, portal_id: int, policy: Policy) -> CardFields:
         deal_dates=_of(deal, _DATES, policy.since_field if on_deal else "", policy.end_field),
         company_dates=_of(company, _DATES, "" if on_deal else policy.since_field),
         company_texts=_of(company, ("string",), policy.city_field),
+        company_people=_of(company, ("employee",), policy.manager_field, policy.sales_field),
+        company_numbers=_of(company, ("money", "double", "integer"), policy.revenue_field),
+        contact_texts=_of(contact, ("string",), policy.zone_field),
         sources=_with([FieldChoice(c, n or c) for c, n in sources if c], policy.recommendation_id),
-        answered={"deal", "company"} <= results.keys(),
+        answered={"deal", "company", "contact"} <= results.keys(),
     )
 
 

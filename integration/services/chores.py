@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, or_, select
@@ -21,24 +22,29 @@ from integration.services import (
     mirror,
     reconcile,
     referral_chores,
+    referral_imports,
+    referral_ladder,
     referral_reminders,
     setup,
+    traces,
     upkeep,
     walk,
+    wave_trouble,
     waves,
 )
 from integration.services.chore_types import Chore, Outcome
 from integration.services.deps import Deps
 from integration.services.pace import PACED
+from integration.services.turns import in_turn
+from integration.store import chores as chore_rows
 from integration.store import queue
-from integration.store.base import transaction
+from integration.store.base import reading, transaction
 from integration.store.chores import ChoreRow
 from integration.store.portals import Portal
 
 LEASE = timedelta(minutes=5)
 ATTEMPTS = 10  # failures in a row by our own fault before people are asked
 LATER = timedelta(hours=1)
-AT_ONCE = 4
 ACTIVE = ("active",)
 
 
@@ -62,12 +68,15 @@ def table() -> Mapping[str, Entry]:
         "walk": Entry(walk.walk, housekeeping=True),
         "plan_wave": Entry(waves.run_plan, housekeeping=True),
         "freeze": Entry(waves.run_freeze),
+        wave_trouble.KEPT: Entry(wave_trouble.run),
         "probe": Entry(upkeep.probe, statuses=("suspended", "reauthorise")),
         "erase": Entry(erasure.erase, statuses=("uninstalled", "undecided")),
         "prune": Entry(upkeep.prune, housekeeping=True),
         "referrals": Entry(referral_chores.rebuild, housekeeping=True),
+        "referral_ladder": Entry(referral_ladder.climb, housekeeping=True),
         "referral_check": Entry(referral_chores.check),
         "referral_remind": Entry(referral_reminders.remind),
+        "referral_import": Entry(referral_imports.run),
     }
 
 
@@ -88,20 +97,26 @@ def _portals(statuses: tuple[str, ...]) -> Select[Any]:
 
 
 def run_due(deps: Deps) -> bool:
-    """Run one slice of each of a few chores that are due; True if there were any."""
-    now = deps.clock.now()
+    """One turn for each portal with chores that are due: a slice of the one that has waited longest; True if there
+    were any. No portal waits for the long slice of another (product.md P4, T5)."""
+
+    def due() -> list[int]:
+        with reading(deps.sessions) as session:
+            return chore_rows.portals_with_work(session, deps.clock.now(), runnable())
+
+    return in_turn(due, partial(_turn, deps))
+
+
+def _turn(deps: Deps, portal_id: int) -> bool:
+    """One slice of one chore of a portal; whether there was any."""
     with transaction(deps.sessions) as session:
         claimed = queue.claim(
-            session,
-            ChoreRow,
-            now=now,
-            owner=deps.settings.worker_name,
-            lease=LEASE,
-            limit=AT_ONCE,
-            where=runnable(),
-        )
-    for row in claimed:
-        _run(deps, row)
+            session, ChoreRow, now=deps.clock.now(), owner=deps.settings.worker_name, lease=LEASE, limit=1,
+            portal_id=portal_id, where=runnable(),
+        )  # fmt: skip
+    with traces.work(claimed):
+        for row in claimed:
+            _run(deps, row)
     return bool(claimed)
 
 

@@ -19,8 +19,9 @@ from integration.nps.rights import Rights
 from integration.nps.scoring import SCALE, group
 from integration.nps.workdays import local_day, zone_named
 from integration.services.deps import Deps
+from integration.services.referral_lines import scope_of
 from integration.services.reports import plan_in
-from integration.store import chores, overviews, reports, todo
+from integration.store import chores, overviews, referral_lists, referral_thanks, reports, todo
 from integration.store.followups import FollowUp
 from integration.store.portals import Portal
 from integration.store.reports import Scope
@@ -38,7 +39,7 @@ Tone = Literal["danger", "warn", "info"]
 class Decision:
     """Something a person has to settle. `count`: how many; `wave_id`: in which wave; `settings`: only an
     administrator can. Kinds: `worker`, `setup`, `letters_unknown`, `letters_buried`, `calls_buried`, `no_sender`,
-    `no_mail`, `making_failed`, `rehearse`, `rehearsal_errors`, `approve`, `plan_is_past`, `paused`, `held`.
+    `no_mail`, `thanks`, `making_failed`, `rehearse`, `rehearsal_errors`, `approve`, `plan_is_past`, `paused`, `held`.
     """
 
     kind: str
@@ -98,6 +99,8 @@ def find(deps: Deps, session: Session, portal: Portal, policy: Policy, rights: R
         decisions += [Decision("held", "warn", count, wave_id) for wave_id, count in sorted(held.items())]
         for wave in todo.unfinished_waves(session, portal.id):
             decisions += _of_wave(session, wave, now)
+    if rights.sees_clients and (thanks := _thanks(session, portal, rights)):
+        decisions.append(Decision("thanks", "info", thanks))
     tasks, overdue, due = _tasks(session, portal, rights, scope, now)
     order = {"danger": 0, "warn": 1, "info": 2}
     return Todo(tuple(sorted(decisions, key=lambda one: order[one.tone])), tuple(tasks), overdue, due)
@@ -146,6 +149,14 @@ def _of_wave(session: Session, wave: Wave, now: datetime) -> list[Decision]:
     if last is not None and last.detail != NO_ERRORS and wave.stage == "rehearsed":
         return [Decision("rehearsal_errors", "warn", len(last.detail.split(", ")), wave.id, params=params)]
     return [Decision("approve", late, wave_id=wave.id, params=params)]
+
+
+def _thanks(session: Session, portal: Portal, rights: Rights) -> int:
+    """How many recommendations nobody has thanked for yet, of the clients the viewer sees (product.md R5)."""
+    if not referral_thanks.count_waiting(session, portal.id):
+        return 0
+    mine = scope_of(session, portal.id, rights)
+    return referral_lists.count(session, portal.id, mine, referral_thanks.not_thanked())
 
 
 def _tasks(

@@ -50,6 +50,7 @@ def portal(deps: Deps, portal_id: int) -> diagnosis.Portal | None:
         return diagnosis.Portal(
             kind=row.kind, status=row.status, since=row.status_since, installed_at=row.installed_at,
             set_up_at=row.setup_at, synced_at=row.synced_at, worker_at=chores.last_beat(session), problem=row.problem,
+            erase_wished_at=row.erase_wished_at,
             answer=_answer(looked, now),
             calls_failed=counts.failed, calls_late=vitals.waiting_call(session, portal_id, now - diagnosis.LATE),
             letters_undecided=counts.letters, letters_late=letters, letters_why=why.partition(" ")[0],

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from integration.logs import log
 from integration.services.chore_types import Outcome
 from integration.services.deps import Deps
+from integration.services.states import order_set_up
 from integration.store import chores, erased, overviews
 from integration.store import portals as rows
 from integration.store.base import reading, transaction
@@ -28,11 +29,12 @@ SLICES = 20  # of one run of the chore
 @dataclass(frozen=True, slots=True)
 class Earlier:
     """What is still there of an earlier installation. Moments are UTC: it was kept from `since` to `until` and goes
-    by itself at `erase_after`."""
+    by itself at `erase_after`; nothing there: the wish to erase it was heard at `until` and never proven, so nothing
+    goes unless an administrator says so."""
 
     since: datetime
     until: datetime
-    erase_after: datetime
+    erase_after: datetime | None
     clients: int
     answers: int
     waves: tuple[str, ...]
@@ -42,12 +44,13 @@ def earlier(deps: Deps, portal_id: int) -> Earlier | None:
     """The data an administrator has to decide about; nothing if nobody has to."""
     with reading(deps.sessions) as session:
         portal = rows.get(session, portal_id)
-        if portal is None or portal.status != "undecided" or portal.erase_after is None:
+        if portal is None or portal.status != "undecided":
             return None
+        heard = portal.erase_wished_at if portal.erase_after is None else portal.removed_at
         clients, answers, waves = overviews.kept(session, portal_id)
         return Earlier(
             portal.installed_at,
-            portal.removed_at or portal.installed_at,
+            heard or portal.installed_at,
             portal.erase_after,
             clients,
             answers,
@@ -64,9 +67,10 @@ def keep(deps: Deps, portal_id: int) -> bool:
             return False
         if portal.erase_after is not None and portal.erase_after <= now:
             return False  # too late: a part may be gone already
-        portal.status, portal.status_since, portal.erase_after = "active", now, None
+        portal.status, portal.status_since = "active", now
+        portal.erase_after = portal.erase_wished_at = None
         chores.close_all(session, portal_id, now)
-        _set_up(session, portal_id, now)
+        order_set_up(session, portal_id, now)
     log(__name__).info("portal.data_kept", portal=portal_id)
     return True
 
@@ -94,7 +98,7 @@ def _afresh(session: Session, portal: Portal, now: datetime) -> int:
     session.flush()
     session.add(fresh)
     session.flush()
-    _set_up(session, fresh.id, now)
+    order_set_up(session, fresh.id, now)
     return fresh.id
 
 
@@ -104,11 +108,6 @@ CONNECTION = (
     "access_token", "refresh_token", "token_expires_at", "token_version", "token_user_id", "spare_refresh_token",
     "spare_user_id", "spare_at", "scope", "language",
 )  # fmt: skip
-
-
-def _set_up(session: Session, portal_id: int, now: datetime) -> None:
-    chores.schedule(session, portal_id, "setup", now)
-    chores.schedule(session, portal_id, "first_sync", now)
 
 
 def erase(deps: Deps, portal_id: int, cursor: dict[str, Any]) -> Outcome:

@@ -29,10 +29,11 @@ from integration.services.waves_people import History, known
 from integration.services.waves_respondents import asked_days, with_primary
 from integration.store import choices as choice_rows
 from integration.store import portals as portal_rows
-from integration.store import snapshots, wave_lists, wave_queries
+from integration.store import snapshots, wave_cards, wave_lists, wave_queries
 from integration.store.base import reading
 
 SECONDS = 1.5  # of one count
+LARGE = 3_000  # clients, as many as the largest agency has (product.md 1); more are not begun to be counted in passing
 _CHUNK = 400  # clients judged between two looks at the watch
 _FINAL = ("not_current", "too_new", "asked_recently")  # whatever the people say
 _UNREAD = ("since_field", "end_field")
@@ -118,16 +119,21 @@ def count(
     day: date | None = None,
     so_far: Forecast | None = None,
     seconds: float = SECONDS,
+    in_passing: bool = False,
 ) -> Forecast:
     """Count the clients who would be asked under `policy`, saved or not, if the list were made on `day`.
 
     `day`: of the portal's calendar, today if not given; `so_far`: an unfinished count to go on with. Takes
-    about `seconds`. Raises `LookupError` for an unknown portal and `ValueError` for a place to go on from that
-    is none.
+    about `seconds`. `in_passing`: where there are very many clients, whose past alone takes a while to read, only
+    how many there are; the count is begun by whoever goes on with it. Raises `LookupError` for an unknown portal
+    and `ValueError` for a place to go on from that is none.
     """
     after = ClientKey.parse(so_far.after) if so_far and so_far.after else None
     until = time.monotonic() + seconds
     with reading(deps.sessions) as session:
+        many = choice_rows.clients_with_deals(session, portal_id) if in_passing and so_far is None else 0
+        if many > LARGE:
+            return Forecast(day or _today(deps, session, portal_id, policy), after="company:0", total=many)
         work, zone, unread = _begin(deps, session, portal_id, policy, so_far.day if so_far else day)
         stream = snapshots.clients(session, portal_id, work.policy, zone, after)
         last, finished = _run(session, work, stream, until)
@@ -182,9 +188,16 @@ def _begin(
         day=day or local_day(deps.clock.now(), _zone(policy.time_zone, zone)),
         history=History(never, by_handle, (), frozenset()),
         last_asked=by_client,
-        troubled=frozenset(wave_lists.clients_with_open_followups(session, portal_id)),
+        troubled=frozenset(wave_cards.with_open_followups(session, portal_id, 0)),
     )
     return work, zone, unread
+
+
+def _today(deps: Deps, session: Session, portal_id: int, policy: Policy) -> date:
+    portal = portal_rows.get(session, portal_id)
+    if portal is None:
+        raise LookupError("no such portal")
+    return local_day(deps.clock.now(), _zone(policy.time_zone, zone_named(portal.time_zone)))
 
 
 def _zone(name: str, other: ZoneInfo) -> ZoneInfo:

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from integration.bitrix.errors import BitrixError, Retryable
 from integration.bitrix.protocol import Event, same_token
 from integration.logs import log
-from integration.services import followups, lifecycle, pace
+from integration.services import lifecycle, pace, tasks, traces
 from integration.services.access import PortalRest
 from integration.services.changes import changed, gone
 from integration.services.deps import Deps
@@ -151,10 +151,12 @@ def _turn(deps: Deps, portal_id: int) -> bool:
             portal_id=portal_id, where=rows.workable() & rows.without_cards() if full else rows.workable(),
         )  # fmt: skip
     for row in (row for row in claimed if row.kind in ("portal", "field")):
-        _lifecycle(deps, row)
+        with traces.work([row]):
+            _lifecycle(deps, row)
     cards = [row for row in claimed if row.kind not in ("portal", "field")]
-    if cards:
-        _look(deps, portal_id, cards)
+    with traces.work(cards):
+        if cards:
+            _look(deps, portal_id, cards)
     return bool(claimed)
 
 
@@ -174,7 +176,7 @@ def _lifecycle(deps: Deps, row: InboxRow) -> None:
         if again is None:
             queue.done(session, row, now)
         else:
-            queue.retry(session, row, now, now + again, "not confirmed")
+            queue.retry(session, row, now, now + again.after, "not confirmed", payload=again.payload)
 
 
 def _look(deps: Deps, portal_id: int, claimed: Sequence[InboxRow]) -> None:
@@ -221,7 +223,7 @@ def _wanted(deps: Deps, portal_id: int, claimed: Sequence[InboxRow]) -> dict[str
     for row in claimed:
         if row.kind == "task":
             with transaction(deps.sessions) as session:
-                if followups.is_ours(session, portal_id, row.entity_id):
+                if tasks.is_ours(session, portal_id, row.entity_id):
                     wanted.setdefault("task", []).append(row.entity_id)
                 elif rows.awaits_task(session, portal_id):
                     queue.retry(session, row, now, now + TASK_PATIENCE)
@@ -274,7 +276,7 @@ def _end(deps: Deps, session: Session, row: InboxRow, found: Look) -> None:
     """What follows from a card or task as it was found, and the end of its row. Raises `_LeaseLost`."""
     now = deps.clock.now()
     if row.kind == "task":
-        followups.task_changed(session, row.portal_id, row.entity_id, found.tasks.get(row.entity_id), now)
+        tasks.changed(session, row.portal_id, row.entity_id, found.tasks.get(row.entity_id), now)
     elif row.entity_id not in found.gone.get(row.kind, ()):
         changed(deps, session, row.portal_id, row.kind, row.entity_id)
     else:

@@ -25,6 +25,7 @@ from integration.services import letter_texts, policies
 from integration.services.calendars import PortalCalendar, portal_calendar
 from integration.services.letter_texts import Own
 from integration.store import letters as letter_rows
+from integration.store import wave_cards
 from integration.store.answers import agency_name
 from integration.store.clients import Contact, Deal
 from integration.store.policies import pipelines
@@ -80,6 +81,11 @@ class Cast:
     names: Mapping[int, tuple[str, str]]  # contact -> first and last name as on the card today
     categories: Mapping[int, int]  # deal -> pipeline
     threads: Mapping[int, list[str]] = field(default_factory=dict)
+    serving: Mapping[int, frozenset[int]] = field(default_factory=dict)  # line -> who serves the client
+
+    def managers(self, line: WaveClient) -> frozenset[int]:
+        """Who serves the client of a line: by the list, and by the card today (product.md W5)."""
+        return self.serving.get(line.id, frozenset({line.manager_id} if line.manager_id else ()))
 
 
 def scene(session: Session, wave: Wave, now: datetime) -> Scene:
@@ -122,6 +128,7 @@ def casting(session: Session, portal_id: int, invitations: Collection[Invitation
         names={number: (name, last) for number, name, last in session.execute(contacts)},
         categories=dict(session.execute(deals).all()),
         threads=letter_rows.threads(session, portal_id, [i.id for i in invitations]),
+        serving=wave_cards.managers(session, portal_id, clients.values()),
     )
 
 
@@ -135,7 +142,7 @@ def draft(
 ) -> Draft | LetterProblem:
     """One letter to one respondent, or why nobody can sign it (product.md W5)."""
     client = people.clients[invitation.wave_client_id]
-    sender = rules.pick_sender(letter, client.city, client.manager_id, stage.policy, stage.team)
+    sender = rules.pick_sender(letter, client.city, people.managers(client), stage.policy, stage.team)
     if isinstance(sender, LetterProblem):
         return sender
     return Draft(

@@ -14,14 +14,16 @@ from typing import Literal
 from sqlalchemy.orm import Session
 
 from integration.nps.addresses import email_key
+from integration.nps.people import Team
 from integration.nps.policy import Policy
-from integration.nps.workdays import DAY, local_day, zone_named
-from integration.services import policies
+from integration.nps.workdays import zone_named
+from integration.services import policies, traces
 from integration.services.calendars import PortalCalendar
 from integration.services.deps import Deps, MailError, MailLater, MailRefused, MailUnknown, OutgoingLetter
 from integration.services.letter_drafts import calendar_for
-from integration.store import holds, queue, wave_queries
+from integration.services.letter_gate import kept
 from integration.store import letters as rows
+from integration.store import queue, wave_queries
 from integration.store.base import reading, transaction
 from integration.store.letters import LetterRow
 from integration.store.portals import Portal
@@ -41,7 +43,7 @@ _SERVER_DOWN = frozenset({"connection", "auth", "no_server", "421"})
 class _Verdict:
     """What to do with a letter that is due."""
 
-    act: Literal["send", "wait", "cancel"]
+    act: Literal["send", "wait", "cancel", "rewrite"]
     until: datetime | None = None
     why: str = ""
 
@@ -51,6 +53,8 @@ class _Rules:
     """Policies and calendars of the portals met in one drain."""
 
     known: dict[int, tuple[Portal, Policy, PortalCalendar]] = field(default_factory=dict)
+    teams: dict[int, Team] = field(default_factory=dict)
+    versions: dict[tuple[int, int], Policy] = field(default_factory=dict)
 
     def of(self, session: Session, portal_id: int, now: datetime) -> tuple[Portal, Policy, PortalCalendar]:
         if portal_id not in self.known:
@@ -58,6 +62,19 @@ class _Rules:
             policy = policies.load(session, portal_id)[0]
             self.known[portal_id] = (portal, policy, calendar_for(portal, policy, now))
         return self.known[portal_id]
+
+    def team(self, session: Session, portal_id: int) -> Team:
+        """The employees of a portal."""
+        if portal_id not in self.teams:
+            self.teams[portal_id] = policies.team(session, portal_id)
+        return self.teams[portal_id]
+
+    def of_wave(self, session: Session, wave: Wave) -> Policy:
+        """The rules a wave was frozen with."""
+        key = (wave.portal_id, wave.policy_version)
+        if key not in self.versions:
+            self.versions[key] = policies.load_version(session, *key)
+        return self.versions[key]
 
 
 def drain(deps: Deps, limit: int = 100) -> bool:
@@ -80,7 +97,9 @@ def drain(deps: Deps, limit: int = 100) -> bool:
     rules = _Rules()
     try:
         for place, row in enumerate(claimed):
-            if not _one(deps, row, rules):
+            with traces.work([row]):
+                left = _one(deps, row, rules)
+            if not left:
                 _give_back(deps, claimed[place + 1 :])
                 break
     finally:
@@ -95,6 +114,9 @@ def _one(deps: Deps, row: LetterRow, rules: _Rules) -> bool:
         verdict = _look(session, row, rules, now)
         if verdict.act == "cancel":
             _cancel(session, row, verdict.why, now)
+            return True
+        if verdict.act == "rewrite":
+            _anew(session, row, verdict.why, now)
             return True
         if verdict.act == "wait":
             queue.retry(session, row, now, verdict.until or now + PAUSE, error=verdict.why)
@@ -123,11 +145,13 @@ def _look(session: Session, row: LetterRow, rules: _Rules, now: datetime) -> _Ve
     if wave is not None and wave.stage == "paused" and row.kind in MAIN_LETTERS:
         return _Verdict("wait", now + PAUSE, "wave_paused")
     zone = zone_named((invitation.time_zone if invitation else "") or policy.time_zone)
-    if row.kind in MAIN_LETTERS and invitation is not None:
-        # Held after a worker had taken the letter, or on the card; looked at daily, since people lift it there too.
-        hold = holds.quiet_until(session, row.portal_id, invitation)
-        if hold is not None and hold > local_day(now, zone):
-            return _Verdict("wait", min(calendar.letters.opening(hold, zone), now + DAY), "hold")
+    if row.kind in MAIN_LETTERS and invitation is not None and wave is not None:
+        own = rules.of_wave(session, wave)
+        back = kept(
+            session, row, invitation, wave, own, rules.team(session, row.portal_id), calendar.letters, now
+        )
+        if back is not None:
+            return _Verdict(back.act, back.until, back.why)
     earliest = calendar.letters.next_allowed(max(now, _after_gap(session, row, policy, now)), zone)
     if earliest > now:
         return _Verdict("wait", earliest, "hours")
@@ -188,6 +212,19 @@ def _cancel(session: Session, row: LetterRow, why: str, now: datetime) -> None:
     if invitation is not None and step in invitation.touches:
         invitation.touches = {name: at for name, at in invitation.touches.items() if name != step}
         invitation.skipped = {**invitation.skipped, step: why}
+
+
+def _anew(session: Session, row: LetterRow, why: str, now: datetime) -> None:
+    """Take a letter back and let the machine write it again; its key is free then (product.md W5)."""
+    step = row.key.rpartition(":")[0]
+    key = f"{row.key}:{row.id}"
+    if not queue.done(session, row, now, status="cancelled", error=why, key=key):
+        return
+    invitation = session.get(Invitation, row.invitation_id, with_for_update=True, populate_existing=True)
+    if invitation is not None and not invitation.outcome:
+        invitation.touches = {name: at for name, at in invitation.touches.items() if name != step}
+        moments = [datetime.fromisoformat(at) for at in invitation.touches.values()]
+        invitation.last_letter_at, invitation.due_at = max(moments, default=None), now
 
 
 def _record(session: Session, row: LetterRow, outcome: MailError | None, now: datetime) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,10 +20,20 @@ from integration.store.base import transaction
 from integration.store.erased import digest
 from integration.store.inbox import InboxRow, Receiver
 
-# An uninstall is asked about at these ages: the authorisation server may learn of it a little later.
 CONFIRMED = timedelta(hours=1)  # a set-up that young needs no other because of an installation event
 HINTS = timedelta(minutes=10)
+# After answers that do not name the removal it is asked about again: the authorisation server may learn of it a
+# little later. Only answers count, so that an outage uses up nothing; after `PATIENCE` nobody is asked any more.
 CONFIRM_AGAIN = (timedelta(minutes=1), timedelta(minutes=15), timedelta(hours=2))
+PATIENCE = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The event must be looked at again after a while; `payload` is what is kept of it until then."""
+
+    after: timedelta
+    payload: dict[str, Any]
 
 
 def payload(event: Event) -> dict[str, Any]:
@@ -53,8 +64,8 @@ def hinted(session: Session, found: Sequence[Receiver], event: Event, now: datet
     return None
 
 
-def handle(deps: Deps, row: InboxRow) -> timedelta | None:
-    """Do what the event means; a time span if it must be looked at again. Raises `BitrixError`."""
+def handle(deps: Deps, row: InboxRow) -> Again | None:
+    """Do what the event means; when to look at it again, if need be. Raises `BitrixError`."""
     handler = HANDLERS.get(row.event) if row.kind == "portal" else _set_up
     return handler(deps, row) if handler is not None else None
 
@@ -85,17 +96,26 @@ def _payment(deps: Deps, row: InboxRow) -> None:
         log(__name__).info("portal.payment_looked_at", portal=row.portal_id, code=error.code)
 
 
-def _uninstalled(deps: Deps, row: InboxRow) -> timedelta | None:
-    if access.removed(deps, row.portal_id):
-        states.uninstall(deps, row.portal_id, clean=bool(row.payload.get("clean")))
-        return None
-    if row.attempts <= len(CONFIRM_AGAIN):
-        return CONFIRM_AGAIN[row.attempts - 1]
-    log(__name__).warning("portal.uninstall_not_confirmed", portal=row.portal_id)
+def _uninstalled(deps: Deps, row: InboxRow) -> Again | None:
+    clean, answers = bool(row.payload.get("clean")), int(row.payload.get("answers") or 0)
+    try:
+        verdict = access.removal(deps, row.portal_id)
+    except Retryable:
+        if deps.clock.now() - row.created_at < PATIENCE:
+            raise
+        verdict, answers = "unproven", len(CONFIRM_AGAIN)
+    if verdict == "removed":
+        states.uninstall(deps, row.portal_id, clean=clean)
+    elif answers < len(CONFIRM_AGAIN):
+        return Again(CONFIRM_AGAIN[answers], {**row.payload, "answers": answers + 1})
+    else:
+        log(__name__).warning("portal.uninstall_not_confirmed", portal=row.portal_id, verdict=verdict)
+        if verdict == "unproven" and clean:
+            states.doubt(deps, row.portal_id)
     return None
 
 
-HANDLERS: dict[str, Callable[[Deps, InboxRow], timedelta | None]] = {
+HANDLERS: dict[str, Callable[[Deps, InboxRow], Again | None]] = {
     "ONAPPINSTALL": _installed,
     "ONAPPUPDATE": _set_up,
     "ONAPPPAYMENT": _payment,

@@ -12,23 +12,16 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from integration.bitrix.answers import MALFORMED
 from integration.bitrix.call import Call, found_by
-from integration.bitrix.errors import (
-    AccessLost,
-    BitrixError,
-    NotFound,
-    Retryable,
-    Suspended,
-    TokenExpired,
-)
+from integration.bitrix.errors import BitrixError, NotFound, Retryable
 from integration.bitrix.limits import choose
 from integration.logs import log
-from integration.services import effects, pace, read_back, referral_race
-from integration.services.access import PortalRest, settle_loss
+from integration.services import effects, fates, pace, parting, read_back, referral_race, traces
+from integration.services.access import PortalRest
 from integration.services.calls_queue import REFUSED_VALUE
 from integration.services.deps import BatchAnswer, Deps
-from integration.services.pace import PACED, Pace
+from integration.services.fates import ATTEMPTS, DOUBTS, SETTLE
+from integration.services.pace import Pace
 from integration.services.turns import in_turn
 from integration.services.unsent import resend, unfinished
 from integration.store import outbox as rows
@@ -39,15 +32,7 @@ from integration.store.outbox import OutboxRow
 
 LEASE = timedelta(minutes=4)  # several times the longest batch
 AT_ONCE = 50
-SETTLE = timedelta(
-    seconds=65
-)  # a request that broke off may work in the portal for a minute (bitrix24.md 5.2)
-LATER = timedelta(hours=1)
-ATTEMPTS = 40  # with pauses of up to an hour: more than a day
-PATIENCE = timedelta(days=7)  # with a portal that answers nobody
 FAULTS = 8  # failures of our own before people are asked
-DOUBTS = 3  # looks at a field that does not take what is written, at a creation that answers nothing
-_NOT_SENT: dict[str, Any] = {"sent_at": None}
 
 
 def drain(deps: Deps) -> bool:
@@ -72,8 +57,9 @@ def _portal(deps: Deps, portal_id: int) -> bool:
         ready = found.waits_until(now) is None
         claimed = _claim(session, portal_id, owner, found, now) if ready else []
     try:
-        if claimed:
-            _round(deps, portal_id, claimed)
+        with traces.work(claimed):
+            if claimed:
+                _round(deps, portal_id, claimed)
         return bool(claimed)
     except Exception:
         log(__name__).exception("outbox.failed", portal=portal_id, rows=len(claimed))
@@ -88,20 +74,21 @@ def _stumbled(deps: Deps, claimed: Sequence[OutboxRow]) -> None:
     """A fault of our own in a round: what it left unfinished waits, and people are asked in the end."""
     for row in claimed:
         if row.attempts < FAULTS:
-            _put_back(deps, row, queue.backoff(row.attempts, row.id), "failed")
+            fates.put_back(deps, row, queue.backoff(row.attempts, row.id), "failed")
         else:
-            _bury(deps, row, "failed")
+            fates.bury(deps, row, "failed")
 
 
 def _claim(session: Any, portal_id: int, owner: str, found: Pace, now: datetime) -> list[OutboxRow]:
-    """What fits in the next batch by the portal's measured times; the rest is given back untried."""
+    """What may share the next batch and fits by the portal's measured times; the rest is given back untried."""
     claimed = queue.claim(
         session, OutboxRow, now=now, owner=owner, lease=LEASE, limit=AT_ONCE, portal_id=portal_id,
         where=rows.sendable(found.closed(now)),
     )  # fmt: skip
-    chosen = set(choose(found.meters, [row.method for row in claimed], now))
-    rows.release(session, [row for number, row in enumerate(claimed) if number not in chosen])
-    return [row for number, row in enumerate(claimed) if number in chosen]
+    together = parting.together(claimed)
+    chosen = [together[number] for number in choose(found.meters, [row.method for row in together], now)]
+    rows.release(session, [row for row in claimed if row not in chosen])
+    return chosen
 
 
 def _round(deps: Deps, portal_id: int, claimed: Sequence[OutboxRow]) -> None:
@@ -122,7 +109,7 @@ def _unspoiled(deps: Deps, rest: PortalRest, fresh: Sequence[OutboxRow]) -> list
         return referral_race.unspoiled(deps, rest, fresh)
     except BitrixError as error:
         mine = [row for row in fresh if row.purpose == referral_race.PURPOSE]
-        _all_failed(deps, mine, error, creating_left=False)
+        fates.all_failed(deps, mine, error, creating_left=False)
         return [row for row in fresh if row not in mine]
 
 
@@ -131,7 +118,7 @@ def _readable(deps: Deps, row: OutboxRow) -> bool:
     try:
         Call.from_json(row.call)
     except (KeyError, TypeError, ValueError):
-        _bury(deps, row, "unreadable")
+        fates.bury(deps, row, "unreadable")
         return False
     return True
 
@@ -141,11 +128,11 @@ def _probe(deps: Deps, rest: PortalRest, doubtful: Sequence[OutboxRow]) -> list[
     calls = {str(row.id): Call.from_json(row.call) for row in doubtful}
     probes = {key: call.probe.call() for key, call in calls.items() if call.probe is not None}
     if not probes:
-        return _undecidable(deps, doubtful)
+        return fates.undecidable(deps, doubtful)
     try:
         got = rest.batch(probes)
     except BitrixError as error:
-        _all_failed(deps, doubtful, error, creating_left=True)
+        fates.all_failed(deps, doubtful, error, creating_left=True)
         return []
     again: list[OutboxRow] = []
     for row in doubtful:
@@ -155,20 +142,14 @@ def _probe(deps: Deps, rest: PortalRest, doubtful: Sequence[OutboxRow]) -> list[
         if made is not None:
             _succeed(deps, row, made, made)
         elif isinstance(failure, Retryable):
-            _retry(deps, row, failure, in_doubt=True)
+            fates.retry(deps, row, failure, in_doubt=True)
         elif key in got.answers or isinstance(failure, NotFound):
             again.append(row)  # surely not there: looked and not found, or the card itself is gone
         elif failure is None and probe is not None:
-            _retry(deps, row, Retryable(probe.method, "not_executed", effect="none"), in_doubt=True)
+            fates.retry(deps, row, Retryable(probe.method, "not_executed", effect="none"), in_doubt=True)
         else:
-            _undecidable(deps, [row])  # nobody could look, so sending again might make it twice
+            fates.undecidable(deps, [row])  # nobody could look, so sending again might make it twice
     return again
-
-
-def _undecidable(deps: Deps, doubtful: Sequence[OutboxRow]) -> list[OutboxRow]:
-    for row in doubtful:
-        _bury(deps, row, "unknown_outcome")
-    return []
 
 
 def _marked(deps: Deps, fresh: Sequence[OutboxRow]) -> list[OutboxRow]:
@@ -198,10 +179,11 @@ def _send(deps: Deps, rest: PortalRest, fresh: Sequence[OutboxRow]) -> None:
     try:
         got = rest.batch({str(row.id): Call.from_json(row.call) for row in fresh}, whole=True)
     except BitrixError as error:
-        _all_failed(
+        fates.all_failed(
             deps, fresh, error, creating_left=isinstance(error, Retryable) and error.effect == "unknown"
         )
         return
+    parting.went(deps, fresh)
     got = read_back.checked(deps, rest, fresh, got)
     good = [row for row in fresh if row.call["repeat"] and _taken(row, got)]
     worked = [(row, got.answers[str(row.id)].result) for row in good]
@@ -226,41 +208,16 @@ def _verdict(deps: Deps, row: OutboxRow, got: BatchAnswer) -> None:
         lost = effects.untaken(row, got.answers[key].result)
         if lost and row.attempts < DOUBTS:
             effects.order_setup(deps, row.portal_id)
-            _put_back(deps, row, timedelta(minutes=1), f"field_ignored: {lost}")
+            fates.put_back(deps, row, timedelta(minutes=1), f"field_ignored: {lost}")
         elif lost:
-            _bury(deps, row, f"field_ignored: {lost}")
+            fates.bury(deps, row, f"field_ignored: {lost}")
         else:
             _succeed(deps, row, got.answers[key].result)
         return
     error = got.errors.get(key) or Retryable(row.method, "not_answered", effect="unknown")
     if isinstance(error, BitrixError) and error.code.lower() == REFUSED_VALUE:
         effects.order_setup(deps, row.portal_id)  # somebody may have deleted a list value; it is made anew
-    _refused(deps, row, error)
-
-
-def _refused(deps: Deps, row: OutboxRow, error: Exception) -> None:
-    """By what the code means: again when the portal says, not before access is back, or never (`bitrix.errors`)."""
-    if (
-        isinstance(error, Retryable)
-        and error.code == MALFORMED
-        and not row.call["repeat"]
-        and row.attempts > DOUBTS
-    ):
-        _undecidable(deps, [row])  # whatever it answers, it says nothing: not again and again
-    elif isinstance(error, Retryable):
-        _retry(deps, row, error)
-    elif isinstance(error, AccessLost) and error.kind == "scope" and row.attempts < ATTEMPTS:
-        settle_loss(deps, row.portal_id, error)  # people are told; the call goes when the right is there
-        _put_back(deps, row, LATER, _words(error), **_NOT_SENT)
-    elif isinstance(error, Suspended | TokenExpired) or _is_gone(error):
-        _put_back(deps, row, LATER, str(error), **_NOT_SENT)
-    else:
-        _bury(deps, row, _words(error) if isinstance(error, BitrixError) else "failed")
-
-
-def _is_gone(error: Exception) -> bool:
-    """Whether the portal's access as a whole is lost: its state keeps the call until it is back."""
-    return isinstance(error, AccessLost) and error.kind != "scope"
+    fates.refused(deps, row, error)
 
 
 def _succeed(deps: Deps, row: OutboxRow, result: Any, made: int | None = None) -> None:
@@ -270,62 +227,9 @@ def _succeed(deps: Deps, row: OutboxRow, result: Any, made: int | None = None) -
     except Exception:
         log(__name__).exception("outbox.not_recorded", portal=row.portal_id, lane=row.lane, method=row.method)
         if row.attempts < FAULTS:
-            _put_back(deps, row, queue.backoff(row.attempts, row.id), "not_recorded")
+            fates.put_back(deps, row, queue.backoff(row.attempts, row.id), "not_recorded")
         else:
-            _bury(deps, row, "not_recorded")
-
-
-def _words(error: BitrixError) -> str:
-    """Code and the portal's own words, for the operator."""
-    return f"{error.code.lower() or 'refused'}: {str(getattr(error, 'text', ''))[:300]}".rstrip(": ")
-
-
-def _all_failed(deps: Deps, many: Sequence[OutboxRow], error: BitrixError, *, creating_left: bool) -> None:
-    """The request as a whole did not work: nothing is given up, and what did not leave is not in doubt."""
-    if error.code == PACED and not creating_left:
-        with transaction(deps.sessions) as session:
-            rows.release(session, many, **_NOT_SENT)
-        return
-    if many and error.code != PACED:
-        log(__name__).warning("outbox.waits", portal=many[0].portal_id, code=str(error), rows=len(many))
-    for row in many:
-        if isinstance(error, Retryable):
-            _retry(deps, row, error, in_doubt=creating_left, whole=True)
-        else:
-            _put_back(deps, row, LATER, str(error), **({} if creating_left else _NOT_SENT))
-
-
-def _retry(
-    deps: Deps, row: OutboxRow, error: Retryable, *, in_doubt: bool = False, whole: bool = False
-) -> None:
-    """Again later: when the portal says, else with growing delay; not while the call may still run in the portal.
-
-    `in_doubt`: the call may have worked, and only the look whether it has was put off. `whole`: the request failed
-    for all its calls, so a portal that is down for days costs no call its life.
-    """
-    now = deps.clock.now()
-    if row.attempts >= ATTEMPTS and not (whole and now - row.created_at < PATIENCE):
-        _bury(deps, row, f"gave_up: {error}")
-        return
-    wait = timedelta(seconds=error.after) if error.after else queue.backoff(row.attempts, row.id)
-    if error.until is not None:
-        wait = max(error.until - now, timedelta(seconds=1))
-    if error.effect == "unknown":  # an update too: it could come after the card's next one
-        wait = max(wait, SETTLE)
-    kept = in_doubt or error.effect == "unknown" or row.call["repeat"]
-    _put_back(deps, row, wait, str(error), **({} if kept else _NOT_SENT))
-
-
-def _put_back(deps: Deps, row: OutboxRow, wait: timedelta, error: str, **values: Any) -> None:
-    now = deps.clock.now()
-    with transaction(deps.sessions) as session:
-        queue.retry(session, row, now, now + wait, error, **values)
-
-
-def _bury(deps: Deps, row: OutboxRow, error: str) -> None:
-    log(__name__).error("outbox.buried", portal=row.portal_id, lane=row.lane, method=row.method, error=error)
-    with transaction(deps.sessions) as session:
-        queue.bury(session, row, deps.clock.now(), error)
+            fates.bury(deps, row, "not_recorded")
 
 
 __all__ = ["ATTEMPTS", "FAULTS", "LEASE", "SETTLE", "drain", "resend", "unfinished"]

@@ -82,8 +82,8 @@ def of(row: Limits, license_family: str, bucket: Limits | None = None) -> Pace:
 
 def read(session: Session, portal_id: int, license_family: str, now: datetime) -> Pace:
     """The limits of a portal, locked until the transaction ends."""
-    own = rows.limits(session, portal_id, now)
-    return of(own, license_family, rows.bucket(session, portal_id, now))
+    own, bucket = rows.both(session, portal_id, now)
+    return of(own, license_family, bucket)
 
 
 def look(session: Session, portal_id: int, now: datetime, license_family: str = "") -> Pace:
@@ -126,8 +126,7 @@ def _debit(
     """Take one request out of the bucket; the moment to ask again when there is none to be had."""
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
-        own = rows.limits(session, portal_id, now)
-        row = rows.bucket(session, portal_id, now)
+        own, row = rows.both(session, portal_id, now)
         pace = of(own, license_family, row)
         until = pace.waits_until(now, interactive)
         closed = set() if interactive else {*methods} & {*pace.closed(now)}
@@ -137,6 +136,13 @@ def _debit(
             bucket = spend(pace.bucket, now, pace.rate)
             row.level, row.level_at = bucket.level, bucket.at
         return until
+
+
+def spent(session: Session, portal_id: int, license_family: str, now: datetime) -> None:
+    """Debit a request that has been made already, to a portal we did not know when it was."""
+    row = rows.bucket(session, portal_id, now)
+    bucket = spend(Bucket(row.level, row.level_at), now, rate_for(license_family))
+    row.level, row.level_at = bucket.level, bucket.at
 
 
 def record(deps: Deps, portal_id: int, calls: Mapping[str, Call], got: BatchAnswer) -> None:
@@ -171,8 +177,7 @@ def refuse(
     now = deps.clock.now()
     code = error.code.upper()
     with transaction(deps.sessions) as session:
-        own = rows.limits(session, portal_id, now)
-        row = rows.bucket(session, portal_id, now)
+        own, row = rows.both(session, portal_id, now)
         pace = of(own, license_family, row)
         meters = pace.meters
         if code == "QUERY_LIMIT_EXCEEDED":

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sqlalchemy.orm import Session
+
 from integration.bitrix.errors import BitrixError
 from integration.nps.addresses import email_key
 from integration.nps.past_answers import PastAnswer, RowProblem, fold
@@ -58,23 +60,29 @@ class Placed:
     contact: int
 
 
-def read_cards(deps: Deps, portal_id: int, answers: Iterable[PastAnswer], country: str, tell: Tell) -> Cards:
-    """The mirror; addresses, which are not mirrored, from the portal, and only if the file needs them."""
+def mirrored(session: Session, portal_id: int) -> Cards:
+    """The living cards with their names, as the mirror has them; no addresses."""
     cards = Cards()
-    with reading(deps.sessions) as session:
-        for number, title, own, city in rows.companies(session, portal_id):
-            cards.titles[number], cards.cities[number] = title, city
-            cards.own |= {number} if own else set()
-            cards.by_name.setdefault(fold(title), []).append(ClientKey("company", number))
-        for number, name, company in rows.contacts(session, portal_id):
-            cards.names[number] = name
-            cards.people[number] = [company] if company else []
-        for contact, company in rows.members(session, portal_id):
-            if contact in cards.people and company not in cards.people[contact]:
-                cards.people[contact].append(company)
+    for number, title, own, city in rows.companies(session, portal_id):
+        cards.titles[number], cards.cities[number] = title, city
+        cards.own |= {number} if own else set()
+        cards.by_name.setdefault(fold(title), []).append(ClientKey("company", number))
+    for number, name, company in rows.contacts(session, portal_id):
+        cards.names[number] = name
+        cards.people[number] = [company] if company else []
+    for contact, company in rows.members(session, portal_id):
+        if contact in cards.people and company not in cards.people[contact]:
+            cards.people[contact].append(company)
     for number, name in cards.names.items():
         if not cards.people[number]:
             cards.by_name.setdefault(fold(name), []).append(ClientKey("contact", number))
+    return cards
+
+
+def read_cards(deps: Deps, portal_id: int, answers: Iterable[PastAnswer], country: str, tell: Tell) -> Cards:
+    """The mirror; addresses, which are not mirrored, from the portal, and only if the file needs them."""
+    with reading(deps.sessions) as session:
+        cards = mirrored(session, portal_id)
     wanted = {email_key(answer.email) for answer in answers if answer.email and not answer.contact_id}
     if wanted and cards.names:
         tell("addresses")

@@ -33,6 +33,10 @@ MIRRORED = (
     "since_field_on",
     "end_field",
     "city_field",
+    "manager_field",
+    "sales_field",
+    "revenue_field",
+    "zone_field",
 )  # other fields are read from the cards then
 LISTED = ("referral_sources", "referral_source_names")  # items of a list field in the portal
 PEOPLE = ("head_user_id", "default_owner", "wave_owner", "senders", "director_by_city", "callers")

@@ -11,22 +11,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from integration.bitrix import calls
 from integration.bitrix.errors import BitrixError
-from integration.bitrix.protocol import Event, is_host
+from integration.bitrix.protocol import Event
 from integration.bitrix.protocol import Grant as Claim
 from integration.i18n import language_of
 from integration.logs import log
-from integration.services import access, erasure, spare
+from integration.services import access, erasure, pace, spare
 from integration.services.access import PortalRest
 from integration.services.deps import Deps, Grant
 from integration.services.proof import LONGEST_TOKEN, InstallRefused, check_administrator, origin_for, prove
-from integration.services.trust import parts_of, scope_text, usable
+from integration.services.registration import add_app, add_webhook
+from integration.services.states import order_set_up
+from integration.services.trust import scope_text
 from integration.store import chores as chore_rows
 from integration.store import erased
 from integration.store import portals as rows
@@ -52,11 +52,14 @@ def install(deps: Deps, claim: Claim, language: str = "") -> Installed:
     """Take a portal in, or take it in again; raise `InstallRefused` (product.md T1, bitrix24.md 2.9, docs/adr/0009).
 
     `claim` comes from the installer frame or from `ONAPPINSTALL`. The portal is active at once; setting it up
-    and the first synchronisation are ordered. One whose data were to be erased is `undecided` first: nothing
-    happens until an administrator has said what becomes of them. `language`: a Bitrix24 code, for the portal's texts.
+    and the first synchronisation are ordered. One whose data were to be erased, or perhaps were, is `undecided` first:
+    nothing happens until an administrator has said what becomes of them. `language`: a Bitrix24 code, for the
+    portal's texts.
     """
     grant = prove(deps, claim, installing=True)
-    check_administrator(deps, grant, claim.access_token)
+    with reading(deps.sessions) as session:
+        known = next(iter(rows.by_member(session, grant.member_id)), None)
+    check_administrator(deps, grant, claim.access_token, known)
     _only_one(deps, grant)
     try:
         installed = _take(deps, claim, grant, language)
@@ -84,18 +87,14 @@ def _take(deps: Deps, claim: Claim, grant: Grant, language: str) -> Installed:
         if language and (created or not portal.synced_at):
             portal.language = language_of(language, portal.language or "en")
         session.flush()
+        if created:
+            pace.spent(session, portal.id, portal.license_family, now)  # the question about the administrator
         chore_rows.close_all(session, portal.id, now)
         if portal.erase_after is not None:
             chore_rows.schedule(session, portal.id, "erase", now, portal.erase_after)
-        else:
+        elif portal.status == "active":
             order_set_up(session, portal.id, now)
         return Installed(portal.id, created, grant.user_id)
-
-
-def order_set_up(session: Session, portal_id: int, now: datetime) -> None:
-    """Order set-up and the first synchronisation, in the caller's transaction."""
-    chore_rows.schedule(session, portal_id, "setup", now)
-    chore_rows.schedule(session, portal_id, "first_sync", now)
 
 
 def _only_one(deps: Deps, grant: Grant) -> None:
@@ -145,7 +144,8 @@ def _row(session: Session, grant: Grant, now: datetime) -> Portal | None:
 def _fill(portal: Portal, claim: Claim, grant: Grant, origin: str) -> None:
     portal.member_id, portal.client_id = grant.member_id, grant.client_id
     portal.kind = "local" if portal.client_secret else "market"
-    portal.status, portal.problem = "active" if portal.erase_after is None else "undecided", ""
+    asked = portal.erase_after is not None or portal.erase_wished_at is not None
+    portal.status, portal.problem = "undecided" if asked else "active", ""
     portal.domain, portal.endpoint, portal.oauth_origin = grant.domain.lower(), grant.endpoint, origin
     portal.application_token = claim.application_token or portal.application_token
     portal.access_token, portal.refresh_token = (
@@ -212,57 +212,6 @@ def overview(deps: Deps) -> list[dict[str, Any]]:
             }
             for p in rows.everyone(session)
         ]  # fmt: skip
-
-
-def add_app(deps: Deps, domain: str, client_id: str, client_secret: str) -> int:
-    """Register the keys of a local application before it is installed; ValueError for keys that cannot be."""
-    host = parts_of(domain.strip() if "//" in domain else f"//{domain.strip()}").netloc.lower()
-    client_id, client_secret = client_id.strip(), client_secret.strip()
-    if not is_host(host) or not client_id or not client_secret:
-        raise ValueError("give the portal's domain, the application's id and its key")
-    with transaction(deps.sessions) as session:
-        portal = rows.registered(session, client_id)
-        if portal is None:
-            portal = Portal(
-                member_id="", client_id=client_id, kind="local", status="new", endpoint="", domain=host,
-                installed_at=deps.clock.now(),
-            )  # fmt: skip
-            session.add(portal)
-        elif portal.domain != host and portal.status != "new":
-            raise ValueError(f"this application is already installed in {portal.domain}")
-        portal.domain, portal.client_secret = host, client_secret
-        session.flush()
-        return portal.id
-
-
-def add_webhook(deps: Deps, url: str) -> int:
-    """Connect a portal through an incoming webhook (product.md T1): reconciliation alone.
-
-    Raises ValueError for an address that is none and for a portal where an application of ours works, which would
-    ask its clients twice; `BitrixError` when the portal does not answer.
-    """
-    parts = urlsplit(url.strip())
-    path = [part for part in parts.path.split("/") if part]
-    if len(path) != 3 or path[0] != "rest" or not path[1].isdigit() or not usable(deps, url.strip()):
-        raise ValueError("a webhook's address looks like https://portal/rest/1/code/")
-    host, secret = parts.netloc.lower(), f"{path[1]}/{path[2]}"
-    with reading(deps.sessions) as session:
-        if rows.working_at(session, host, webhook=False):
-            raise ValueError(f"{host} is connected by an application; two ways would ask its clients twice")
-    deps.rest(f"{parts.scheme}://{host}/rest/{secret}/", "").call(calls.profile())
-    now = deps.clock.now()
-    with transaction(deps.sessions) as session:
-        portal = rows.installation(session, f"webhook-{host}"[:64], "webhook")
-        if portal is None:
-            portal = Portal(
-                member_id=f"webhook-{host}"[:64], client_id="webhook", kind="webhook", installed_at=now
-            )
-            session.add(portal)
-        portal.status, portal.problem, portal.domain = "active", "", host
-        portal.endpoint, portal.access_token = f"{parts.scheme}://{host}/rest/", secret
-        session.flush()
-        order_set_up(session, portal.id, now)
-        return portal.id
 
 
 def remove(deps: Deps, portal_id: int) -> bool:

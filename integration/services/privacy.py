@@ -19,7 +19,7 @@ from integration.nps.workdays import add_months
 from integration.services import policies, rights
 from integration.services.calls_queue import Cause, queue_fields
 from integration.services.deps import Deps
-from integration.store import answers
+from integration.store import answers, referral_imports
 from integration.store import privacy as rows
 from integration.store.base import reading, transaction
 from integration.store.clients import Contact, OptOut
@@ -176,6 +176,7 @@ def erase(
         for line in _lines(session, portal_id, found):
             if line.client_kind == "contact" and line.client_id in found.contacts:
                 line.name = ""
+        referral_imports.forget_people(session, portal_id, found.contacts, found.addresses)
         who = rights.name_of(session, portal_id, user_id)
         rows.remember(session, portal_id, contact_id, now, who, counts)
         return counts

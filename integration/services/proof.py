@@ -12,6 +12,7 @@ from integration.bitrix import calls
 from integration.bitrix.errors import AccessLost, BitrixError, Refused, Retryable, Suspended, TokenExpired
 from integration.bitrix.protocol import Grant as Claim
 from integration.services.deps import Deps, Grant
+from integration.services.limited import Limited
 from integration.services.request_log import about
 from integration.services.trust import origin_of, usable
 from integration.store import installations
@@ -86,10 +87,16 @@ def administrator(grant: Grant, profile: Any) -> bool:
     return profile.get("ADMIN") in (True, "Y", "true", "1")
 
 
-def check_administrator(deps: Deps, grant: Grant, access_token: str) -> None:
-    """The portal's word on the person, asked with the person's own token; raise `InstallRefused`."""
+def check_administrator(deps: Deps, grant: Grant, access_token: str, known: Portal | None = None) -> None:
+    """The portal's word on the person, asked with the person's own token; raise `InstallRefused`.
+
+    `known`: any installation of ours there, out of whose bucket the request goes (product.md T4).
+    """
+    rest = deps.rest(grant.endpoint, access_token)
     try:
-        profile = deps.rest(grant.endpoint, access_token).call(calls.profile()).result
+        if known is not None:
+            rest = Limited(deps, known.id, known.license_family, True, rest)
+        profile = rest.call(calls.profile()).result
     except Retryable:
         raise InstallRefused("unreachable") from None
     except Suspended:

@@ -14,7 +14,8 @@ from integration.bitrix.call import Call, Ref, rows_at
 from integration.bitrix.errors import NotFound
 from integration.bitrix.paging import BATCH, PAGE, Pages, chained_pages, unchain
 from integration.bitrix.records import Address, StageMove, Task, read_all
-from integration.services import policies
+from integration.nps.people import ClientKey
+from integration.services import absence, heirs, policies
 from integration.services.access import PortalRest
 from integration.services.cards import TABLES, Reading, rows_of
 from integration.services.deps import BatchAnswer, Deps
@@ -37,7 +38,8 @@ _RANK = {1: 0, 6: 1, 4: 2}  # a physical address tells the city best, then the l
 
 @dataclass(slots=True)
 class Look:
-    """What one look at cards and tasks brought. `gone`: asked for and not there any more.
+    """What one look at cards and tasks brought. `gone`: asked for and not there any more; what is there and hidden
+    from the service user is in neither and stays as it is mirrored.
 
     `links`: contacts of the companies looked at; `mark`: up to where the stage history is known without a gap.
     """
@@ -82,7 +84,10 @@ def look(
         items = rows_at(results[kind], "items")
         found.cards[kind] = rows_of(reading, kind, items)
         there = {row["id"] for row in found.cards[kind]}
-        found.gone[kind] = [card for card in ids if card not in there]
+        absent = [card for card in ids if card not in there]
+        missing = absence.proven(rest, kind, absent)
+        found.gone[kind] = missing.gone
+        found.failed |= {(kind, card): error for card, error in missing.unclear.items()}
         found.links |= links_of(items) if kind == "company" else {}
     _histories(found, reading, results, errors, after)
     if "cities" in results:
@@ -237,9 +242,11 @@ def read_cities(rest: PortalRest, parts: Mapping[str, list[int]]) -> dict[int, s
 
 def keep(session: Session, reading: Reading, found: Look, now: datetime) -> None:
     """Put what a look brought into the mirror; cards that are gone are marked, not forgotten."""
+    left: list[ClientKey] = []
     for kind, cards in found.cards.items():
-        card_moves.note(session, reading.portal_id, kind, cards, now)
+        left += card_moves.note(session, reading.portal_id, kind, cards, now)
         rows.put_cards(session, TABLES[kind], cards, keep_city=not reading.city)
+    heirs.settle(session, reading.portal_id, left, now)
     for kind, ids in found.gone.items():
         keep_gone(session, reading, kind, ids, now)
     keep_links(session, reading.portal_id, found.links, now)
@@ -259,6 +266,7 @@ def keep_gone(session: Session, reading: Reading, kind: str, ids: Sequence[int],
     if fresh and kind in ("company", "contact"):
         for owner, number in rows.named_by(session, reading.portal_id, TABLES[kind], fresh):
             inbox_rows.store(session, reading.portal_id, now, NEIGHBOUR, owner, number)
+        heirs.settle(session, reading.portal_id, [ClientKey.parse(f"{kind}:{card}") for card in fresh], now)
     return fresh
 
 

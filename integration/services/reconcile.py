@@ -9,7 +9,7 @@ from typing import Any
 from integration.bitrix import calls
 from integration.bitrix.call import Call
 from integration.logs import log
-from integration.services import followups
+from integration.services import heirs, tasks
 from integration.services.access import PortalRest
 from integration.services.cards import TABLES, Reading, rows_of
 from integration.services.changes import changed_all
@@ -27,7 +27,6 @@ from integration.services.reading import (
     reading_of,
 )
 from integration.store import card_moves
-from integration.store import followups as followup_rows
 from integration.store import mirror as rows
 from integration.store.base import reading as reading_transaction
 from integration.store.base import transaction
@@ -134,8 +133,9 @@ def keep_fresh(
         with transaction(deps.sessions) as session:
             known = rows.stored(session, reading.portal_id, model, [card["id"] for card in part])
             fresh = [card for card in part if _differs(known.get(card["id"]), card, kept, asked)]
-            card_moves.note(session, reading.portal_id, kind, fresh, asked)
+            left = card_moves.note(session, reading.portal_id, kind, fresh, asked)
             rows.put_cards(session, model, fresh, keep_city=not reading.city)
+            heirs.settle(session, reading.portal_id, left, asked)
             changed_all(deps, session, reading.portal_id, kind, [card["id"] for card in fresh])
         if fresh:
             log(__name__).info("mirror.reconciled", portal=reading.portal_id, kind=kind, cards=len(fresh))
@@ -153,15 +153,15 @@ def _differs(known: Any, card: Mapping[str, Any], kept: Sequence[str], asked: da
 
 
 def check_tasks(deps: Deps, portal_id: int) -> None:
-    """Look at the tasks of all open follow-ups: their events may have been lost."""
+    """Look at the tasks of all open follow-ups and thanks: their events may have been lost."""
     with reading_transaction(deps.sessions) as session:
-        ids = followup_rows.open_tasks(session, portal_id)
+        ids = tasks.open_ones(session, portal_id)
     _, reading = reading_of(deps, portal_id)
     for start in range(0, len(ids), MOST):
         found = look(PortalRest(deps, portal_id), reading, {"task": ids[start : start + MOST]})
         with transaction(deps.sessions) as session:
             for task_id, task in found.tasks.items():
-                followups.task_changed(session, portal_id, task_id, task, deps.clock.now())
+                tasks.changed(session, portal_id, task_id, task, deps.clock.now())
 
 
 __all__ = ["check_tasks", "keep_fresh", "reconcile"]

@@ -27,6 +27,7 @@ class MirrorBook:
         self._kept: dict[tuple[str, int], Any] = {}
         self._first: dict[int, SaleDeal | None] = {}
         self._missing: set[tuple[str, int]] = set()
+        self._held: dict[tuple[str, int], Any] = {}  # the session remembers only rows that somebody holds
 
     def row(self, key: CardKey | ClientKey) -> Any | None:
         """The mirrored card itself; nothing if it is deleted."""
@@ -34,8 +35,9 @@ class MirrorBook:
         if at not in self._missing:
             found = rows.card(self.session, self.portal_id, *at)
             if found is not None:
+                self._held[at] = found
                 return found
-            self._missing.add(at)  # the session remembers only what is there
+            self._missing.add(at)
         return None
 
     def lead(self, id: int) -> LeadCard | None:
@@ -68,6 +70,7 @@ class MirrorBook:
         """Known to be gone is gone; a company not mirrored yet is taken for there."""
         table = rows.TABLES["company"]
         row: Any = self.session.get(table, (self.portal_id, company_id))
+        self._held["company", company_id] = row
         return row is None or row.deleted_at is None
 
     def deals_of_lead(self, id: int) -> Sequence[SaleDeal]:

@@ -14,7 +14,6 @@ from integration.bitrix.errors import AccessLost, BitrixError, TokenExpired
 from integration.bitrix.links import crm_link
 from integration.nps.attribution import UNKNOWN
 from integration.nps.intents import FlagReferral, WriteReferral
-from integration.nps.newcomers import Arrival, arrival, newcomers_of
 from integration.nps.people import CardKey, ClientKey
 from integration.nps.referral_guards import Addresses, same_address
 from integration.services import referral_cards, referral_rows, referrals, viewer_token
@@ -22,9 +21,9 @@ from integration.services.calls_queue import Cause
 from integration.services.card_rights import Subject
 from integration.services.deps import Deps
 from integration.services.frames import Viewer
-from integration.services.referral_book import MirrorBook
 from integration.services.referral_chores import read_addresses
-from integration.services.referral_guards import Guards, client_of, family
+from integration.services.referral_guards import Guards, family
+from integration.services.referral_place import Place, place_of
 from integration.services.referral_writes import reopen, write
 from integration.store import referrals as rows
 from integration.store.base import reading, transaction
@@ -46,45 +45,6 @@ class Said:
     status: Status
     flag: FlagReferral | None = None
     rival: Referral | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an entry of a card's tab goes: the newcomer it is about and the card to write to."""
-
-    whole: Arrival
-    target: CardKey
-
-
-def place_of(book: MirrorBook, card: CardKey) -> Place | None:
-    """The newcomer a card is about. A repeat sale and a contact person speak for the client they belong to."""
-    keys = newcomers_of(card, book)
-    if not keys:
-        return None
-    whole = arrival(keys[0], book)
-    if whole.counts and card in whole.cards and card.kind != "contact":
-        return Place(whole, card)
-    if whole.counts and card.kind == "contact":
-        return Place(whole, whole.newcomer)
-    client = _client(book, card)
-    if client is None or not newcomers_of(client, book):
-        return None
-    return Place(arrival(client, book), client)
-
-
-def _client(book: MirrorBook, card: CardKey) -> CardKey | None:
-    company: int | None = None
-    contact: int | None = card.id if card.kind == "contact" else None
-    if card.kind == "deal" and (deal := book.deal(card.id)) is not None:
-        company, contact = deal.company_id, deal.contact_id
-    elif card.kind == "lead" and (lead := book.lead(card.id)) is not None:
-        company, contact = lead.company_id, lead.contact_id
-    if company:
-        return CardKey("company", company)
-    if contact is None:
-        return None
-    named = client_of(book.session, book.portal_id, ClientKey("contact", contact), book)
-    return CardKey(named.kind, named.id)
 
 
 def choose(
@@ -114,8 +74,42 @@ def claim(
     """One entry of a person, in the caller's transaction. `day`: of the claim, else what stands there, else today.
 
     `same`: email | phone that the newcomer shares with the card named. A note is needed only where somebody else
-    counts so far; with `careful` (lists of the past) also where the card itself names somebody else.
+    counts so far; with `careful` (lists of the past) also where the card itself says something else.
     """
+    found = weigh(work, card, named, source, note=note, day=day, same=same, careful=careful)
+    if isinstance(found, Said):
+        return found
+    enter(work, found, named, source, who=who, note=note)
+    return Said("done")
+
+
+def enter(
+    work: referrals.Work, found: Weighed, named: ClientKey | None, source: str, *, who: str, note: str = ""
+) -> None:
+    """Make an entry that was weighed with the same arguments in this very transaction."""
+    _write(work, found.place.target, found.fields, named, source, found.since)
+    derived = referrals.derive(work, found.place.whole.newcomer)
+    if derived is not None:
+        _settle(work, derived, named, source, found.since, who, note, overrule=found.rival is not None)
+        if named is not None:
+            derived.checked, derived.same = crm_link(*named), ""
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """An entry that can be made: where it goes, what stands there, since when, what counted so far instead."""
+
+    place: Place
+    fields: referral_cards.Fields
+    since: date
+    rival: Referral | None
+
+
+def weigh(
+    work: referrals.Work, card: CardKey, named: ClientKey | None, source: str, *, note: str = "",
+    day: date | None = None, same: str = "", careful: bool = False,
+) -> Weighed | Said:  # fmt: skip
+    """What `claim` would do with the same arguments: an entry, or why there is none. Nothing is written."""
     place = place_of(work.book, card)
     if place is None:
         return Said("gone")
@@ -125,8 +119,7 @@ def claim(
         return Said("no_source")
     if len(note) > LONGEST_NOTE:
         return Said("note_too_long")
-    newcomer = place.whole.newcomer
-    row = rows.of_newcomer(work.session, work.portal.id, newcomer)
+    row = rows.of_newcomer(work.session, work.portal.id, place.whole.newcomer)
     since = day or _day(row, named) or work.today
     if flag := _refused(work, place, row, named, since, same):
         return Said("refused", flag)
@@ -134,16 +127,17 @@ def claim(
         return Said("same")
     rival = row if row is not None and _differs(row, named, source, place.target) else None
     fields = stands[place.target]
-    taken = careful and fields.client is not None and fields.client != named
+    taken = careful and _taken(fields, named, source)
     if (rival is not None or taken) and not note.strip():
         return Said("no_note", rival=rival)
-    _write(work, place.target, fields, named, source, since)
-    derived = referrals.derive(work, newcomer)
-    if derived is not None:
-        _settle(work, derived, named, source, since, who, note, overrule=rival is not None)
-        if named is not None:
-            derived.checked, derived.same = crm_link(*named), ""
-    return Said("done")
+    return Weighed(place, fields, since, rival)
+
+
+def _taken(fields: referral_cards.Fields, named: ClientKey | None, source: str) -> bool:
+    """Whether a card says something else than an entry of a list: somebody else, or another source."""
+    if not fields.readable or fields.client not in (None, named):
+        return True
+    return fields.source not in ("", UNKNOWN, source)
 
 
 def _write(
@@ -281,4 +275,4 @@ def _differs(row: Referral, named: ClientKey | None, source: str, target: CardKe
     return other_name or row.source not in ("", UNKNOWN, source)
 
 
-__all__ = ["Place", "Said", "by_rule", "choose", "claim", "clear", "place_of"]
+__all__ = ["Place", "Said", "Weighed", "by_rule", "choose", "claim", "clear", "enter", "place_of", "weigh"]

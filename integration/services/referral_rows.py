@@ -14,6 +14,7 @@ from integration.nps.attribution import Claim
 from integration.nps.intents import FlagReferral
 from integration.nps.newcomers import Arrival
 from integration.nps.people import CardKey, ClientKey
+from integration.store import referral_thanks
 from integration.store import referrals as rows
 from integration.store.referral_rows import Referral, ReferralAct, ReferralClaim
 
@@ -73,12 +74,12 @@ def adopt(session: Session, portal_id: int, whole: Arrival, former: Sequence[Car
             mine = row
             note(session, portal_id, row.id, "moved", now, was=was, to=_text(whole.newcomer))
             continue
-        _join(session, portal_id, mine, row)
+        _join(session, portal_id, mine, row, now)
         note(session, portal_id, mine.id, "merged", now, was=was)
     session.flush()
 
 
-def _join(session: Session, portal_id: int, mine: Referral, other: Referral) -> None:
+def _join(session: Session, portal_id: int, mine: Referral, other: Referral, now: datetime) -> None:
     """Two rows are one newcomer: the earliest day of every step stays, and whatever people decided."""
     steps = dict(other.steps or {})
     for step, day in (mine.steps or {}).items():
@@ -95,6 +96,7 @@ def _join(session: Session, portal_id: int, mine: Referral, other: Referral) -> 
                      "named_id", "claimed_on"):  # fmt: skip
             setattr(mine, name, getattr(other, name))
     rows.hand_over_acts(session, portal_id, other.id, mine.id)
+    referral_thanks.hand_over(session, portal_id, other.id, mine.id, now)
     session.delete(other)
     session.flush()
 
@@ -107,7 +109,7 @@ def put(session: Session, portal_id: int, newcomer: CardKey, judged: Judged, now
         row = Referral(
             portal_id=portal_id, newcomer_kind=newcomer.kind, newcomer_id=newcomer.id, found_at=now, changed_at=now,
             step=_NAMED, steps={}, settled_by="rule", problem="", chain=[], source="", named_kind="", named_id=0,
-            referrer_kind="", referrer_id=0, checked="", same="",
+            referrer_kind="", referrer_id=0, checked="", same="", told="",
         )  # fmt: skip
         session.add(row)
     before = (row.source, row.named_kind, row.named_id, row.claimed_on)

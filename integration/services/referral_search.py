@@ -95,7 +95,7 @@ def _by_address(rest: Rest, wanted: str) -> dict[str, list[Mapping[str, Any]]]:
     if "@" in wanted:
         found = rest.batch({"ids": find_by_address("EMAIL", [wanted])})
     else:
-        found = rest.batch({"ids": find_by_address("PHONE", _spellings(wanted))})
+        found = rest.batch({"ids": find_by_address("PHONE", spellings(wanted))})
     result = _result(found, "ids")
     ids = result if isinstance(result, dict) else {}
     reads: dict[str, Call] = {}
@@ -106,7 +106,7 @@ def _by_address(rest: Rest, wanted: str) -> dict[str, list[Mapping[str, Any]]]:
     return _items(rest.batch(reads)) if reads else {}
 
 
-def _spellings(wanted: str) -> list[str]:
+def spellings(wanted: str) -> list[str]:
     """The number as typed, its digits, and with the prefixes 8 and +7 that cards mix."""
     digits = "".join(one for one in wanted if one.isdigit())
     many = [wanted, digits, f"+{digits}"]

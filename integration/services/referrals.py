@@ -18,12 +18,13 @@ from integration.nps.newcomers import Arrival, arrival, newcomers_of
 from integration.nps.people import CardKey, ClientKey
 from integration.nps.policy import Policy
 from integration.nps.workdays import local_day, zone_named
-from integration.services import policies, referral_cards, referral_hooks, referral_reminders, referral_rows
+from integration.services import policies, referral_cards, referral_ladder, referral_reminders, referral_rows
 from integration.services.calls_queue import Cause
 from integration.services.deps import Deps
 from integration.services.referral_book import MirrorBook
 from integration.services.referral_guards import Guards, client_of, family
 from integration.services.referral_rows import Judged
+from integration.services.referral_silence import silent
 from integration.services.referral_writes import write
 from integration.store import card_moves
 from integration.store import referrals as rows
@@ -50,9 +51,12 @@ class Work:
     quiet: bool = False
 
     @classmethod
-    def of(cls, deps: Deps, session: Session, portal: Portal, cause: Cause, *, quiet: bool = False) -> Work:
-        """Everything about this moment in this portal."""
-        policy, _ = policies.load(session, portal.id)
+    def of(
+        cls, deps: Deps, session: Session, portal: Portal, cause: Cause, *, quiet: bool = False,
+        policy: Policy | None = None,
+    ) -> Work:  # fmt: skip
+        """Everything about this moment in this portal. `policy`: its rules, if they are at hand."""
+        policy = policy or policies.load(session, portal.id)[0]
         now = deps.clock.now()
         today = local_day(now, zone_named(portal.time_zone))
         book = MirrorBook(session, portal.id, policy, now)
@@ -60,16 +64,20 @@ class Work:
 
 
 def on_card_changed(
-    deps: Deps, session: Session, portal: Portal, kind: str, card_id: int, *, quiet: bool = False
-) -> None:
+    deps: Deps, session: Session, portal: Portal, kind: str, card_id: int, *, quiet: bool = False,
+    policy: Policy | None = None,
+) -> None:  # fmt: skip
     """A card was stored in the mirror: work out anew how the newcomers came that it has to do with.
 
     Nothing a person set is touched, and our own write coming back as an event changes nothing any more.
+    `policy`: the portal's rules, for who has many cards at once.
     """
     if kind not in rows.TABLES or rows.card(session, portal.id, kind, card_id) is None:
         return
-    work = Work.of(deps, session, portal, Cause("card", card_id), quiet=quiet)
+    work = Work.of(deps, session, portal, Cause("card", card_id), quiet=quiet, policy=policy)
     card = rows.key_of(kind, card_id)
+    if silent(session, portal.id, work.policy, card, work.book):
+        return
     wanted = newcomers_of(card, work.book)
     wanted += _left(work, card)
     _derive_all(work, wanted)
@@ -79,10 +87,19 @@ def on_card_gone(deps: Deps, session: Session, portal: Portal, kind: str, card_i
     """A card is not in the portal any more: whoever was named with it is judged anew.
 
     What hung on a deleted client is being read again (`reading.keep_gone`): if all of it went to one other card, the
-    two were merged, and that one stands for the deleted one from then on (bitrix24.md 7.12).
+    two were merged, and that one stands for the deleted one from then on (bitrix24.md 7.12). What came of the card's
+    own recommendation is over, unless another card of the newcomer goes on with it (product.md R5).
     """
+    if kind not in rows.TABLES:
+        return
+    work = Work.of(deps, session, portal, Cause("card", card_id))
+    card = rows.key_of(kind, card_id)
+    for row in rows.of_card(session, portal.id, card):
+        if rows.key_of(row.newcomer_kind, row.newcomer_id) == card:
+            referral_ladder.gone(session, portal, row, work.now)
+        else:
+            derive(work, rows.key_of(row.newcomer_kind, row.newcomer_id))
     if kind in ("company", "contact"):
-        work = Work.of(deps, session, portal, Cause("card", card_id))
         _derive_all(work, _naming(work, rows.client_key(kind, card_id)))
 
 
@@ -224,6 +241,8 @@ def _keep(work: Work, whole: Arrival, found: Outcome, before: Referral | None) -
     was = (before.referrer_kind, before.referrer_id, before.problem) if before else ("", 0, "")
     claim = found.counted
     if claim is None or not whole.counts:
+        if before is not None:
+            referral_ladder.gone(session, portal, before, work.now, lost=False)
         referral_rows.forget(session, portal.id, whole.newcomer, work.now)
         return was != ("", 0, "")
     flag = found.flags[0] if found.flags and claim.referrer is None else None
@@ -236,8 +255,7 @@ def _keep(work: Work, whole: Arrival, found: Outcome, before: Referral | None) -
     row = referral_rows.put(session, portal.id, whole.newcomer, judged, work.now)
     if work.quiet and not row.checked:
         row.checked = referral_rows.crm_link_of(row)  # the past is taken as it is
-    for hook in referral_hooks.AFTER:
-        hook(work.deps, session, portal, work.policy, row)
+    referral_ladder.advance(session, portal, work.policy, work.book, whole, row, work.now, quiet=work.quiet)
     if not work.quiet:
         referral_reminders.order_check(work.session, portal.id, row, work.now)
     return was != (row.referrer_kind, row.referrer_id, row.problem)

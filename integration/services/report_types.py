@@ -46,6 +46,7 @@ class Coverage:
     """What a score rests on (product.md E7): clients on the list, asked, answered, excluded by hand; people
     asked and answered; the share of the asked clients' yearly revenue that answered, 0 … 1, None where the revenue
     is known for fewer than half of them. `known`: whether it is known who was asked; if not, only the answers count.
+    `off_list`: clients taken off the list although their answer counts; they are among those asked.
     """
 
     listed: int
@@ -56,6 +57,7 @@ class Coverage:
     people_answered: int
     revenue_share: float | None
     known: bool = True
+    off_list: int = 0
 
 
 @dataclass(frozen=True, slots=True)

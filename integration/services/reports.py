@@ -5,7 +5,7 @@ Nothing here writes, and the number of queries and of rows read does not depend 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -66,9 +66,11 @@ class _Reader:
             before.id if before else None,
         )  # fmt: skip
 
-    def headline(self, wave: Wave, groups: Iterable[AccountGroup]) -> Headline:
+    def headline(self, wave: Wave, groups: Sequence[AccountGroup]) -> Headline:
+        """Of those on the list, and of those taken off it whose answers count all the same."""
         scores = ((_score(self.rule(wave), one), one.clients) for one in groups)
-        return Headline.of(scores, self.standing(wave).get("", 0), self.policy.min_group, _asked_known(wave))
+        base = self.standing(wave).get("", 0) + sum(one.off_list for one in groups)
+        return Headline.of(scores, base, self.policy.min_group, _asked_known(wave))
 
     def known(self, wave: Wave) -> Headline:
         """The headline of an earlier wave: as it was closed where everybody's counts, else from its answers."""
@@ -200,6 +202,7 @@ def _figures(
             asked=headline.base,
             answered=headline.n,
             excluded=standing.get("excluded_by_hand", 0),
+            off_list=sum(one.off_list for one in groups),
             people=people.people,
             people_answered=people.outcomes.get("answered", 0),
             revenue_share=_revenue_share(reader, wave, groups) if headline.known else None,

@@ -44,7 +44,8 @@ CHUNKS = 50  # transactions in one slice of the chore
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose wish a request is: who asked for it, the id of the page's request, the portal where it is known.
+    """Whose wish a request is: who asked for it, the id of the page's request or of the background work
+    (`services.traces`), the portal where it is known.
 
     `host`: the portal's address as somebody claims it; the portal is looked up by it when the line is written.
     """
@@ -62,6 +63,21 @@ NOBODY = Caller()
 def called(by: By = "background", request_id: str = "") -> None:
     """From here on this thread works for somebody; without arguments for nobody again."""
     _caller.set(Caller(by, request_id[:64]))
+
+
+def caller() -> Caller:
+    """Whose wish this thread is at."""
+    return _caller.get(NOBODY)
+
+
+@contextmanager
+def under(request_id: str) -> Iterator[None]:
+    """Requests inside the block are background work under this id."""
+    mark = _caller.set(Caller("background", request_id[:64]))
+    try:
+        yield
+    finally:
+        _caller.reset(mark)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from integration.bitrix.manifest import Found
 from integration.bitrix.tabs import FoundTabs
 from integration.i18n import language_of, portal_code
 from integration.logs import log
-from integration.services import directory, field_labels, policies, setup_facts
+from integration.services import directory, field_labels, policies, rates, setup_facts
 from integration.services.access import PortalRest
 from integration.services.calls_queue import renumber, repair_fields
 from integration.services.chore_types import Outcome
@@ -151,6 +151,7 @@ def _keep(
             return
         known, portal.fields = portal.fields or {}, field_map(found[1], portal.fields or {})
         facts_of(portal, settings, now)
+        rates.keep(session, portal, settings, now)
         portal.setup_at = now
         portal.problem = _problem(problems, found[2], portal.problem)
         if people is not None:
@@ -295,6 +296,6 @@ def _order_periodic(session: Any, portal_id: int, now: datetime) -> None:
         now + timedelta(seconds=RECONCILE_EVERY),
         every_seconds=RECONCILE_EVERY,
     )
-    for name in ("walk", "check", "prune", "referrals"):
+    for name in ("walk", "check", "prune", "referrals", "referral_ladder"):
         chore_rows.ensure(session, portal_id, name, now, now + day, every_seconds=DAY)
     chore_rows.ensure(session, portal_id, "plan_wave", now, now, every_seconds=DAY)

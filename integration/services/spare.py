@@ -57,7 +57,7 @@ def adopt(deps: Deps, portal: Portal, seen: int) -> bool:
     """Put the spare pair to work in place of version `seen`; False: there is none, or it is no good either.
 
     The caller holds the renewal of this version. Raises `Retryable` or `Suspended` when it cannot be found out now;
-    the spare pair is then kept.
+    the spare pair is then kept. Raises `AccessLost` when the server says that the application was removed.
     """
     if not portal.spare_refresh_token or portal.spare_user_id is None:
         return False
@@ -78,6 +78,8 @@ def _exchanged(deps: Deps, portal: Portal) -> TokenPair | None:
     try:
         pair = deps.oauth.refresh(portal.oauth_origin, client_id, secret, portal.spare_refresh_token or "")
     except (AccessLost, TokenExpired, Refused) as error:
+        if isinstance(error, AccessLost) and error.kind == "uninstalled":
+            raise
         if error.code.upper() not in OUR_OWN_FAULT:
             _drop(deps, portal)
         return None

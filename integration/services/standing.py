@@ -40,7 +40,8 @@ OPEN_TASKS = ("open", "task_done")
 @dataclass(frozen=True, slots=True)
 class Known:
     """What was read about one client. `asked`: invitations of the client and of its people, once each;
-    `never`: contacts that said "never" under any address they were asked at."""
+    `never`: contacts that said "never" under any address they were asked at; `unsent`: invitations whose questions were
+    all refused or taken back, so that nobody was asked (product.md E3)."""
 
     key: ClientKey
     people: Sequence[Person]
@@ -48,6 +49,7 @@ class Known:
     asked: Sequence[Asked]
     never: frozenset[int]
     troubled: bool
+    unsent: frozenset[int] = frozenset()
 
 
 def judge(
@@ -60,7 +62,7 @@ def judge(
     zone = zone_named(portal.time_zone)
     found = snapshots.clients_by_key(session, portal.id, policy, zone, [known.key], None)
     client = found.get(known.key) or ClientFacts(known.key)
-    mine = [_asked_on(one, zone) for one in known.asked if _is_of(one, known.key)]
+    mine = [_asked_on(one, known, zone) for one in known.asked if _is_of(one, known.key)]
     people = [_person(person, known, zone) for person in known.people]
     verdict = assess(
         replace(
@@ -172,7 +174,9 @@ def _is_of(asked: Asked, key: ClientKey) -> bool:
     return (asked.line.client_kind, asked.line.client_id) == key
 
 
-def _asked_on(asked: Asked, zone: ZoneInfo) -> date | None:
+def _asked_on(asked: Asked, known: Known, zone: ZoneInfo) -> date | None:
+    if asked.invitation.id in known.unsent and not (asked.response and asked.response.status == "counted"):
+        return None
     moment = asked.invitation.touches.get("invitation")
     try:
         return local_day(datetime.fromisoformat(moment), zone) if moment else None
@@ -182,7 +186,9 @@ def _asked_on(asked: Asked, zone: ZoneInfo) -> date | None:
 
 def _person(person: Person, known: Known, zone: ZoneInfo) -> Person:
     """The person with all that is known over the surveys, and a stand-in for an address that may exist."""
-    days = [_asked_on(one, zone) for one in known.asked if one.invitation.contact_id == person.contact_id]
+    days = [
+        _asked_on(one, known, zone) for one in known.asked if one.invitation.contact_id == person.contact_id
+    ]
     return replace(
         person,
         emails=(f"contact-{person.contact_id}@unread.example.com",),

@@ -2,8 +2,9 @@
 
 `active` works; `suspended` waits for the portal's REST access to come back and asks now and then;
 `reauthorise` waits for an administrator to open the application, or for keys of ours that are taken again;
-`uninstalled` has no tokens any more; `undecided` was installed again while its data were to be erased, and waits
-for an administrator to say what becomes of them (`services.erasure`). Only an active portal sends or writes anything.
+`uninstalled` has no tokens any more; `undecided` was installed again while its data were to be erased, or perhaps
+were, and waits for an administrator to say what becomes of them (`services.erasure`). Only an active portal sends
+or writes anything.
 """
 
 from __future__ import annotations
@@ -72,6 +73,12 @@ def lose(deps: Deps, portal_id: int, code: str, problem: str) -> None:
     log(__name__).warning("portal.access_lost", portal=portal_id, code=code)
 
 
+def order_set_up(session: Session, portal_id: int, now: datetime) -> None:
+    """Order set-up and the first synchronisation, in the caller's transaction."""
+    chores.schedule(session, portal_id, "setup", now)
+    chores.schedule(session, portal_id, "first_sync", now)
+
+
 def note(deps: Deps, portal_id: int, problem: str) -> None:
     """Keep what is wrong for people to see, without stopping the portal's work."""
     with transaction(deps.sessions) as session:
@@ -99,10 +106,23 @@ def uninstall(deps: Deps, portal_id: int, *, clean: bool | None) -> None:
             _remove(session, portal, clean, now)
         portal.farewell = portal.farewell if clean is None else ""
         if clean and portal.erase_after is None:
-            portal.erase_after = now + ERASE_AFTER
+            portal.erase_after, portal.erase_wished_at = now + ERASE_AFTER, None
         if portal.erase_after is not None:  # an earlier wish that nobody has called off stands as well
             chores.schedule(session, portal_id, "erase", now, portal.erase_after)
     log(__name__).info("portal.uninstalled", portal=portal_id, erase=clean, noticed=clean is None)
+
+
+def doubt(deps: Deps, portal_id: int) -> None:
+    """Somebody who knows the application's token says that it was removed with the wish to erase everything; the
+    portal's tokens are dead, but nobody names a removal. Nothing is erased: the wish is kept as a question for the
+    administrator who opens or installs the application next (`undecided`, docs/adr/0009)."""
+    now = deps.clock.now()
+    with transaction(deps.sessions) as session:
+        portal = portals.locked(session, portal_id)
+        if portal is None or portal.status == "uninstalled" or portal.erase_after is not None:
+            return
+        portal.erase_wished_at = portal.erase_wished_at or now
+    log(__name__).warning("portal.removal_unproven", portal=portal_id)
 
 
 def _remove(session: Session, portal: Portal, clean: bool | None, now: datetime) -> None:

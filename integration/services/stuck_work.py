@@ -36,7 +36,7 @@ _RIGHTS = frozenset({"access_denied", "insufficient_scope", "invalid_scope", "wr
 _BUSY = frozenset(
     {"query_limit_exceeded", "operation_time_limit", "overload_limit", "paced", "renewal_under_way"}
 )
-_PLAIN = frozenset({"unreadable", DOUBT, "not_recorded", "failed"})
+_PLAIN = frozenset({"unreadable", DOUBT, "not_recorded", "failed", "breaks"})
 _LETTER_WAITS = frozenset({"hours", "hold", "pace", "wave_paused", "server_down", "no_server", "connection"})
 
 
@@ -258,7 +258,7 @@ def call_reason(error: str) -> tuple[str, str]:
     """Why a call failed or waits: a code for the catalogue, and what belongs to it.
 
     Codes: `fields_missing`, `field_ignored`, `unreadable`, `unknown_outcome`, `not_recorded`, `failed`, `gone`
-    (the card), `rights`, `busy`, `away`, `refused` with the portal's own words, and empty for none.
+    (the card), `breaks` (its requests), `rights`, `busy`, `away`, `refused` with the portal's words; empty for none.
     """
     head, _, rest = error.partition(": ")
     if not error or head in _PLAIN:

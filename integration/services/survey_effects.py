@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -9,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from integration.nps.accounts import PersonAnswer, card_values
-from integration.nps.intents import AddTimelineComment, Facts, Intent
+from integration.nps.intents import AddTimelineComment, Facts, Intent, WriteScore
 from integration.nps.people import CardKey, ClientKey
 from integration.nps.scoring import group
 from integration.nps.workdays import local_day, zone_named
@@ -34,11 +35,10 @@ def after_count(
     corrected it and why, as its revision keeps them; by default the person who answered. The client's row of
     the wave must be locked (`answers.asked`), so that two respondents are accounted for one after the other.
     """
-    rules = policies.load_version(session, found.portal.id, found.wave.policy_version)
     given = given_answers(session, found)
     client = ClientKey(cast("Any", found.client.client_kind), found.client.client_id)
     deals = _living_deals(session, found)
-    values = card_values(client, given, deals, found.wave.name, rules.account_rule, rules.role_weights)
+    values = _values(session, found, given, deals)
     intents: list[Intent] = [
         v for v in values if v.card.kind != "contact" or v.card.id == found.invitation.contact_id
     ]
@@ -48,6 +48,23 @@ def after_count(
     for card in _commented(found, client, deals):
         intents.append(AddTimelineComment(card, cast("Any", code), facts))
     perform(deps, session, found.portal, intents, Cause("response", response.id, response.revision))
+
+
+def write_scores(deps: Deps, session: Session, found: Asked, cause: Cause) -> None:
+    """Queue what the counted answers put on the cards of a client, where it does not stand there yet.
+
+    For a client that took the place of another: nothing has been answered anew, so nobody is told, and nothing follows.
+    """
+    given = given_answers(session, found)
+    perform(deps, session, found.portal, _values(session, found, given, _living_deals(session, found)), cause)
+
+
+def _values(
+    session: Session, found: Asked, given: Sequence[PersonAnswer], deals: Sequence[int]
+) -> list[WriteScore]:
+    rules = policies.load_version(session, found.portal.id, found.wave.policy_version)
+    client = ClientKey(cast("Any", found.client.client_kind), found.client.client_id)
+    return card_values(client, given, deals, found.wave.name, rules.account_rule, rules.role_weights)
 
 
 def given_answers(session: Session, found: Asked) -> list[PersonAnswer]:

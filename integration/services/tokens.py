@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from integration.bitrix.bounds import EXCHANGE_SECONDS
 from integration.bitrix.errors import (
     AccessLost,
     BitrixError,
@@ -30,11 +31,11 @@ from integration.store import portals as rows
 from integration.store.base import reading, transaction
 from integration.store.portals import Portal
 
-RENEWAL_LEASE = timedelta(seconds=90)  # longer than the longest exchange with the authorisation server
+# Longer than the two requests a renewal makes at most (`rescue`: the pair, then whose it is), and their commits.
+RENEWAL_LEASE = timedelta(seconds=2 * EXCHANGE_SECONDS + 20)
 PATIENCE = 100  # looks of 0.05 s at a renewal that somebody else has begun
-# A refusal that speaks of the pair; one that speaks of our own keys says nothing about the portal.
-DEAD_PAIR = frozenset({"INVALID_GRANT", "EXPIRED_TOKEN", "INVALID_TOKEN", "NO_REFRESH_TOKEN"})
 WORKING = ("active", "suspended")
+PAIR_REFUSED = frozenset({"invalid_grant", *OUR_KEYS})  # lost for reasons that a new pair disproves
 NO_WORD = 600.0  # seconds until the authorisation server is asked again when something else answered for it
 
 
@@ -69,27 +70,10 @@ def _of(portal: Portal) -> Access:
     )  # fmt: skip
 
 
-def settle_loss(deps: Deps, portal_id: int, error: AccessLost, seen: int | None = None) -> Access | None:
-    """Store what a lost access means, or mend it: gives an access that may be tried instead of version `seen`.
-
-    A removal is believed only if the authorisation server confirms it.
-    """
-    if error.kind == "scope":
-        states.note(deps, portal_id, f"scope:{error.code.lower()}")
-    elif error.kind == "uninstalled":
-        if removed(deps, portal_id):
-            states.uninstall(deps, portal_id, clean=None)
-    else:
-        held = rescue(deps, portal_id, seen) if seen is not None else None
-        if held is not None:
-            return held
-        states.lose(deps, portal_id, error.code, "reauthorise")
-    return None
-
-
 def rescue(deps: Deps, portal_id: int, seen: int) -> Access | None:
     """Another administrator's pair at work instead of version `seen`, or nothing; what another process has done
-    meanwhile counts. Raises `Retryable` when it cannot be found out now."""
+    meanwhile counts. Raises `Retryable` when it cannot be found out now, `AccessLost` when the server names a removal.
+    """
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
         portal = rows.locked(session, portal_id)
@@ -99,13 +83,13 @@ def rescue(deps: Deps, portal_id: int, seen: int) -> Access | None:
             return _of(portal)
         if portal.spare_refresh_token is None:
             return None
-        mine = rows.take_renewal(session, portal_id, seen, now, RENEWAL_LEASE)
-    if not mine:
+        until = rows.take_renewal(session, portal_id, seen, now, RENEWAL_LEASE)
+    if until is None:
         return _await(deps, portal_id, seen)
     try:
         adopted = spare.adopt(deps, portal, seen)
     finally:
-        _end_renewal(deps, portal_id, seen)
+        _end_renewal(deps, portal_id, seen, until)
     return access(deps, portal_id) if adopted else None
 
 
@@ -122,11 +106,12 @@ def renew(deps: Deps, portal_id: int, seen: int) -> Access:
             raise AccessLost("access", "uninstalled", "uninstalled")
         if portal.token_version != seen:
             return _of(portal)
-        mine = bool(portal.refresh_token) and rows.take_renewal(session, portal_id, seen, now, RENEWAL_LEASE)
+        held = bool(portal.refresh_token)
+        until = rows.take_renewal(session, portal_id, seen, now, RENEWAL_LEASE) if held else None
     if not portal.refresh_token:
         states.lose(deps, portal_id, "no_refresh_token", "reauthorise")
         raise AccessLost("access", "no_refresh_token", "reauthorise")
-    return _exchange(deps, portal, seen) if mine else _await(deps, portal_id, seen)
+    return _await(deps, portal_id, seen) if until is None else _exchange(deps, portal, seen, until)
 
 
 def _await(deps: Deps, portal_id: int, seen: int) -> Access:
@@ -139,50 +124,59 @@ def _await(deps: Deps, portal_id: int, seen: int) -> Access:
 
 
 @of_its_portal
-def _exchange(deps: Deps, portal: Portal, seen: int) -> Access:
+def _exchange(deps: Deps, portal: Portal, seen: int, until: datetime) -> Access:
     client_id, secret = keys(deps, portal)
     try:
         pair = deps.oauth.refresh(portal.oauth_origin, client_id, secret, portal.refresh_token or "")
     except (AccessLost, TokenExpired, Refused) as error:
         if error.code.startswith("http_") or error.code == "origin_not_allowed":
-            _end_renewal(deps, portal.id, seen)  # a proxy's page, or our own settings: no word on the pair
+            _end_renewal(
+                deps, portal.id, seen, until
+            )  # a proxy's page, or our own settings: no word on the pair
             raise Retryable(error.method, error.code, effect="none", after=NO_WORD) from None
-        return _refused(deps, portal.id, seen, error)
+        return _refused(deps, portal.id, seen, until, error)
     except Suspended as error:
-        _end_renewal(deps, portal.id, seen)
+        _end_renewal(deps, portal.id, seen, until)
         states.suspend(deps, portal.id, error.code)
         raise
     except BitrixError:
-        _end_renewal(deps, portal.id, seen)
+        _end_renewal(deps, portal.id, seen, until)
         raise
     if pair.member_id != portal.member_id:
         log(__name__).warning("portal.foreign_refresh_token", portal=portal.id)
-        return _refused(deps, portal.id, seen, Refused("oauth.token", "foreign_member"))
+        return _refused(deps, portal.id, seen, until, Refused("oauth.token", "foreign_member"))
     with transaction(deps.sessions) as session:
-        rows.store_tokens(session, portal.id, seen, **pair_columns(deps, portal, pair))
+        stored = rows.store_tokens(session, portal.id, seen, **pair_columns(deps, portal, pair))
+        now = rows.get(session, portal.id)
     log(__name__).info("portal.token_renewed", portal=portal.id)
+    if stored and now is not None and now.problem.rpartition(":")[2] in PAIR_REFUSED:
+        states.regain(deps, portal.id)
     return access(deps, portal.id)
 
 
-def _refused(deps: Deps, portal_id: int, seen: int, error: BitrixError) -> Access:
-    """The pair is dead, unless somebody has stored a newer one meanwhile: read once more (bitrix24.md 3.4)."""
-    if not _end_renewal(deps, portal_id, seen):
-        return access(deps, portal_id)
-    if isinstance(error, AccessLost) and error.kind == "uninstalled":
-        states.uninstall(deps, portal_id, clean=None)
-        raise AccessLost(error.method, error.code, "uninstalled")
-    held = rescue(deps, portal_id, seen)
+def _refused(deps: Deps, portal_id: int, seen: int, until: datetime, error: BitrixError) -> Access:
+    """The pair is dead, unless somebody else renews it or has done so: read once more (bitrix24.md 3.4)."""
+    if not _end_renewal(deps, portal_id, seen, until):
+        return _await(deps, portal_id, seen)
+    try:
+        if isinstance(error, AccessLost) and error.kind == "uninstalled":
+            raise error
+        held = rescue(deps, portal_id, seen)
+    except AccessLost as named:
+        if named.kind == "uninstalled":
+            states.uninstall(deps, portal_id, clean=None)
+        raise AccessLost(named.method, named.code, named.kind) from None
     if held is not None:
         return held
     states.lose(deps, portal_id, error.code, "reauthorise")
     raise AccessLost(error.method, error.code, "reauthorise")
 
 
-def _end_renewal(deps: Deps, portal_id: int, seen: int) -> bool:
-    """Let others renew version `seen`; False if another version is there by now."""
+def _end_renewal(deps: Deps, portal_id: int, seen: int, until: datetime) -> bool:
+    """Let others renew version `seen`; False if another version is there by now, or somebody else at it."""
     with transaction(deps.sessions) as session:
         portal = rows.locked(session, portal_id)
-        if portal is None or portal.token_version != seen:
+        if portal is None or portal.token_version != seen or portal.refreshing_until != until:
             return False
         portal.refreshing_until = None
         return True
@@ -216,69 +210,3 @@ def follow(deps: Deps, portal_id: int, moved: Moved) -> Access:
             row.endpoint, row.domain = grant.endpoint, grant.domain.lower()
     log(__name__).info("portal.moved", portal=portal_id, domain=grant.domain)
     return access(deps, portal_id)
-
-
-@of_its_portal
-def removed(deps: Deps, portal_id: int) -> bool:
-    """Whether the authorisation server says that the portal's tokens are dead. Raises `Retryable` if it cannot say.
-
-    Any user of a portal can see the token that an uninstall event is proven by, so the event alone is
-    not believed (product.md T1). Of a portal that has lost its access before, dead tokens say nothing new: there
-    the server has to name the removal.
-    """
-    with reading(deps.sessions) as session:
-        portal = rows.get(session, portal_id)
-    if portal is None or portal.status == "uninstalled":
-        return True
-    if portal.kind == "webhook":
-        return False
-    try:
-        grant = deps.oauth.grant(portal.oauth_origin, portal.access_token or "")
-        return not grant.installed
-    except (TokenExpired, AccessLost):
-        pass  # perhaps only expired: the refresh token decides, spent by one renewer at a time as always
-    try:
-        renew(deps, portal_id, portal.token_version)
-    except AccessLost as error:
-        dead = error.code.upper() in DEAD_PAIR and portal.status != "reauthorise"
-        return error.kind == "uninstalled" or dead
-    except Suspended:
-        return False
-    return False
-
-
-@of_its_portal
-def regained(deps: Deps, portal_id: int) -> bool:
-    """Whether a portal that was lost because our own keys were refused is at work again, since they are taken now.
-
-    Raises `BitrixError` when they still are not, or nobody could be asked.
-    """
-    with reading(deps.sessions) as session:
-        portal = rows.get(session, portal_id)
-    if portal is None or portal.status != "reauthorise" or portal.problem.rpartition(":")[2] not in OUR_KEYS:
-        return False
-    try:
-        renew(deps, portal_id, portal.token_version)
-    except AccessLost:
-        with reading(deps.sessions) as session:
-            now = rows.get(session, portal_id)
-        if now is None or now.status != "reauthorise" or now.token_version == portal.token_version:
-            raise
-    states.regain(deps, portal_id)
-    return True
-
-
-@of_its_portal
-def lives(deps: Deps, portal: Portal) -> bool:
-    """Whether any of the portal's tokens is still good. Raises `Retryable` if that cannot be found out."""
-    try:
-        return deps.oauth.grant(portal.oauth_origin, portal.access_token or "").installed
-    except (TokenExpired, AccessLost, Refused):
-        pass
-    try:
-        renew(deps, portal.id, portal.token_version)
-    except AccessLost:
-        return False
-    except Suspended:
-        pass  # the portal lets nobody in at the moment; the application is still there
-    return True

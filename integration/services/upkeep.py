@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from integration.bitrix import calls
 from integration.bitrix.errors import BitrixError, Retryable
-from integration.services import privacy, request_log
+from integration.services import privacy, referral_imports, request_log
 from integration.services.access import PortalRest, regained
 from integration.services.chore_types import Outcome
 from integration.services.deps import Deps
@@ -45,6 +45,7 @@ def prune(deps: Deps, portal_id: int, cursor: dict[str, Any]) -> Outcome:
         _drop(session, InboxRow, portal_id, now - INBOX_KEPT)
         _drop(session, OutboxRow, portal_id, now - OUTBOX_KEPT)
         session.execute(delete(Heartbeat).where(Heartbeat.seen_at < now - INBOX_KEPT))
+    referral_imports.prune(deps, portal_id)
     more = request_log.prune(deps, portal_id)
     return Outcome(now, {}) if privacy.forget_old(deps, portal_id) or more else Outcome()
 

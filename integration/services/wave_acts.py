@@ -19,8 +19,18 @@ from integration.store.base import reading
 MOST = 50  # lines excluded at once
 LONGEST_REASON = 400
 Done = Literal[
-    "ordered", "approved", "paused", "resumed", "cancelled", "excluded", "confirmed", "rejected", "nothing"
+    "ordered",
+    "approved",
+    "paused",
+    "resumed",
+    "cancelled",
+    "excluded",
+    "excluded_some",
+    "confirmed",
+    "rejected",
+    "nothing",
 ]
+_STAYS = ("has_answered", "is_out")  # why one client of several is left where it is
 Form = Mapping[str, Any]
 
 
@@ -84,8 +94,19 @@ def _exclude(deps: Deps, who: Viewer, wave_id: int, author: str, form: Form) -> 
     lines = list(dict.fromkeys(form.get("lines", ())))[:MOST]
     if not lines:
         raise WaveError("nobody_chosen")
-    done = [waves.exclude(deps, who.portal_id, wave_id, int(line), author, why) for line in lines]
-    return "excluded" if any(done) else "nothing"
+    done, kept = 0, None
+    for line in lines:
+        try:
+            done += waves.exclude(deps, who.portal_id, wave_id, int(line), author, why)
+        except WaveError as error:
+            if error.code not in _STAYS:
+                raise
+            kept = error
+    if kept is not None and not done:
+        raise kept
+    if kept is not None:
+        return "excluded_some"
+    return "excluded" if done else "nothing"
 
 
 def _confirm(deps: Deps, who: Viewer, wave_id: int, author: str, form: Form) -> Done:

@@ -12,19 +12,19 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from integration.nps import waves as machine
-from integration.nps.plans import Plan
 from integration.nps.workdays import DAY, local_day, zone_named
-from integration.services import policies, waves_close
+from integration.services import policies, wave_trouble, waves_close
 from integration.services.chore_types import Outcome
 from integration.services.deps import Deps
 from integration.services.letter_drafts import Scene, calendar_for, scene
+from integration.services.standing import plan_of
 from integration.services.waves_advance import advance_due as advance_due
 from integration.services.waves_errors import WaveError as WaveError
 from integration.services.waves_facts import state_of
 from integration.services.waves_freeze import freeze as freeze
 from integration.services.waves_rehearse import rehearse as rehearse
 from integration.services.waves_rehearse import report_in
-from integration.store import chores, wave_lists, wave_queries
+from integration.store import chores, wave_cards, wave_lists, wave_queries
 from integration.store import portals as portal_rows
 from integration.store.base import reading, transaction
 from integration.store.portals import Portal
@@ -54,7 +54,10 @@ def plan_portal(deps: Deps, portal_id: int) -> int | None:
         if portal is None or portal.status != "active" or portal.synced_at is None:
             return None
         policy, _ = policies.load(session, portal_id)
-        starts = [Plan.from_json(wave.plan).start for wave in wave_queries.waves_of(session, portal_id)]
+        waves = wave_queries.waves_of(session, portal_id)
+        starts = [
+            known.start for wave in waves if (known := plan_of(wave)) is not None
+        ]  # imported ones have no plan
         today = local_day(now, zone_named(policy.time_zone))
         start = machine.wave_to_plan(today, policy, max(starts, default=None))
         return None if start is None else _draft(deps, session, portal, start, "molva")
@@ -110,13 +113,14 @@ def overview(deps: Deps, portal_id: int) -> list[dict[str, Any]]:
 
 
 def _overview(session: Session, wave: Wave) -> dict[str, Any]:
-    plan = Plan.from_json(wave.plan)
+    plan = plan_of(wave)
     reasons = wave_lists.reasons(session, wave.portal_id, wave.id)
     outcomes = wave_queries.outcomes(session, wave.portal_id, wave.id)
     invited = sum(outcomes.values())
     return {
         "id": wave.id, "name": wave.name, "stage": wave.stage, "approved_by": wave.approved_by,
-        "starts": plan.start.isoformat(), "plan": plan.to_json(), "freezing": wave.plan.get("freeze"),
+        "starts": plan.start.isoformat() if plan else None, "plan": plan.to_json() if plan else {},
+        "freezing": wave.plan.get("freeze"),
         "frozen_at": wave.frozen_at.isoformat() if wave.frozen_at else None,
         "counts": {
             "clients": sum(reasons.values()), "eligible": reasons.get("", 0), "invited": invited,
@@ -149,6 +153,8 @@ def approve(deps: Deps, portal_id: int, wave_id: int, who: str) -> list[str]:
         if machine.stage_at(stage.plan, now, stage.calendar.letters):
             wave.step_due_at = now  # approved after its announcement: the machine catches up at once
         wave_queries.look_at_all(session, portal_id, wave_id, now, only_open=True)
+        if stage.policy.critical_tasks:
+            wave_trouble.order(session, portal_id, wave_id, now)
         warnings = [finding.code for finding in report.warnings]
         wave_queries.note(session, wave, now, "approved", who, ", ".join(warnings))
         return warnings
@@ -218,8 +224,9 @@ def close(deps: Deps, portal_id: int, wave_id: int, who: str, why: str = "") -> 
 def exclude(deps: Deps, portal_id: int, wave_id: int, line_id: int, who: str, why: str) -> bool:
     """Take a client out of a frozen list, with a name and a reason; nothing is deleted (product.md E7).
 
-    Answers already given stay. False: there is no such line, or it is excluded already. Raises `WaveError`
-    without a name or a reason (`no_reason`) and once the wave is over (`is_over`).
+    False: there is no such line, or it is excluded already. Raises `WaveError` without a name or a reason
+    (`no_reason`), once the wave is over (`is_over`), for a client who is out for another reason (`is_out`), and for one
+    who has answered (`has_answered`): what was said counts, and its client with it.
     """
     if not who.strip() or not why.strip():
         raise WaveError("no_reason")
@@ -231,6 +238,10 @@ def exclude(deps: Deps, portal_id: int, wave_id: int, line_id: int, who: str, wh
             return False
         if wave.stage in wave_queries.DONE_STAGES:
             raise WaveError("is_over", wave.name)
+        if line.reason:
+            raise WaveError("is_out", line.name)
+        if wave_cards.has_answered(session, portal_id, line_id):
+            raise WaveError("has_answered", line.name)
         line.eligible, line.reason = False, "excluded_by_hand"
         line.reason_detail = f"{who.replace(':', ' ')}: {why}"[:500]
         detail = {"who": who, "why": why}

@@ -15,14 +15,14 @@ from integration.mail.render import MissingFact
 from integration.nps import waves as machine
 from integration.nps.intents import CloseWave, CreateOwnerTask, MoveStage
 from integration.nps.letters import LetterProblem
-from integration.nps.touches import Final, InvitationFacts, Touch
-from integration.services import letters
+from integration.nps.touches import CARD_GONE, MACHINE, Final, InvitationFacts, Touch
+from integration.services import letters, wave_merges
 from integration.services.deps import Deps
 from integration.services.letter_drafts import Cast, Scene, casting, draft, scene
 from integration.services.waves_cards import clear_survey_url, owner_task, write_survey_url
 from integration.services.waves_close import closed, freeze_result
 from integration.services.waves_facts import facts_of, state_of
-from integration.store import wave_queries
+from integration.store import wave_cards, wave_queries
 from integration.store.base import reading, transaction
 from integration.store.waves import Invitation, Wave
 
@@ -96,6 +96,9 @@ def _advance_chunk(deps: Deps, portal_id: int, wave_id: int) -> bool:
         if wave is None or not due:
             return False
         stage = scene(session, wave, now)
+        if wave.approved_by and wave_merges.settle(deps, session, stage, due, now):
+            wave.step_due_at = now if wave.stage == "closing" else wave.step_due_at
+            due = [one for one in due if one.due_at is not None and one.due_at <= now]
         people = casting(session, wave.portal_id, due, wave_id)
         given = facts_of(session, stage, people, due)
         problems: set[str] = set()
@@ -171,10 +174,24 @@ def _send(
     return ""
 
 
+def _take_out(session: Session, stage: Scene, invitation: Invitation, final: Final) -> None:
+    """A client whose card is gone is none of those to be asked any more, unless it has answered (product.md E7)."""
+    if final.detail.get("why") != CARD_GONE or final.detail.get("who") != MACHINE:
+        return
+    wave, line_id = stage.wave, invitation.wave_client_id
+    line = wave_queries.clients_by_id(session, wave.portal_id, wave.id, [line_id]).get(line_id)
+    if line is None or line.reason or not wave_cards.gone(session, wave.portal_id, [wave_cards.key_of(line)]):
+        return
+    if not wave_cards.has_answered(session, wave.portal_id, line_id):
+        line.eligible, line.reason = False, "excluded_by_hand"
+        line.reason_detail = f"{MACHINE}: {CARD_GONE}"
+
+
 def _end(session: Session, stage: Scene, invitation: Invitation, final: Final, now: datetime) -> None:
     """Write a final outcome down (product.md W14); letters that wait are useless now."""
     invitation.outcome, invitation.outcome_at, invitation.due_at = final.outcome, now, None
     invitation.outcome_detail = dict(final.detail)
+    _take_out(session, stage, invitation, final)
     wave_queries.cancel_waiting_letters(session, stage.wave.portal_id, stage.wave.id, now, [invitation.id])
     if stage.wave.stage in wave_queries.DONE_STAGES:
         clear_survey_url(session, stage.portal, invitation, now)

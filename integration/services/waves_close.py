@@ -44,12 +44,14 @@ def result(session: Session, stage: Scene) -> dict[str, Any]:
     """The numbers of a wave, JSON values only; every score with its n and what it rests on (product.md 9).
 
     `clients`: one value per client by the account rule, the headline (N1); `answers`: all counted answers;
-    `interval` is that of a finite base of the eligible clients (N2), `limits` needs no assumption (N3).
+    `interval` is that of a finite base of the eligible clients (N2), `limits` needs no assumption (N3). Clients taken
+    off the list whose answers count belong to the base: `answered_off_list` among the coverage.
     """
     rows = wave_lists.counted_scores(session, stage.wave.portal_id, stage.wave.id)
     answers = Counts.of(group(row[3]) for row in rows)
     accounts = Counts.of(_accounts(stage, rows))
-    base = max(wave_lists.eligible_clients(session, stage.wave.portal_id, stage.wave.id), accounts.n)
+    eligible, off_list = wave_lists.base(session, stage.wave.portal_id, stage.wave.id)
+    base = eligible + off_list
     outcomes = wave_queries.outcomes(session, stage.wave.portal_id, stage.wave.id)
     rates = aapor(dispositions(outcomes))
     return {
@@ -62,7 +64,10 @@ def result(session: Session, stage: Scene) -> dict[str, Any]:
         },
         "outcomes": outcomes,
         "rates": {"rr1": rates.rr1, "coop1": rates.coop1, "ref1": rates.ref1, "con1": rates.con1},
-        "coverage": wave_lists.coverage(session, stage.wave.portal_id, stage.wave.id),
+        "coverage": {
+            **wave_lists.coverage(session, stage.wave.portal_id, stage.wave.id),
+            "answered_off_list": off_list,
+        },
     }
 
 

@@ -7,7 +7,7 @@ class WaveError(Exception):
     """`code` for the catalogue, `detail` names what it is about; the text is one line for operators.
 
     Codes: `no_such_wave`, `list_is_final`, `not_frozen`, `wrong_stage`, `not_running`, `not_paused`, `is_over`,
-    `no_reason`, `portal_busy`, and those of `approve`.
+    `is_out`, `has_answered`, `no_reason`, `portal_busy`, and those of `approve`.
     """
 
     def __init__(self, code: str, detail: str = "") -> None:

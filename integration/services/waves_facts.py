@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, cast
@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 from integration.nps.addresses import email_key, phone_key
 from integration.nps.people import ClientKey, Exclusion
 from integration.nps.touches import InvitationFacts, WaveState
+from integration.services import wave_trouble
 from integration.services.letter_drafts import Cast, Scene
-from integration.store import wave_queries
+from integration.store import wave_cards, wave_queries
 from integration.store.clients import Company, Contact
 from integration.store.waves import Invitation, WaveClient
 
@@ -52,13 +53,18 @@ def facts_of(
     keys = {key for invitation in invitations for key in _handles(invitation)}
     never = wave_queries.opt_outs(session, stage.portal.id, keys)
     dead = wave_queries.refused_addresses(session, stage.portal.id, {i.address for i in invitations})
+    clients = {wave_cards.key_of(people.clients[i.wave_client_id]) for i in invitations}
+    persons = {ClientKey("contact", i.contact_id) for i in invitations}
+    gone = wave_cards.gone(session, stage.portal.id, clients | persons)
+    trouble = wave_trouble.held(session, stage.wave, stage.policy, clients)
     found: dict[int, InvitationFacts] = {}
     for invitation in invitations:
         client = people.clients[invitation.wave_client_id]
+        key = wave_cards.key_of(client)
         said_never, hold = _strictest(cards, invitation, client)
         found[invitation.id] = InvitationFacts(
             id=invitation.id,
-            client=ClientKey(cast("Any", client.client_kind), client.client_id),
+            client=key,
             contact_id=invitation.contact_id,
             address=invitation.address,
             zone=invitation.time_zone or stage.policy.time_zone,
@@ -74,9 +80,15 @@ def facts_of(
             unreachable=not invitation.address or invitation.address in dead,
             snoozed_until=invitation.snoozed_until,
             hold_until=hold,
+            gone_at=_since(gone, key, ClientKey("contact", invitation.contact_id)),
+            trouble=trouble.get(key, ""),
             outcome=cast("Any", invitation.outcome or None),
         )
     return found
+
+
+def _since(gone: Mapping[ClientKey, datetime], *keys: ClientKey) -> datetime | None:
+    return min((gone[key] for key in keys if key in gone), default=None)
 
 
 def _again(invitation: Invitation, known: InvitationFacts) -> InvitationFacts:

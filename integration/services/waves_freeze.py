@@ -20,6 +20,7 @@ from integration.nps.eligibility import assess
 from integration.nps.people import ClientFacts, ClientKey, DealFacts
 from integration.nps.plans import Plan, plan
 from integration.nps.policy import Policy
+from integration.nps.rates import Rates
 from integration.nps.relation import client_since, current_service_deals, revenue
 from integration.nps.workdays import local_day, zone_named
 from integration.services import policies
@@ -27,7 +28,7 @@ from integration.services.deps import Deps
 from integration.services.letter_drafts import calendar_for
 from integration.services.waves_errors import WaveError
 from integration.services.waves_respondents import Freeze, People, detail_of
-from integration.store import snapshots, wave_lists, wave_queries
+from integration.store import rates, snapshots, wave_lists, wave_queries
 from integration.store.base import reading, transaction
 from integration.store.portals import Portal
 from integration.store.wave_lists import PENDING
@@ -115,7 +116,8 @@ def _pass_clients(deps: Deps, work: Freeze, cursor: dict[str, Any], steps: int) 
     after = ClientKey.parse(cursor["after"]) if cursor["after"] else None
     with reading(deps.sessions) as session:
         stream = snapshots.clients(session, work.portal_id, work.policy, work.zone, after)
-        for lines in _chunks(_line(work, client) for client in stream):
+        known = rates.read(session, work.portal_id, work.currency)
+        for lines in _chunks(_line(work, client, known) for client in stream):
             last = f"{lines[-1]['client_kind']}:{lines[-1]['client_id']}"
             with transaction(deps.sessions) as writing:
                 if not wave_lists.advance_freeze(writing, work.portal_id, work.wave_id, cursor, after=last):
@@ -135,7 +137,7 @@ def _chunks(lines: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
         yield chunk
 
 
-def _line(work: Freeze, client: ClientFacts) -> dict[str, Any]:
+def _line(work: Freeze, client: ClientFacts, known: Rates) -> dict[str, Any]:
     """One line of the list, judged by the deals alone."""
     verdict = assess(client, work.policy, work.day)
     final = verdict.reason in FINAL_BY_DEALS
@@ -158,8 +160,8 @@ def _line(work: Freeze, client: ClientFacts) -> dict[str, Any]:
         # Until the people are judged: the deals the verdict rests on; afterwards the current ones (B2).
         "deal_ids": [] if final else _decisive(client, work.policy, (through, began)),
         "manager_id": verdict.manager,
-        "salesperson_id": _salesperson(client, (began, through)),
-        "yearly_revenue": revenue(client.deals, work.day, _to_base(work.currency)),
+        "salesperson_id": client.sales or _salesperson(client, (began, through)),
+        "yearly_revenue": _revenue(work, client, known),
     }
 
 
@@ -177,13 +179,11 @@ def _salesperson(client: ClientFacts, deals: tuple[DealFacts | None, ...]) -> in
     return next((deal.assigned_by for deal in deals if deal and deal.assigned_by), client.assigned_by)
 
 
-def _to_base(currency: str) -> Any:
-    """Only amounts in the base currency count: rates of past days are not kept yet (product.md N8)."""
-
-    def convert(amount: Decimal, of: str, day: date) -> Decimal:
-        return amount if of in ("", currency) else Decimal(0)
-
-    return convert
+def _revenue(work: Freeze, client: ClientFacts, known: Rates) -> Decimal:
+    """The year's revenue in the base currency: of the chosen field, else of the deals won (product.md E7, N8)."""
+    if client.revenue is None:
+        return revenue(client.deals, work.day, known.to_base)
+    return known.to_base(client.revenue, client.revenue_currency, work.day)
 
 
 def _finish(deps: Deps, work: Freeze, cursor: dict[str, Any]) -> bool:

@@ -161,9 +161,9 @@ def _rules(stage: Scene) -> list[Finding]:
 def _senders(session: Session, stage: Scene) -> list[Finding]:
     """Every client on the list must get letters from a living person who does not serve it (W5, W6)."""
     found: Counter[tuple[str, tuple[tuple[str, Any], ...]]] = Counter()
-    for city, manager, number in wave_lists.branches(session, stage.wave.portal_id, stage.wave.id):
+    for city, serving, number in wave_lists.branches(session, stage.wave.portal_id, stage.wave.id):
         for letter in _planned(stage):
-            sender = pick_sender(letter, city, manager, stage.policy, stage.team)
+            sender = pick_sender(letter, city, serving, stage.policy, stage.team)
             if isinstance(sender, LetterProblem):
                 found[(sender.code, tuple(sorted(sender.params.items())))] += number
     unfit = [
@@ -218,6 +218,10 @@ def _warnings(deps: Deps, session: Session, stage: Scene, reasons: dict[str, int
     for reason in ("no_channel", "no_respondent"):
         if reasons.get(reason):
             found.append(Finding(reason, {"clients": reasons[reason]}))
+    lonely = wave_lists.without_address(session, stage.wave.portal_id, stage.wave.id)
+    if lonely:
+        deciding = sum(role == "decides" for _, _, role in lonely)
+        found.append(Finding("people_without_address", {"people": len(lonely), "deciding": deciding}))
     if nameless := wave_lists.unnamed(session, stage.wave.portal_id, stage.wave.id):
         found.append(Finding("missing_placeholder", {"placeholder": "person", "respondents": nameless}))
     if suspect := suspect_import_date(wave_lists.since_dates(session, stage.wave.portal_id, stage.wave.id)):

@@ -18,12 +18,13 @@ from integration.nps.people import ClientFacts, ClientKey, Exclusion, Person, Te
 from integration.nps.policy import Policy
 from integration.nps.relation import current_service_deals
 from integration.nps.workdays import local_day, zone_named
-from integration.services import policies
+from integration.nps.zones import zone_of_city
+from integration.services import policies, wave_trouble
 from integration.services.deps import Deps
 from integration.services.portals import rest_for
 from integration.services.waves_people import History, Reach, known, read_reach, with_reach
 from integration.store import policies as policy_rows
-from integration.store import snapshots, wave_lists, wave_queries
+from integration.store import snapshots, wave_cards, wave_lists, wave_queries
 from integration.store.base import reading, transaction
 from integration.store.waves import WaveClient
 
@@ -53,7 +54,7 @@ class People:
     zones: Mapping[int, str]
     history: History
     last_asked: Mapping[ClientKey, date]
-    troubled: frozenset[ClientKey]
+    troubled: Mapping[ClientKey, str]
     taken: set[str]
 
     @classmethod
@@ -68,15 +69,21 @@ class People:
                 email_key(address)
                 for address in wave_lists.taken_addresses(session, work.portal_id, work.wave_id)
             }
-            troubled = wave_lists.clients_with_open_followups(session, work.portal_id)
+            open_cases = wave_cards.with_open_followups(session, work.portal_id, work.wave_id)
             team = policies.team(session, work.portal_id)
             zones = {
                 number: row.time_zone for number, row in policy_rows.staff(session, work.portal_id).items()
             }
+        critical = (
+            wave_trouble.with_critical_tasks(deps, work.portal_id, interactive=interactive)
+            if work.policy.critical_tasks
+            else set()
+        )
+        troubled = dict.fromkeys(open_cases, "open_follow_up") | dict.fromkeys(critical, "critical_task")
         by_client, by_handle = asked_days(asked, work.zone)
         reach = _read(deps, work, [person.contact_id for person in flagged], interactive)
         history = History(frozenset(never), by_handle, tuple(with_reach(flagged, reach)), frozenset(dead))
-        return cls(deps, work, interactive, team, zones, history, by_client, frozenset(troubled), taken)
+        return cls(deps, work, interactive, team, zones, history, by_client, troubled, taken)
 
     def settle(self, cursor: Mapping[str, Any]) -> bool:
         """Judge the next clients. False: nobody is left, or another worker is ahead."""
@@ -139,7 +146,7 @@ class People:
             client,
             people=people,
             last_asked_on=self.last_asked.get(key),
-            trouble="open_follow_up" if key in self.troubled else "",
+            trouble=self.troubled.get(key, ""),
             excluded_by_hand=Exclusion(who, why) if who else None,
         )
         verdict = assess(client, self.work.policy, self.work.day, self.taken)
@@ -148,7 +155,9 @@ class People:
 
     def _invitation(self, line: WaveClient, verdict: Verdict, respondent: Respondent) -> dict[str, Any]:
         person = respondent.person
-        sender = pick_sender("invitation", line.city, verdict.manager, self.work.policy, self.team)
+        source, zone = self._time_zone(person, verdict, line.city)
+        serving = {verdict.manager} if verdict.manager else set()
+        sender = pick_sender("invitation", line.city, serving, self.work.policy, self.team)
         return {
             "portal_id": self.work.portal_id,
             "wave_id": self.work.wave_id,
@@ -160,19 +169,22 @@ class People:
             "shared": respondent.shared,
             "role": person.role or "",
             "language": language_for(person, self.work.policy),
-            "time_zone": self._time_zone(person, verdict),
+            "time_zone": zone,
+            "zone_source": source,
             "sender_key": "" if isinstance(sender, LetterProblem) else sender.key,
             "token": self.deps.dice.token(),
         }
 
-    def _time_zone(self, person: Person, verdict: Verdict) -> str:
-        """The card's, else that of the responsible employee, else the portal's (product.md E6)."""
-        candidates = [
-            person.time_zone,
-            self.zones.get(person.assigned_by or 0),
-            self.zones.get(verdict.manager or 0),
-        ]
-        return next((name for name in candidates if name and _is_zone(name)), self.work.policy.time_zone)
+    def _time_zone(self, person: Person, verdict: Verdict, city: str) -> tuple[str, str]:
+        """Where it was found, and the zone: of the card's field, else of the address, else of the responsible employee,
+        else the portal's (product.md E6)."""
+        responsible = (self.zones.get(person.assigned_by or 0), self.zones.get(verdict.manager or 0))
+        candidates = (
+            ("field", person.time_zone), ("address", zone_of_city(city)),
+            *(("responsible", name) for name in responsible),
+        )  # fmt: skip
+        known = ((source, name) for source, name in candidates if name and _is_zone(name))
+        return next(known, ("portal", self.work.policy.time_zone))
 
 
 def asked_days(
@@ -219,6 +231,7 @@ def _settled(verdict: Verdict, client: ClientFacts | None, policy: Policy) -> di
         "reason": verdict.reason or "",
         "reason_detail": detail_of(verdict)[:500],
         "deal_ids": [deal.id for deal in current if through is None or deal.id != through.id],
+        "no_address": [{"contact": person.contact_id, "role": person.role or ""} for person in verdict.left],
     }
 
 

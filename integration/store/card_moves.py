@@ -10,7 +10,7 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from integration.nps.people import CardKey, ClientKey
-from integration.store.clients import Company, Contact, Deal
+from integration.store.clients import Company, Contact, ContactCompany, Deal
 from integration.store.referral_rows import CardMove
 
 MOST = 20  # clients left that are looked at
@@ -19,14 +19,15 @@ NIGHT = timedelta(hours=26)  # a deletion nobody told about is found by the nigh
 
 def note(
     session: Session, portal_id: int, kind: str, rows: Sequence[Mapping[str, Any]], now: datetime
-) -> None:
+) -> list[ClientKey]:
     """Note which of these deals or contacts leave a company or person; to be called before they are put into the
-    mirror, `rows` as they are going to stand there."""
+    mirror, `rows` as they are going to stand there. Whom they leave is given back."""
+    found: list[ClientKey] = []
     columns: Any = {
         "deal": (Deal.id, Deal.company_id, Deal.contact_ids), "contact": (Contact.id, Contact.company_ids),
     }.get(kind)  # fmt: skip
     if columns is None or not rows:
-        return
+        return found
     table: Any = Deal if kind == "deal" else Contact
     statement = select(*columns).where(
         table.portal_id == portal_id, table.id.in_([row["id"] for row in rows])
@@ -41,6 +42,8 @@ def note(
                 CardMove(portal_id=portal_id, card_kind=kind, card_id=row["id"], from_kind=left_kind, from_id=left,
                          to_id=there, at=now)
             )  # fmt: skip
+            found.append(ClientKey("company" if left_kind == "company" else "contact", left))
+    return found
 
 
 def _links(kind: str, before: Any, row: Mapping[str, Any]) -> list[tuple[str, int, int]]:
@@ -108,3 +111,21 @@ def left_by(session: Session, portal_id: int, cards: Sequence[CardKey]) -> list[
         for kind, number in session.execute(statement)
     ]
     return list(dict.fromkeys(found))
+
+
+def namesakes(session: Session, portal_id: int, lost: Contact) -> list[int]:
+    """Living contacts with the name of another one in one of its companies."""
+    statement = (
+        select(Contact.id)
+        .distinct()
+        .join(
+            ContactCompany,
+            (ContactCompany.portal_id == Contact.portal_id) & (ContactCompany.contact_id == Contact.id),
+        )
+        .where(
+            Contact.portal_id == portal_id, Contact.id != lost.id, Contact.deleted_at.is_(None),
+            Contact.name == lost.name, Contact.last_name == lost.last_name,
+            ContactCompany.company_id.in_(lost.company_ids or []),
+        )
+    )  # fmt: skip
+    return list(session.scalars(statement.order_by(Contact.id)))

@@ -6,11 +6,12 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, String, UniqueConstraint, select, update
+from sqlalchemy import JSON, ColumnElement, String, UniqueConstraint, func, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from integration.logs import request_id
 from integration.store.base import Base, UTCDateTime
-from integration.store.queue import Claimable
+from integration.store.queue import Claimable, is_open
 from integration.store.upsert import insert_for
 
 
@@ -53,6 +54,7 @@ def schedule(
     fresh = {
         "status": "waiting", "due_at": due_at or now, "cursor": cursor or {}, "attempts": 0, "error": "",
         "owner": None, "lease_until": None, "finished_at": None, "every_seconds": every_seconds,
+        "origin": request_id(),
     }  # fmt: skip
     insert = insert_for(session)(ChoreRow).values(
         portal_id=portal_id, name=name, lane=name, created_at=now, **fresh
@@ -96,6 +98,22 @@ def close_all(session: Session, portal_id: int, now: datetime) -> None:
         .values(status="done", finished_at=now, lease_until=None, owner=None)
         .execution_options(synchronize_session=False)
     )
+
+
+def portals_with_work(session: Session, now: datetime, where: ColumnElement[bool]) -> list[int]:
+    """Portals with chores to run now, the one that has waited longest first. `where`: which may run at all."""
+    statement = (
+        select(ChoreRow.portal_id)
+        .where(
+            is_open(ChoreRow),
+            ChoreRow.due_at <= now,
+            or_(ChoreRow.status == "waiting", ChoreRow.lease_until < now),
+            where,
+        )
+        .group_by(ChoreRow.portal_id)
+        .order_by(func.min(ChoreRow.due_at), ChoreRow.portal_id)
+    )
+    return list(session.scalars(statement))
 
 
 def get(session: Session, portal_id: int, name: str) -> ChoreRow | None:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from integration.store.base import Base, UTCDateTime
 
 LED = text("lead_id IS NOT NULL")  # cards that a lead became; few of them name one
+OWN = text("own")  # the agency's own companies; literal, so that both databases match it to the partial index
 
 
 class Company(Base):
@@ -24,6 +25,7 @@ class Company(Base):
     __table_args__ = (
         Index("ix_companies_referrer", "portal_id", "referrer"),
         Index("ix_companies_lead", "portal_id", "lead_id", sqlite_where=LED, postgresql_where=LED),
+        Index("ix_companies_own", "portal_id", "id", sqlite_where=OWN, postgresql_where=OWN),
     )
 
     portal_id: Mapped[int] = mapped_column(ForeignKey("portals.id", ondelete="CASCADE"), primary_key=True)
@@ -47,6 +49,9 @@ class Company(Base):
     scores: Mapped[dict[str, Any]] = mapped_column(
         JSON, default=dict
     )  # our NPS fields by code, as on the card
+    chosen: Mapped[dict[str, Any]] = mapped_column(
+        JSON, default=dict, server_default="{}"
+    )  # manager, sales, revenue, currency: of the fields named in the policy, where they are filled (E7)
     updated_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
@@ -73,6 +78,7 @@ class Contact(Base):
     lead_id: Mapped[int | None] = mapped_column(Integer)
     role: Mapped[str] = mapped_column(String(16), default="")
     language: Mapped[str] = mapped_column(String(8), default="")
+    time_zone: Mapped[str] = mapped_column(String(64), default="", server_default="")  # of the named field
     opted_out: Mapped[bool] = mapped_column(default=False)
     hold_until: Mapped[date | None] = mapped_column(Date)
     referral: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)

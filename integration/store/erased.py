@@ -39,6 +39,7 @@ def step_aside(portal: Portal, now: datetime) -> None:
     portal.member_id, portal.client_id = digest(portal.member_id), f"{LEAVING}-{portal.id}"
     portal.status, portal.status_since, portal.problem = "uninstalled", now, ""
     portal.erase_after, portal.farewell, portal.client_secret = now, "", None
+    portal.erase_wished_at = None
     forget_access(portal)
 
 

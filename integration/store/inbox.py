@@ -11,15 +11,20 @@ from cryptography.fernet import MultiFernet
 from sqlalchemy import JSON, ColumnElement, Index, Integer, String, bindparam, exists, func, or_, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from integration.logs import request_id
 from integration.store.base import Base, UTCDateTime, Vault
 from integration.store.followups import FollowUp
 from integration.store.outbox import OutboxRow
 from integration.store.portals import Portal
 from integration.store.queue import Claimable, is_open
+from integration.store.referral_rows import ReferralThanks
+
+TASKS = ("task", "thanks")  # purposes of calls that make a task
 
 
 class InboxRow(Claimable, Base):
-    """An event that waits to be looked at. Lane: `deal:12`; portal life-cycle events: `portal`, not folded."""
+    """An event that waits to be looked at. Lane: `deal:12`; events about the application, not folded: `portal`, and
+    those of a removal, which are asked about for hours and keep nothing else waiting: `removal`."""
 
     __tablename__ = "inbox"
     __table_args__ = (
@@ -60,9 +65,10 @@ class Receiver:
 _RECEIVERS = text("SELECT id, status, application_token, farewell FROM portals WHERE member_id = :member_id")
 _STORE = text(
     "INSERT INTO inbox (portal_id, lane, status, due_at, attempts, error, created_at, folds, event, kind, entity_id,"
-    " payload, times, first_at, last_at) VALUES (:portal_id, :lane, 'waiting', :now, 0, '', :now, TRUE, :event, :kind,"
-    " :entity_id, '{}', 1, :now, :now) ON CONFLICT (portal_id, lane) WHERE status = 'waiting' AND folds DO UPDATE SET"
-    " times = inbox.times + 1, last_at = excluded.last_at, event = excluded.event"
+    " payload, times, first_at, last_at, origin) VALUES (:portal_id, :lane, 'waiting', :now, 0, '', :now, TRUE,"
+    " :event, :kind, :entity_id, '{}', 1, :now, :now, :origin)"
+    " ON CONFLICT (portal_id, lane) WHERE status = 'waiting' AND folds DO UPDATE SET"
+    " times = inbox.times + 1, last_at = excluded.last_at, event = excluded.event, origin = excluded.origin"
 ).bindparams(bindparam("now", type_=UTCDateTime()))
 
 
@@ -85,7 +91,7 @@ def _decrypted(keys: MultiFernet, secret: bytes) -> str:
 def store(session: Session, portal_id: int, now: datetime, event: str, kind: str, entity_id: int) -> None:
     """Keep an event of a card: one waiting row per card, bumped by each further event (architecture.md 3, folding)."""
     values = {"portal_id": portal_id, "lane": f"{kind}:{entity_id}", "now": now}
-    values |= {"event": event, "kind": kind, "entity_id": entity_id}
+    values |= {"event": event, "kind": kind, "entity_id": entity_id, "origin": request_id()}
     session.connection().execute(_STORE, values)
 
 
@@ -93,9 +99,10 @@ def store_lifecycle(
     session: Session, portal_id: int, now: datetime, event: str, payload: dict[str, Any]
 ) -> None:
     """Keep an event about the application itself: never folded, in the order of arrival."""
+    lane = "removal" if event == "ONAPPUNINSTALL" else "portal"
     session.add(
         InboxRow(
-            portal_id=portal_id, lane="portal", status="waiting", due_at=now, created_at=now, folds=False, event=event,
+            portal_id=portal_id, lane=lane, status="waiting", due_at=now, created_at=now, folds=False, event=event,
             kind="portal", payload=payload, first_at=now, last_at=now,
         )
     )  # fmt: skip
@@ -114,19 +121,20 @@ def heard_lately(session: Session, portal_id: int, event: str, since: datetime) 
 
 def awaits_task(session: Session, portal_id: int) -> bool:
     """Whether a task of ours is being created, so that its id is not known yet."""
-    pending = (OutboxRow.purpose == "task") & is_open(OutboxRow)
+    pending = OutboxRow.purpose.in_(TASKS) & is_open(OutboxRow)
     return bool(session.scalar(select(exists().where(OutboxRow.portal_id == portal_id, pending))))
 
 
 def is_our_task(session: Session, portal_id: int, task_id: int) -> bool:
-    """Whether a follow-up lives in this task, or may: its creation is still under way."""
+    """Whether a follow-up or a thank-you lives in this task, or may: its creation is still under way."""
     ours = exists().where(FollowUp.portal_id == portal_id, FollowUp.task_id == task_id)
+    thanks = exists().where(ReferralThanks.portal_id == portal_id, ReferralThanks.task_id == task_id)
     pending = exists().where(
         OutboxRow.portal_id == portal_id,
-        OutboxRow.purpose == "task",
+        OutboxRow.purpose.in_(TASKS),
         text("outbox.status IN ('waiting', 'working')"),
     )
-    return bool(session.scalar(select(or_(ours, pending))))
+    return bool(session.scalar(select(or_(ours, thanks, pending))))
 
 
 def portals_with_work(session: Session, now: datetime) -> list[int]:

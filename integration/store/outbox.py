@@ -13,7 +13,9 @@ from sqlalchemy import (
     Integer,
     String,
     UniqueConstraint,
+    case,
     exists,
+    or_,
     select,
     text,
     true,
@@ -23,8 +25,9 @@ from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from integration.store.base import Base, UTCDateTime
 from integration.store.portals import Portal
-from integration.store.queue import Claimable, is_open
+from integration.store.queue import Claimable, is_open, put_once
 
+GONE = ("not_found", "owner_not_found", "error_not_found")  # codes of a card that is not there
 STUCK = "status = 'buried'"  # literal, so that both databases match it to the partial index
 
 
@@ -34,6 +37,7 @@ class OutboxRow(Claimable, Base):
     `key` makes the enqueueing idempotent: the same cause queues the same call once.
     `sent_at` is set and committed before a creating call leaves; a row found with it set and no
     result asks its probe first (a retry after an unknown outcome, B4).
+    `part`: with how many calls at most it may share a request since one that it was in broke; 0: with any.
     """
 
     __tablename__ = "outbox"
@@ -55,6 +59,7 @@ class OutboxRow(Claimable, Base):
     cause_id: Mapped[int] = mapped_column(Integer, default=0)
     sent_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     result: Mapped[Any] = mapped_column(JSON, nullable=True)
+    part: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
 
 
 def portals_with_work(session: Session, now: datetime) -> list[int]:
@@ -135,6 +140,68 @@ def mark_sent(
         if session.scalar(statement) is not None:
             kept.append(row)
     return kept
+
+
+def trust(session: Session, portal_id: int, most: int) -> None:
+    """Let the calls that must keep to small requests share twice as large ones, up to `most`: one has just worked."""
+    doubled = case((OutboxRow.part * 2 < most, OutboxRow.part * 2), else_=most)
+    session.execute(
+        update(OutboxRow)
+        .where(OutboxRow.portal_id == portal_id, is_open(OutboxRow), OutboxRow.part > 0)
+        .where(OutboxRow.status == "waiting")
+        .values(part=doubled)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def worked_since(session: Session, portal_id: int, since: datetime) -> bool:
+    """Whether a call to this portal has worked since a moment."""
+    done = exists().where(
+        OutboxRow.portal_id == portal_id, OutboxRow.status == "done", OutboxRow.finished_at >= since
+    )
+    return bool(session.scalar(select(done)))
+
+
+def left_over(session: Session, portal_id: int, lane: str) -> list[OutboxRow]:
+    """Calls of a lane that wait, or were given up because the portal does not find the card; in order."""
+    gone = or_(*(OutboxRow.error.startswith(code) for code in GONE))
+    statement = select(OutboxRow).where(
+        OutboxRow.portal_id == portal_id,
+        OutboxRow.lane == lane,
+        or_(OutboxRow.status == "waiting", (OutboxRow.status == "buried") & gone),
+    )
+    return list(session.scalars(statement.order_by(OutboxRow.id)))
+
+
+def writes_to(session: Session, portal_id: int, lane: str) -> list[OutboxRow]:
+    """Updates of a card on their way."""
+    statement = select(OutboxRow).where(
+        OutboxRow.portal_id == portal_id, OutboxRow.lane == lane, OutboxRow.method == "crm.item.update",
+        is_open(OutboxRow),
+    )  # fmt: skip
+    return list(session.scalars(statement.order_by(OutboxRow.id)))
+
+
+def supersede(session: Session, many: Sequence[OutboxRow], now: datetime, why: str) -> None:
+    """End calls of one portal that wait or were given up: others have taken their place."""
+    ids = [row.id for row in many]
+    session.execute(
+        update(OutboxRow)
+        .where(OutboxRow.portal_id == many[0].portal_id, OutboxRow.id.in_(ids))
+        .where(OutboxRow.status.in_(("waiting", "buried")))
+        .values(status="superseded", finished_at=now, error=why)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def put_like(
+    session: Session, row: OutboxRow, *, lane: str, key: str, call: dict[str, Any], now: datetime
+) -> None:
+    """Queue a call for the purpose and cause of another one, once."""
+    put_once(
+        session, OutboxRow, portal_id=row.portal_id, lane=lane, now=now, key=key, purpose=row.purpose,
+        method=row.method, call=call, cause_kind=row.cause_kind, cause_id=row.cause_id,
+    )  # fmt: skip
 
 
 def unfinished(session: Session, portal_id: int, limit: int = 500) -> Sequence[OutboxRow]:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    ScalarSelect,
     String,
     UniqueConstraint,
     delete,
@@ -77,6 +78,8 @@ class Portal(Base):
     problem: Mapped[str] = mapped_column(String(200), default="")  # code of what is wrong, for people
     removed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # last uninstalled
     erase_after: Mapped[datetime | None] = mapped_column(UTCDateTime)  # wished erased, at this date
+    # The wish was told by somebody who may have been anybody: asked about at the next installation.
+    erase_wished_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     farewell: Mapped[str] = mapped_column(
         String(64), default="", server_default=""
     )  # digest of the application token while the wish of a removal has not been heard
@@ -187,12 +190,10 @@ def installation(session: Session, member_id: str, client_id: str) -> Portal | N
     return session.scalars(statement).first()
 
 
-def registered(session: Session, client_id: str) -> Portal | None:
-    """A local application by its own keys, installed or not."""
-    statement = (
-        select(Portal).where(Portal.client_id == client_id, Portal.kind == "local").order_by(Portal.id)
-    )
-    return session.scalars(statement).first()
+def of_application(session: Session, client_id: str) -> Sequence[Portal]:
+    """The installations of one application, and what `add-app` registered of it; locked."""
+    statement = select(Portal).where(Portal.client_id == client_id).order_by(Portal.id).with_for_update()
+    return session.scalars(statement).all()
 
 
 def has_domain(session: Session, domain: str) -> bool:
@@ -225,16 +226,21 @@ def employee(session: Session, portal_id: int, user_id: int) -> Staff | None:
     return session.get(Staff, (portal_id, user_id))
 
 
-def take_renewal(session: Session, portal_id: int, seen: int, now: datetime, lease: timedelta) -> bool:
-    """Become the one that renews the tokens of version `seen`; False if somebody else is or has been."""
+def take_renewal(
+    session: Session, portal_id: int, seen: int, now: datetime, lease: timedelta
+) -> datetime | None:
+    """Become the one that renews the tokens of version `seen`, until the moment that is given back and stands for
+    this renewal; nothing if somebody else is at it or has done it."""
+    until = now + lease
     statement = (
         update(Portal)
         .where(Portal.id == portal_id, Portal.token_version == seen)
         .where(or_(Portal.refreshing_until.is_(None), Portal.refreshing_until < now))
-        .values(refreshing_until=now + lease)
+        .values(refreshing_until=until)
         .execution_options(synchronize_session=False)
     )
-    return cast("CursorResult[Any]", session.execute(statement)).rowcount == 1
+    taken = cast("CursorResult[Any]", session.execute(statement)).rowcount == 1
+    return until if taken else None
 
 
 def store_tokens(session: Session, portal_id: int, seen: int, **values: Any) -> bool:
@@ -278,15 +284,31 @@ def bucket(session: Session, portal_id: int, now: datetime) -> Limits:
     return limits(session, _first(session, portal_id), now)
 
 
+def both(session: Session, portal_id: int, now: datetime) -> tuple[Limits, Limits]:
+    """The portal's limits and its `bucket`, locked, mostly by one statement: every request to a portal asks."""
+    statement = select(Limits, _first_of(portal_id)).where(Limits.portal_id == portal_id)
+    statement = statement.with_for_update(of=Limits).execution_options(populate_existing=True)
+    found = session.execute(statement).one_or_none()
+    if found is None:
+        return limits(session, portal_id, now), bucket(session, portal_id, now)
+    own, first = found
+    return own, own if first in (None, portal_id) else limits(session, first, now)
+
+
 def level(session: Session, portal_id: int) -> Limits | None:
-    """The same, as it is and without a lock."""
+    """The bucket as it is and without a lock."""
     return session.get(Limits, _first(session, portal_id))
 
 
 def _first(session: Session, portal_id: int) -> int:
+    return session.scalar(select(_first_of(portal_id))) or portal_id
+
+
+def _first_of(portal_id: int) -> ScalarSelect[int | None]:
+    """The first of our installations in a portal; null where the portal's own number is not known."""
     member = select(Portal.member_id).where(Portal.id == portal_id).scalar_subquery()
     first = select(func.min(Portal.id)).where(Portal.member_id == member, Portal.member_id != "")
-    return session.scalar(first) or portal_id
+    return first.scalar_subquery()
 
 
 def lease_outbox(session: Session, portal_id: int, owner: str, now: datetime, lease: timedelta) -> bool:

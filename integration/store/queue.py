@@ -33,6 +33,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, aliased, declared_attr, mapped_column
 
+from integration.logs import request_id
 from integration.store.base import UTCDateTime
 
 OPEN = "status IN ('waiting', 'working')"  # literal, so that both databases match it to the partial indexes
@@ -66,6 +67,8 @@ class Claimable:
     error: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    # Id of the request, or of the work, that made the row: whose wish it is (product.md T8).
+    origin: Mapped[str] = mapped_column(String(64), default=request_id, server_default="")
 
     @staticmethod
     def indexes(table: str) -> tuple[Index, ...]:

@@ -16,6 +16,7 @@ from integration.store.base import Base, UTCDateTime
 
 STANDS = "problem = '' AND referrer_id > 0"  # a referral of the tree
 REFUSED = "problem <> ''"
+WAITING = "status = 'open'"  # somebody is still to be thanked
 
 
 class Referral(Base):
@@ -33,7 +34,9 @@ class Referral(Base):
     phone, what both have.
 
     The ladder (R5): `deal_id` the deal it goes by; `step`: named | introduced | in_talks | won | paid | year; `steps`:
-    step -> ISO day reached. The reward: `reward`: "" not said | promised | given | none, with who and when.
+    step -> ISO day reached; `lost_on`: the portal day on which nothing was left of it, none while it may still come to
+    something; `told`: the referrer and the step that the last note spoke of (`company:5 won`).
+    The reward: `reward`: "" not said | promised | given | none, with who and when.
     """
 
     __tablename__ = "referrals"
@@ -70,6 +73,8 @@ class Referral(Base):
     deal_id: Mapped[int | None] = mapped_column(Integer)
     step: Mapped[str] = mapped_column(String(16), default="")
     steps: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    lost_on: Mapped[date | None] = mapped_column(Date)
+    told: Mapped[str] = mapped_column(String(40), default="", server_default="")
     reward: Mapped[str] = mapped_column(String(16), default="")
     reward_who: Mapped[str] = mapped_column(String(200), default="")
     reward_note: Mapped[str] = mapped_column(String(500), default="")
@@ -148,11 +153,51 @@ class ReferralReminder(Base):
     ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
 
+class ReferralThanks(Base):
+    """One occasion to thank whoever recommended a newcomer: a step of the ladder that was reached (R5).
+
+    `status`: open (`task_id` once the portal has made the task; `owner_id` none while nobody at work could do it)
+    | thanked (`thanked_by`: "" the task was finished, else a person, with `thanked_at` and `note`) | past (reached long
+    before it became known: nobody is asked) | cancelled (it does not stand any more, or the task was deleted).
+    `since`: the portal day on which the step was reached.
+    """
+
+    __tablename__ = "referral_thanks"
+    __table_args__ = (
+        UniqueConstraint(
+            "portal_id", "referral_id", "step", "referrer_kind", "referrer_id",
+            name="uq_referral_thanks_occasion",
+        ),
+        Index("ix_referral_thanks_task", "portal_id", "task_id"),
+        Index(
+            "ix_referral_thanks_waiting", "portal_id", "since", "id",
+            sqlite_where=text(WAITING), postgresql_where=text(WAITING),
+        ),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    portal_id: Mapped[int] = mapped_column(ForeignKey("portals.id", ondelete="CASCADE"))
+    referral_id: Mapped[int] = mapped_column(Integer)
+    step: Mapped[str] = mapped_column(String(16))
+    referrer_kind: Mapped[str] = mapped_column(String(8))
+    referrer_id: Mapped[int] = mapped_column(Integer)
+    since: Mapped[date] = mapped_column(Date)
+    status: Mapped[str] = mapped_column(String(16), default="open")
+    owner_id: Mapped[int | None] = mapped_column(Integer)
+    deadline: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    task_id: Mapped[int | None] = mapped_column(Integer)
+    thanked_by: Mapped[str] = mapped_column(String(200), default="")
+    thanked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    note: Mapped[str] = mapped_column(String(500), default="")
+    opened_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
 class ReferralAct(Base):
     """One line of a newcomer's referral history, never changed.
 
     `what`: claimed | refused | accepted | named | cleared | overruled | withdrawn | moved | merged | removed |
-    reminded | step | thanked | reward | noted. `detail` as JSON: codes, card keys and days, no client's words.
+    reminded | step | asked | thanked | reward | noted. `detail` as JSON: codes, card keys and days, no client's words.
     """
 
     __tablename__ = "referral_acts"

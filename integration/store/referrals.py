@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import date
+from functools import cache
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Integer, and_, delete, literal, literal_column, or_, select, update
+from sqlalchemy import Integer, and_, bindparam, delete, literal, literal_column, or_, select, update
 from sqlalchemy import cast as as_type
 from sqlalchemy.orm import Session, aliased
 
@@ -105,6 +106,21 @@ def of_newcomers(session: Session, portal_id: int, keys: Sequence[CardKey | Clie
     return list(session.scalars(statement.order_by(Referral.id)))
 
 
+def of_card(session: Session, portal_id: int, card: CardKey) -> list[Referral]:
+    """The row of a newcomer that is this card, deleted or not, and the one that goes by this deal, oldest first."""
+    keys = [card]
+    if card.kind == "deal":
+        deal = session.get(Deal, (portal_id, card.id))
+        named = (("company", deal.company_id), ("contact", deal.contact_id)) if deal else ()
+        keys += [key_of(kind, number) for kind, number in named if number]
+    found = of_newcomers(session, portal_id, keys)
+    return [
+        row
+        for row in found
+        if card in (key_of(row.newcomer_kind, row.newcomer_id), key_of("deal", row.deal_id or 0))
+    ]
+
+
 def naming(session: Session, portal_id: int, keys: Sequence[CardKey | ClientKey]) -> list[Referral]:
     """Rows in which one of these cards is named, or counts, as the referrer, oldest first."""
     if not keys:
@@ -149,7 +165,21 @@ def unchecked(session: Session, portal_id: int, limit: int) -> list[Referral]:
 
 def chain(session: Session, portal_id: int, key: ClientKey, limit: int = FARTHEST) -> list[Link]:
     """Who brought this client, who brought them, and so on: one query, at most `limit` links, circles or not."""
+    given = {"portal": portal_id, "kind": key.kind, "number": key.id, "most": limit}
+    return [
+        Link(
+            ClientKey(row.newcomer_kind, row.newcomer_id), ClientKey(row.referrer_kind, row.referrer_id),
+            row.claimed_on,
+        )
+        for row in session.execute(_chain(), given)
+    ]  # fmt: skip
+
+
+@cache
+def _chain() -> Any:
+    """The walk upwards, put together once: building it takes longer than running it."""
     one, up = Referral, aliased(Referral)
+    portal, most = bindparam("portal", type_=Integer), bindparam("most", type_=Integer)
     parts: list[Any] = [
         one.newcomer_kind.label("newcomer_kind"),
         one.newcomer_id.label("newcomer_id"),
@@ -159,7 +189,7 @@ def chain(session: Session, portal_id: int, key: ClientKey, limit: int = FARTHES
         as_type(literal(1), Integer).label("depth"),
     ]
     start = select(*parts).where(
-        one.portal_id == portal_id, one.newcomer_kind == key.kind, one.newcomer_id == key.id,
+        one.portal_id == portal, one.newcomer_kind == bindparam("kind"), one.newcomer_id == bindparam("number"),
         one.problem == "", one.referrer_id > 0,
     )  # fmt: skip
     walk = start.cte("walk", recursive=True)
@@ -167,18 +197,11 @@ def chain(session: Session, portal_id: int, key: ClientKey, limit: int = FARTHES
         select(
             up.newcomer_kind, up.newcomer_id, up.referrer_kind, up.referrer_id, up.claimed_on, walk.c.depth + 1
         ).where(
-            up.portal_id == portal_id, up.newcomer_kind == walk.c.referrer_kind,
-            up.newcomer_id == walk.c.referrer_id, up.problem == "", up.referrer_id > 0, walk.c.depth < limit,
+            up.portal_id == portal, up.newcomer_kind == walk.c.referrer_kind,
+            up.newcomer_id == walk.c.referrer_id, up.problem == "", up.referrer_id > 0, walk.c.depth < most,
         )
     )  # fmt: skip
-    rows = session.execute(select(walk).order_by(walk.c.depth))
-    return [
-        Link(
-            ClientKey(row.newcomer_kind, row.newcomer_id), ClientKey(row.referrer_kind, row.referrer_id),
-            row.claimed_on,
-        )
-        for row in rows
-    ]  # fmt: skip
+    return select(walk).order_by(walk.c.depth)
 
 
 # --- claims, marks, history

@@ -47,6 +47,7 @@ class AccountGroup:
     weighted: int
     clients: int
     revenue: Decimal = Decimal(0)  # of those of them asked, in the year before the list was frozen
+    off_list: int = 0  # how many of them were taken off the list although their answer counts (product.md N2)
     then: AccountGroup | None = None  # what they answered in the earlier wave, if they did
 
 
@@ -159,18 +160,29 @@ def accounts(
         values += [old.c[name] for name in _VALUES]
     asked = and_(now.reason == "", now.yearly_revenue > 0)  # as `revenue` counts them
     earned = func.sum(case((asked, now.yearly_revenue)))
-    statement = select(func.count(), earned, *values).select_from(source).group_by(*values)
+    off_list = func.sum(case((now.reason != "", 1), else_=0))
+    statement = select(func.count(), earned, off_list, *values).select_from(source).group_by(*values)
     return [_group(wave_id, before, *row) for row in session.execute(statement)]
 
 
-def _group(wave_id: int, before: int | None, clients: int, revenue: Any, *values: Any) -> AccountGroup:
+def _group(
+    wave_id: int, before: int | None, clients: int, revenue: Any, off_list: Any, *values: Any
+) -> AccountGroup:
     decider, worst, weight, weighted, *old = values
     then = None
     if before is not None and old[1] is not None:
-        then = _group(before, None, clients, None, *old)
+        then = _group(before, None, clients, None, None, *old)
     known = None if decider is None else int(decider)
     return AccountGroup(
-        wave_id, known, int(worst), int(weight), int(weighted), int(clients), Decimal(revenue or 0), then
+        wave_id,
+        known,
+        int(worst),
+        int(weight),
+        int(weighted),
+        int(clients),
+        Decimal(revenue or 0),
+        int(off_list or 0),
+        then,
     )
 
 

@@ -65,7 +65,7 @@ class RequestRow(Base):
     sent: Mapped[int] = mapped_column(Integer, default=0)  # bytes of the bodies
     received: Mapped[int] = mapped_column(Integer, default=0)
     by: Mapped[str] = mapped_column(String(16))  # click | background | event
-    request_id: Mapped[str] = mapped_column(String(64), default="")  # of the page's request that needed it
+    request_id: Mapped[str] = mapped_column(String(64), default="")  # of the click or the work that needed it
     skew: Mapped[float | None] = mapped_column(REAL)
 
 
@@ -78,6 +78,7 @@ class Filter:
     slower: float = 0.0
     since: datetime | None = None
     until: datetime | None = None
+    request_id: str = ""  # how it begins
 
 
 Place = tuple[datetime, int]  # moment and id of a row, beside which a page begins
@@ -118,6 +119,8 @@ def _chosen(portal_id: int, wanted: Filter) -> Select[Any]:
     statement = select(RequestRow).where(RequestRow.portal_id == portal_id)
     if wanted.method:
         statement = statement.where(_asks(wanted.method))
+    if wanted.request_id:
+        statement = statement.where(RequestRow.request_id.startswith(wanted.request_id, autoescape=True))
     if wanted.errors:
         statement = statement.where(RequestRow.code != "")
     if wanted.slower:

@@ -123,7 +123,7 @@ def _cards(portal_id: int, kind: ClientKind, behind: int) -> Select[*tuple[Any, 
         return (
             select(
                 Company.id, Company.title, Company.city, Company.assigned_by, Company.opted_out,
-                Company.hold_until, Company.since_field,
+                Company.hold_until, Company.since_field, Company.chosen,
             )
             .where(Company.portal_id == portal_id, Company.id > behind, Company.deleted_at.is_(None))
             .where(~Company.own)
@@ -139,6 +139,7 @@ def _cards(portal_id: int, kind: ClientKind, behind: int) -> Select[*tuple[Any, 
     return (
         select(
             Contact.id, name, Contact.post, Contact.assigned_by, Contact.opted_out, Contact.hold_until, null(),
+            null(),
         )
         .where(Contact.portal_id == portal_id, Contact.id > behind, Contact.deleted_at.is_(None))
         .where(own_deal)
@@ -146,7 +147,7 @@ def _cards(portal_id: int, kind: ClientKind, behind: int) -> Select[*tuple[Any, 
     )  # fmt: skip
 
 
-def _service(policy: Policy) -> ColumnElement[bool] | None:
+def service_moves(policy: Policy) -> ColumnElement[bool] | None:
     """Stages whose first day counts as the beginning of service (product.md E1)."""
     if policy.service_stages:
         return StageMove.stage_id.in_(policy.service_stages)
@@ -158,7 +159,7 @@ def _service(policy: Policy) -> ColumnElement[bool] | None:
 
 
 def _deals(portal_id: int, policy: Policy, kind: ClientKind, behind: int) -> Select[*tuple[Any, ...]]:
-    service = _service(policy)
+    service = service_moves(policy)
     served: Any = (
         select(func.min(StageMove.moved_at))
         .where(StageMove.portal_id == Deal.portal_id, StageMove.deal_id == Deal.id, service)
@@ -203,7 +204,8 @@ def _merge(
 ) -> Iterator[ClientFacts]:
     """Both streams are sorted by the client's id; deals of cards that are gone are passed over."""
     at, group = next(deals, (0, []))
-    for number, name, city, assigned_by, opted_out, hold_until, since_field in cards:
+    for number, name, city, assigned_by, opted_out, hold_until, since_field, chosen in cards:
+        said = chosen or {}
         while at and at < number:
             at, group = next(deals, (0, []))
         yield ClientFacts(
@@ -215,6 +217,10 @@ def _merge(
             hold_until=hold_until,
             deals=group if at == number else (),
             since_field=since_field,
+            manager=said.get("manager"),
+            sales=said.get("sales"),
+            revenue=Decimal(said["revenue"]) if "revenue" in said else None,
+            revenue_currency=said.get("currency", ""),
         )
 
 
@@ -224,22 +230,9 @@ def _has_deal(client: ClientFacts) -> bool:
 
 def _deal(row: Any, zone: ZoneInfo) -> DealFacts:
     (
-        _,
-        number,
-        category,
-        stage,
-        semantics,
-        begin,
-        close,
-        won_at,
-        served,
-        end_field,
-        since_field,
-        amount,
-        currency,
-        assigned_by,
-        recurring,
-    ) = row
+        _, number, category, stage, semantics, begin, close, won_at, served, end_field, since_field, amount,
+        currency, assigned_by, recurring,
+    ) = row  # fmt: skip
     return DealFacts(
         id=number,
         category_id=category,
@@ -277,6 +270,7 @@ def _persons(portal_id: int, key: Any) -> Select[*tuple[Any, ...]]:
             Contact.opted_out,
             Contact.hold_until,
             Contact.assigned_by,
+            Contact.time_zone,
             key,
         )
         .where(Contact.portal_id == portal_id, Contact.deleted_at.is_(None))
@@ -285,8 +279,9 @@ def _persons(portal_id: int, key: Any) -> Select[*tuple[Any, ...]]:
 
 
 def _person(row: Any) -> Person:
-    number, name, last_name, role, language, opted_out, hold_until, assigned_by, _ = row
+    number, name, last_name, role, language, opted_out, hold_until, assigned_by, time_zone, _ = row
     return Person(
+        time_zone=time_zone or None,
         contact_id=number,
         name=name,
         last_name=last_name,

@@ -7,16 +7,20 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, cast
 
-from sqlalchemy import and_, case, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from integration.nps.people import ClientKey
 from integration.store import past_answers
+from integration.store.clients import Company, Contact, Deal
 from integration.store.followups import FollowUp
+from integration.store.letters import LetterRow
 from integration.store.responses import Response
 from integration.store.wave_queries import locked
 from integration.store.waves import Invitation, Wave, WaveClient
 
+QUESTIONS = ("invitation", "reminder", "last_reminder")  # letters that ask
+LEFT = ("done", "unknown")  # and that have reached a mail server, or may have
 PENDING = "pending"  # reason of a client whose people have not been read yet
 
 
@@ -75,32 +79,34 @@ def taken_addresses(session: Session, portal_id: int, wave_id: int) -> set[str]:
 def asked_before(
     session: Session, portal_id: int, wave_id: int
 ) -> list[tuple[ClientKey, int, str, str, str]]:
-    """Who was asked in other waves: client, contact, address, phone, ISO moment of the invitation.
+    """Who was asked in other waves: client, contact, address, phone, ISO moment.
 
-    In imported waves nobody knows when a letter went; the answer's moment stands for it (product.md E3, T9).
+    Asked is who got the question, or may have got it, or has answered; not who stood on a list whose letter was
+    refused or taken back. In imported waves nobody knows when a letter went; the answer's moment stands for it
+    (product.md E3, T9).
     """
-    moment = Invitation.touches["invitation"].as_string()
-    statement = (
-        select(
-            WaveClient.client_kind, WaveClient.client_id, Invitation.contact_id, Invitation.address,
-            Invitation.phone, moment,
-        )
-        .join(WaveClient, WaveClient.id == Invitation.wave_client_id)
-        .where(Invitation.portal_id == portal_id, Invitation.wave_id != wave_id, moment.is_not(None))
+    who = (
+        WaveClient.client_kind, WaveClient.client_id, Invitation.contact_id, Invitation.address, Invitation.phone,
     )  # fmt: skip
+    mine = (Invitation.portal_id == portal_id, Invitation.wave_id != wave_id)
+    people = select(*who).join(WaveClient, WaveClient.id == Invitation.wave_client_id).where(*mine)
+    left = (
+        people.add_columns(func.max(LetterRow.handed_at))
+        .join(LetterRow, LetterRow.invitation_id == Invitation.id)
+        .where(LetterRow.kind.in_(QUESTIONS), LetterRow.status.in_(LEFT), LetterRow.handed_at.is_not(None))
+        .group_by(*who)
+    )
+    answered = (
+        people.add_columns(Response.answered_at)
+        .join(Response, Response.invitation_id == Invitation.id)
+        .where(Response.status == "counted", Response.channel != "import")
+    )
     asked = [
-        (ClientKey(cast("Any", kind), client), contact, address, phone, at)
+        (ClientKey(cast("Any", kind), client), contact, address, phone, at.isoformat())
+        for statement in (left, answered)
         for kind, client, contact, address, phone, at in session.execute(statement)
     ]
     return asked + past_answers.asked_in_imports(session, portal_id, wave_id)
-
-
-def clients_with_open_followups(session: Session, portal_id: int) -> set[ClientKey]:
-    """Clients that wait for something an earlier answer set off (product.md E5)."""
-    statement = select(FollowUp.client_kind, FollowUp.client_id).where(
-        FollowUp.portal_id == portal_id, FollowUp.status.in_(("open", "task_done"))
-    )
-    return {ClientKey(cast("Any", kind), number) for kind, number in session.execute(statement)}
 
 
 def since_dates(session: Session, portal_id: int, wave_id: int) -> list[date | None]:
@@ -147,12 +153,23 @@ def counted_scores(session: Session, portal_id: int, wave_id: int) -> list[Any]:
     return list(session.execute(statement))
 
 
-def eligible_clients(session: Session, portal_id: int, wave_id: int) -> int:
-    """The finite base N: clients that were to be asked, excluded ones not among them (product.md N2)."""
-    statement = select(func.count()).where(
-        WaveClient.portal_id == portal_id, WaveClient.wave_id == wave_id, WaveClient.eligible
+def base(session: Session, portal_id: int, wave_id: int) -> tuple[int, int]:
+    """The finite base N: clients that were to be asked, and those taken off the list although their answer counts.
+
+    Without the latter an answer would stand for a client that is not there: certainty that nobody has (product.md N2).
+    """
+    answered = (
+        select(Response.id)
+        .join(Invitation, Invitation.id == Response.invitation_id)
+        .where(Invitation.wave_client_id == WaveClient.id, Response.status == "counted")
+        .exists()
     )
-    return session.execute(statement).scalar_one()
+    off = case((and_(~WaveClient.eligible, answered), 1), else_=0)
+    statement = select(func.sum(case((WaveClient.eligible, 1), else_=0)), func.sum(off)).where(
+        WaveClient.portal_id == portal_id, WaveClient.wave_id == wave_id
+    )
+    eligible, extra = session.execute(statement).one()
+    return int(eligible or 0), int(extra or 0)
 
 
 def sample_invitations(session: Session, portal_id: int, wave_id: int) -> list[Invitation]:
@@ -163,6 +180,20 @@ def sample_invitations(session: Session, portal_id: int, wave_id: int) -> list[I
         .group_by(Invitation.sender_key, Invitation.language)
     )
     return list(session.scalars(select(Invitation).where(Invitation.id.in_(first)).order_by(Invitation.id)))
+
+
+def without_address(session: Session, portal_id: int, wave_id: int) -> list[tuple[str, int, str]]:
+    """People of clients who are asked whom nobody can write to: the client's name, the contact, the role (W4)."""
+    statement = (
+        select(WaveClient.name, WaveClient.no_address)
+        .where(WaveClient.portal_id == portal_id, WaveClient.wave_id == wave_id, WaveClient.eligible)
+        .order_by(WaveClient.name, WaveClient.id)
+    )
+    return [
+        (name, int(person["contact"]), str(person["role"]))
+        for name, people in session.execute(statement)
+        for person in people
+    ]
 
 
 def unnamed(session: Session, portal_id: int, wave_id: int) -> int:
@@ -194,13 +225,35 @@ def advance_freeze(
     return True
 
 
-def branches(session: Session, portal_id: int, wave_id: int) -> list[tuple[str, int | None, int]]:
-    """Cities and account managers of those asked, with how many clients each pair has."""
-    statement = select(WaveClient.city, WaveClient.manager_id, func.count()).where(
-        WaveClient.portal_id == portal_id, WaveClient.wave_id == wave_id, WaveClient.eligible
+def branches(session: Session, portal_id: int, wave_id: int) -> list[tuple[str, frozenset[int], int]]:
+    """Cities of those asked with who serves them, by the list and by the card today, and how many clients each has."""
+    named = Company.chosen["manager"].as_integer()
+    today = case(
+        (WaveClient.client_kind == "company", func.coalesce(named, Company.assigned_by)),
+        else_=Contact.assigned_by,
     )
-    grouped = statement.group_by(WaveClient.city, WaveClient.manager_id)
-    return [(city, manager, n) for city, manager, n in session.execute(grouped)]
+    each = (
+        select(
+            WaveClient.city, WaveClient.manager_id,
+            func.coalesce(func.nullif(today, 0), Deal.assigned_by).label("now"),
+        )
+        .outerjoin(Company, _card(Company, portal_id, "company"))
+        .outerjoin(Contact, _card(Contact, portal_id, "contact"))
+        .outerjoin(Deal, and_(Deal.portal_id == portal_id, Deal.id == WaveClient.deal_id))
+        .where(WaveClient.portal_id == portal_id, WaveClient.wave_id == wave_id, WaveClient.eligible)
+        .subquery()
+    )  # fmt: skip
+    grouped = (each.c.city, each.c.manager_id, each.c.now)
+    return [
+        (city, frozenset(user for user in (listed, now) if user), n)
+        for city, listed, now, n in session.execute(select(*grouped, func.count()).group_by(*grouped))
+    ]
+
+
+def _card(table: Any, portal_id: int, kind: str) -> ColumnElement[bool]:
+    return and_(
+        table.portal_id == portal_id, WaveClient.client_kind == kind, table.id == WaveClient.client_id
+    )
 
 
 def unfinished(session: Session, portal_id: int, wave_id: int) -> tuple[int, int]:

@@ -64,6 +64,9 @@ class WaveClient(Base):
     manager_id: Mapped[int | None] = mapped_column(Integer)
     salesperson_id: Mapped[int | None] = mapped_column(Integer)
     yearly_revenue: Mapped[Decimal] = mapped_column(Numeric(18, 2), default=Decimal(0))
+    no_address: Mapped[list[dict[str, Any]]] = mapped_column(
+        JSON, default=list, server_default="[]"
+    )  # people whom nobody can write to, by contact and role (W4)
 
 
 class Invitation(Base):
@@ -90,6 +93,9 @@ class Invitation(Base):
     role: Mapped[str] = mapped_column(String(16), default="")
     language: Mapped[str] = mapped_column(String(8), default="ru")
     time_zone: Mapped[str] = mapped_column(String(64), default="")
+    zone_source: Mapped[str] = mapped_column(
+        String(16), default="", server_default=""
+    )  # field | address | responsible | portal (E6)
     sender_key: Mapped[str] = mapped_column(String(64), default="")
     token: Mapped[str] = mapped_column(String(64))  # of /s/ and /u/; carries no personal data (S6)
     revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

@@ -16,7 +16,7 @@ from integration.bitrix.protocol import Frame
 from integration.current import deps
 from integration.nps.holds import proposed
 from integration.nps.standing import Action
-from integration.services import card, card_people, card_rights, corrections, holds
+from integration.services import card, card_names, card_people, card_rights, corrections, holds
 from integration.services.card_rights import Denied, Subject
 from integration.services.card_types import CardView
 from integration.services.frames import FrameRefused, Viewer
@@ -99,7 +99,7 @@ def page(
 ) -> Response:
     """The tab. `told`: what became of an act; `form`: what was posted with it; `found`, `said`: of the search for
     whoever recommended the client."""
-    seen = look(who, kind, card_id, item)
+    seen = card_names.told(deps(), who, look(who, kind, card_id, item))
     told = told or {}
     failed = told.get("status", 200) != 200
     return frame.page(

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, Response, abort
+from flask import Blueprint, Response, abort, request
 
 from integration.current import deps
 from integration.nps.people import CardKey, ClientKey
-from integration.services import card_rights, referral_claims, referral_search
+from integration.services import (
+    card_referrals,
+    card_rights,
+    referral_claims,
+    referral_rewards,
+    referral_search,
+    referral_thanks,
+)
 from integration.services.card_referrals import names_for
 from integration.services.card_rights import Denied, Subject
 from integration.services.frames import Viewer
@@ -18,6 +25,7 @@ from integration.services.referral_search import Found
 from integration.web import card, card_words, forms, frame
 from integration.web import referral_words as words
 from integration.web.forms.card_referrer import ReferrerForm, picked
+from integration.web.forms.referrals import said
 from integration.web.frame import Refusal
 
 blueprint = Blueprint("card_referrer", __name__)
@@ -111,4 +119,17 @@ def _told(who: Viewer, subject: Subject, said: Said) -> Told:
     return told
 
 
-DOINGS = {"choose": _choose, "source": _source, "clear": _clear, "rule": _rule}
+def _say(who: Viewer, subject: Subject, form: Mapping[str, Any]) -> Told:
+    """Thanks or a reward, for a referral that this client came by or brought."""
+    code, referral_id, value = said(form["say"])
+    if not code or not card_referrals.belongs(deps(), who, subject, referral_id):
+        return words.told("gone")
+    note = request.form.get(f"note-{referral_id}", "").strip()
+    if code == "thank":
+        thanked = referral_thanks.thank(deps(), who.portal_id, referral_id, who=subject.actor, note=note)
+        return words.told(thanked, "thanked")
+    done = referral_rewards.say(deps(), who.portal_id, referral_id, value, who=subject.actor, note=note)
+    return words.told(done, "rewarded")
+
+
+DOINGS = {"choose": _choose, "source": _source, "clear": _clear, "rule": _rule, "say": _say}

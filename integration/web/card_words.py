@@ -12,6 +12,7 @@ from integration.nps.people import ClientKey
 from integration.nps.standing import NextStep, Standing
 from integration.services.card_texts import name_said
 from integration.services.card_types import CardView
+from integration.web import exclusion_words
 from integration.web.pages import day_text, say
 
 ROLES = {"decides": mark("decides"), "daily": mark("works with us daily"), "other": mark("other role")}
@@ -166,6 +167,8 @@ def why(stands: Standing, view: CardView) -> str:
                        asked=facts["asked_on"], again=facts["again_on"])  # fmt: skip
         return say("Was asked on {asked}, and that is not long ago.", asked=facts["asked_on"])
     if reason == "excluded_by_hand":
+        if by_itself := exclusion_words.by_itself(str(facts.get("who", "")), str(facts.get("why", ""))):
+            return by_itself
         return say("{who} has taken the client out of this survey: {why}",
                    who=who(str(facts.get("who", ""))), why=facts.get("why", ""))  # fmt: skip
     if reason == "opted_out" and facts.get("by_person"):
@@ -188,6 +191,10 @@ def _on_hold(code: str, facts: Mapping[str, Any], view: CardView) -> str:
     until = facts.get("until")
     if code == "open_follow_up":
         return say("A task from an earlier answer is still open. First it is settled, then we ask again.")
+    if code == "critical_task":
+        return say(
+            "A task of high priority for this client is overdue. First it is settled, then we ask again."
+        )
     if code == "trouble_stage":
         return say("A deal is in a stage marked as trouble. We ask when it has left it.")
     if until and view.hold is not None and view.hold.by is not None:

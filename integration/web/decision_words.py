@@ -46,6 +46,10 @@ def _counted(kind: str, count: int) -> str:
             return i18n.plural(
                 code, "The rehearsal found {n} mistake", "The rehearsal found {n} mistakes", count
             )
+        case "thanks":
+            return i18n.plural(
+                code, "{n} recommendation to thank for", "{n} recommendations to thank for", count
+            )
         case _:
             return i18n.plural(
                 code, "{n} answer waits for confirmation", "{n} answers wait for confirmation", count
@@ -85,6 +89,10 @@ WORDS: dict[str, Words] = {
     "held": Words(
         "", mark("We are not sure that a person gave it. It counts once somebody who knows confirms it."),
         "shield", label=mark("Look and confirm"), path=WAVE,
+    ),
+    "thanks": Words(
+        "", mark("Somebody brought you a client who has come further, and nobody has said thanks yet."), "heart",
+        label=mark("Whom to thank"), path="/app/referrals/thanks",
     ),
     "no_sender": Words(
         mark("Nobody signs the letters yet"),

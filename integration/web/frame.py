@@ -234,6 +234,7 @@ def _sections(inside: Admitted, current: str) -> list[dict[str, Any]]:
         found.append(("main", say("Overview"), "/app/main"))
         if inside.wave_id:
             found.append(("wave", say("Survey"), f"/app/wave/{inside.wave_id}"))
+        found.append(("referrals", say("Recommendations"), "/app/referrals"))
     if rights.may_set_up:
         found.append(("settings", say("Settings"), "/app/settings/senders"))
     return [

@@ -166,10 +166,7 @@ def _coverage(found: Coverage) -> list[dict[str, str]]:
             "label": say("People answered"), "value": number_text(found.people_answered),
             "note": say("of {n} · {share}", n=number_text(found.people), share=share_text(people)),
         },
-        {
-            "label": say("Excluded by hand"), "value": number_text(found.excluded),
-            "note": say("of {n} on the list", n=number_text(found.listed)),
-        },
+        {"label": say("Taken off the list"), "value": number_text(found.excluded), "note": _taken_off(found)},
     ]  # fmt: skip
     if found.revenue_share is not None:
         note = say("of the yearly revenue of those asked")
@@ -177,6 +174,14 @@ def _coverage(found: Coverage) -> list[dict[str, str]]:
             2, {"label": say("Their revenue"), "value": share_text(found.revenue_share), "note": note}
         )
     return rows
+
+
+def _taken_off(found: Coverage) -> str:
+    """Of how many, and whether answers of theirs count nevertheless (product.md N2)."""
+    if found.off_list:
+        said = number_text(found.off_list)
+        return say("of {n} on the list; {k} had answered, and it counts", n=number_text(found.listed), k=said)
+    return say("of {n} on the list", n=number_text(found.listed))
 
 
 def nothing(found: MainPage, now: datetime) -> dict[str, str]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from integration import i18n
 from integration.i18n import mark
 from integration.nps.people import CardKey
+from integration.nps.scoring import group as group
+from integration.services.card_texts import name_said
 from integration.services.field_labels import VALUES
 from integration.services.referral_claims import Said
-from integration.web.pages import day_text, say
+from integration.web.pages import day_text, language, say
 
 USUAL = VALUES["UF_CRM_MOLVA_REFERRAL_SOURCE"]
 PROBLEMS = {
@@ -46,6 +49,11 @@ STATUS = {
     ),
     "gone": (mark("This is not there any more. Nothing has been changed."), "warn", 409),
 }  # fmt: skip
+SAID = {
+    "thanked": mark("Noted: they have been thanked."),
+    "rewarded": mark("Saved."),
+    "same": mark("That was noted already."),
+}
 SEARCH = {
     "short": mark("Type at least two letters of the name, a phone or an e-mail."),
     "reopen": STATUS["reopen"][0],
@@ -55,6 +63,30 @@ NUMBERED = {
     "company": mark("Company no. {n}"), "contact": mark("Contact no. {n}"), "lead": mark("Lead no. {n}"),
     "deal": mark("Deal no. {n}"),
 }  # fmt: skip
+STEPS = {
+    "named": mark("Named"), "introduced": mark("Introduced"), "in_talks": mark("In talks"), "won": mark("Won"),
+    "paid": mark("Paid"), "year": mark("A year with us"),
+}  # fmt: skip
+STEP_TONES = {
+    "named": "neutral",
+    "introduced": "neutral",
+    "in_talks": "brand",
+    "won": "good",
+    "paid": "good",
+    "year": "good",
+}
+REWARDS = {
+    "": mark("Not said yet"), "promised": mark("Promised"), "given": mark("Given"), "none": mark("No reward"),
+}  # fmt: skip
+LOST = mark("Came to nothing")
+REWARD_TONES = {"": "neutral", "promised": "warn", "given": "good", "none": "neutral"}
+KINDS = {
+    "unnamed": mark("Nobody named"), "contested": mark("Cards disagree"), "cycle": mark("Circle"),
+    "removed": mark("Card removed"), "same_person": mark("Two cards of one person"),
+    "self_referral": mark("Recommended by itself"), "own_contact": mark("Own contact person"),
+    "own_company": mark("Our own company"),
+}  # fmt: skip
+GLYPHS = {"unnamed": "person", "contested": "people", "cycle": "undo", "removed": "bin"}
 PLACES = {
     "company": mark("on the company’s card"), "contact": mark("on the contact’s card"),
     "deal": mark("in the deal"), "lead": mark("in the lead"),
@@ -88,6 +120,18 @@ def place(kind: str) -> str:
     return say(PLACES[kind])
 
 
+def who(recorded: str) -> str:
+    """Somebody who acted, without the number they are recorded with."""
+    return name_said(recorded)
+
+
+def age(days: int) -> str:
+    """How long something waits."""
+    return (
+        i18n.plural(language(), "waits {n} day", "waits {n} days", days) if days > 0 else say("since today")
+    )
+
+
 def chain(links: Sequence[tuple[CardKey, str]]) -> str:
     """Who is said to have brought whom, from the one named on; the middle of a long chain is left out."""
     many = [card(key, name) for key, name in links]
@@ -96,9 +140,14 @@ def chain(links: Sequence[tuple[CardKey, str]]) -> str:
     return " ← ".join(many)
 
 
-def told(code: str) -> dict[str, Any]:
-    """Status and notice after an act."""
-    text, tone, status = STATUS[code]
+def told(code: str, done: str = "") -> dict[str, Any]:
+    """Status and notice after an act; `done`: how a success is said, one of `SAID`."""
+    if done and code in ("done", "same"):
+        return {
+            "status": 200,
+            "notice": {"tone": "good", "heading": say(SAID[done if code == "done" else code])},
+        }
+    text, tone, status = STATUS[{"too_long": "note_too_long", "bad": "gone"}.get(code, code)]
     heading = say("Nothing has been saved yet.") if status == 422 else say(text)
     line = {"line": say(text)} if status == 422 else {}
     return {"status": status, "notice": {"tone": tone, "heading": heading, **line}}

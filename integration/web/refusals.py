@@ -121,6 +121,11 @@ REFUSALS = {
         mark("Bitrix24 does not show you this card, or it no longer exists. So nothing about it is shown here."),
         403,
     ),
+    "no_list": (
+        mark("There is no such list"),
+        mark("It was forgotten, or it never was. The page of past referrals has those that are there."),
+        404,
+    ),
     "no_survey": (
         mark("There is no such survey"),
         mark("It may have been removed. The overview shows the survey that is planned or under way."),

@@ -10,6 +10,7 @@ from integration import i18n
 from integration.i18n import mark
 from integration.nps.scoring import group
 from integration.services.wave_page import Event, Invited, Line, Report, WavePage
+from integration.web import exclusion_words
 from integration.web.card_words import HELD, REASONS
 from integration.web.pages import day_text, moment_text, number_text, say
 
@@ -50,6 +51,10 @@ FINDINGS = {
     "follow_ups_open": mark(
         "Tasks of the last survey still open: {open}. Asking again without having acted annoys."
     ),
+    "people_without_address": mark(
+        "People nobody can write to, at clients who are asked: {people}; of them decide: {deciding}. Add an e-mail to"
+        " their cards."
+    ),
     "no_we_did_letter": mark("The clients have not heard yet what the last survey has changed."),
 }
 UNFIT = {
@@ -63,6 +68,7 @@ UNFIT = {
 }
 EVENTS = {
     "planned": mark("planned"),
+    "merged": mark("two cards of a client became one"),
     "frozen": mark("list made"),
     "rehearsed": mark("rehearsed"),
     "approved": mark("approved"),
@@ -185,7 +191,8 @@ def _line(one: Line, early: bool) -> dict[str, Any]:
     return {
         "id": row.id, "kind": row.client_kind, "card": row.client_id, "name": row.name, "city": row.city,
         "manager": one.manager, "asked": row.reason == "", "reason": reason(row.reason) if row.reason else "",
-        "detail": row.reason_detail if row.reason == "excluded_by_hand" else "", "people": people,
+        "detail": exclusion_words.detail(row.reason_detail) if row.reason == "excluded_by_hand" else "",
+        "people": people,
     }  # fmt: skip
 
 

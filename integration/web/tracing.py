@@ -8,6 +8,7 @@ import uuid
 import structlog
 from flask import Flask, Response, request
 
+from integration.logs import REQUEST, request_id
 from integration.services import request_log
 
 HEADER = "X-Request-Id"
@@ -25,15 +26,15 @@ def register(app: Flask) -> None:
 def _begin() -> None:
     given = request.headers.get(HEADER, "")
     name = given if USABLE.fullmatch(given) else uuid.uuid4().hex
-    structlog.contextvars.bind_contextvars(request=name)
+    structlog.contextvars.bind_contextvars(**{REQUEST: name})
     request_log.called("event" if request.blueprint in MACHINES else "click", name)
 
 
 def _end(response: Response) -> Response:
-    response.headers[HEADER] = str(structlog.contextvars.get_contextvars().get("request", ""))
+    response.headers[HEADER] = request_id()
     return response
 
 
 def _forget(_error: BaseException | None) -> None:
-    structlog.contextvars.unbind_contextvars("request")
+    structlog.contextvars.unbind_contextvars(REQUEST)
     request_log.called()

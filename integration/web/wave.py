@@ -31,6 +31,12 @@ DONE = {
     ),
     "cancelled": (mark("The survey is cancelled."), mark("Letters that waited are taken back.")),
     "excluded": (mark("Taken off the list."), mark("Who did it and why is kept with the list.")),
+    "excluded_some": (
+        mark("Taken off the list, except for those who cannot be."),
+        mark(
+            "Who has answered stays: the answer counts, and the client with it. So does who was out before."
+        ),
+    ),
     "confirmed": (mark("The answer counts now."), mark("The cards and tasks follow by themselves.")),
     "rejected": (mark("The answer stays out."), mark("It counts nowhere; the person may still answer.")),
 }
@@ -44,6 +50,8 @@ REFUSED = {
     "not_running": mark("Only a survey that is under way can be paused."),
     "not_paused": mark("The survey is not paused."),
     "is_over": mark("The survey is over."),
+    "has_answered": mark("This client has answered: the answer counts, so the client stays on the list."),
+    "is_out": mark("This client is not on the list of those asked anyway."),
     "no_reason": mark("Please say why: it is kept with the survey."),
     "nobody_chosen": mark("Tick the clients that are to be taken out."),
     "not_held": mark("Somebody has settled this answer already."),

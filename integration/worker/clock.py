@@ -17,7 +17,7 @@ from types import FrameType
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from integration.logs import log
-from integration.services import chores, health, inbox, letters, outbox, waiting, waves
+from integration.services import chores, health, inbox, letters, outbox, traces, turns, waiting, waves
 from integration.services.deps import Deps
 
 Work = Callable[[Deps], bool]
@@ -80,9 +80,12 @@ def guarded(deps: Deps, tick: Tick, stopping: threading.Event) -> Callable[[], N
 
     def run() -> None:
         until = time.monotonic() + BUSY_SECONDS
+        turns.giving_way.set(stopping.is_set)
         try:
-            while tick.waits(deps) and tick.work(deps) and time.monotonic() < until and not stopping.is_set():
-                pass
+            while tick.waits(deps) and time.monotonic() < until and not stopping.is_set():
+                with traces.tick(tick.name):
+                    if not tick.work(deps):
+                        break
         except Exception:
             log(__name__).exception("tick.failed", tick=tick.name)
 

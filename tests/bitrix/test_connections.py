@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
@@ -9,6 +10,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -175,12 +177,54 @@ def test_a_connection_broken_after_the_request_leaves_the_effect_unknown(answer:
 def test_a_silent_portal_is_given_up_with_unknown_effect() -> None:
     """A request dies at 60 s in the portal, here after the read time-out."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        pool = ClientPool(allow_http=True, timeout=(1.0, 0.2))
+        pool = ClientPool(allow_http=True, timeout=(30.0, 0.2))
         endpoint = f"http://127.0.0.1:{server.getsockname()[1]}/rest/"
         with pytest.raises(Retryable) as caught:
             pool.client(endpoint, "t").call(Call("tasks.task.add"))
         pool.close()
     assert (caught.value.code, caught.value.effect) == ("read_timeout", "unknown")
+
+
+@pytest.mark.parametrize("secure", [False, True])
+@pytest.mark.parametrize("drip", [b"X", http(b"", length=9_999) + b" "], ids=["in the head", "in the body"])
+def test_an_answer_that_drips_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, secure: bool, drip: bytes
+) -> None:
+    """Each byte comes in time; the whole must as well, or a portal could hold a worker for hours. The next call on
+    the same portal is answered."""
+    monkeypatch.setattr("integration.bitrix.exchange.REST_SECONDS", 0.2)
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)  # would go before our own bundle
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    began = time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            for answer in (drip, http(b'{"result": 7}')):
+                peer, _ = server.accept()
+                with contextlib.suppress(OSError):
+                    peer = context.wrap_socket(peer, server_side=True) if secure else peer
+                    read_request(peer)
+                    peer.sendall(answer)
+                    while answer is drip and time.monotonic() - began < 30:
+                        peer.sendall(drip[-1:])
+                        time.sleep(0.05)
+                peer.close()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        pool = ClientPool(allow_http=True, timeout=(5.0, 0.6), verify=str(tmp_path / "ca.pem"))
+        scheme = "https" if secure else "http"
+        client = pool.client(f"{scheme}://localhost:{server.getsockname()[1]}/rest/", "t")
+        with pytest.raises(Retryable) as caught:
+            client.call(Call("tasks.task.add"))
+        assert caught.value.effect == "unknown"
+        assert client.call(Call("profile")).result == 7
+        assert time.monotonic() - began < 20
+        pool.close()
+        thread.join(10)
 
 
 def test_an_answer_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

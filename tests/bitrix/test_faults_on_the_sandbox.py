@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -29,6 +28,7 @@ from integration.bitrix.limits import (
     wait_for,
 )
 from integration.bitrix.sandbox.agency import Agency, bulk_deals
+from integration.bitrix.sandbox.clock import VirtualClock
 from integration.bitrix.sandbox.server import running
 from tests.bitrix.places import CLIENT_ID, SECRET, Place, placed
 
@@ -110,18 +110,19 @@ def test_a_renamed_portal_says_where_it_went(place: Place) -> None:
 def test_the_rate_limit_is_met_by_whoever_does_not_ask_the_bucket() -> None:
     """Without the arithmetic a burst runs into 503, with it none does (bitrix24.md 5.1)."""
     pool = ClientPool(allow_http=True)
-    with running(Agency()) as box:
+    clock = VirtualClock()
+    with running(Agency(), clock) as box:
         client = placed(box, pool).client
-        box.control("/settings", {"rate_limit": {"on": True, "per_second": 20, "burst": 60}}, "PUT")
+        box.control("/settings", {"rate_limit": {"on": True, "per_second": 1, "burst": 60}}, "PUT")
         burst = (client.call(calls.profile()) for _ in range(500))
         with pytest.raises(Retryable) as caught:
             list(burst)
         assert (caught.value.code, caught.value.effect) == ("QUERY_LIMIT_EXCEEDED", "none")
-        rate = Rate(20.0, 60.0, 10.0)
-        bucket = overflown(Bucket(0.0, datetime.now(UTC)), datetime.now(UTC), rate)
+        rate = Rate(1.0, 60.0, 10.0)
+        bucket = overflown(Bucket(0.0, clock.now()), clock.now(), rate)
         for _ in range(40):
-            time.sleep(wait_for(bucket, datetime.now(UTC), rate))
-            bucket = spend(bucket, datetime.now(UTC), rate)
+            clock.advance(wait_for(bucket, clock.now(), rate))
+            bucket = spend(bucket, clock.now(), rate)
             client.call(calls.profile())
         assert box.control("/counters", verb="GET")["by_error"] == {"QUERY_LIMIT_EXCEEDED": 1}
     pool.close()

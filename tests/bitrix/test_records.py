@@ -33,6 +33,7 @@ from integration.bitrix.records import (
     uf_enum,
     uf_flag,
     uf_int,
+    uf_money,
     uf_text,
 )
 
@@ -104,6 +105,21 @@ def test_a_row_that_names_nothing_is_left_out_and_counted() -> None:
     assert bad == 4
     with pytest.raises(RecordError, match="deal"):
         Deal.read({"title": "Ivan"})
+
+
+def test_values_that_no_column_holds_are_no_values() -> None:
+    """One such card would keep every card that is read with it out of PostgreSQL."""
+    most = 2**31 - 1
+    for large in (most + 1, str(most + 1), 10**17, 10**30):
+        numbers = dict.fromkeys(("companyId", "contactId", "assignedById", "leadId", "categoryId"), large)
+        deal = Deal.read({**DEAL, **numbers, "contactIds": [4, large], "opportunity": 10**17})
+        assert (deal.company_id, deal.contact_id, deal.assigned_by, deal.lead_id) == (None,) * 4
+        assert (deal.category_id, deal.contact_ids, deal.amount) == (0, (4,), 0)
+        assert read_all(Deal.read, [{**DEAL, "id": large}]) == ([], 1)
+    largest = Deal.read({**DEAL, "companyId": most, "opportunity": "9999999999999999.99"})
+    assert (largest.company_id, largest.amount) == (most, Decimal("9999999999999999.99"))
+    for odd in ("WON and more", 2**40, ["S"]):
+        assert Deal.read({**DEAL, "stageSemanticId": odd}).semantics == "P"
 
 
 def test_a_company_and_its_addresses_are_read() -> None:
@@ -263,6 +279,9 @@ def test_an_unreadable_calendar_is_the_usual_week(answer: Any) -> None:
     ("read", "value", "expected"),
     [
         (uf_enum, 79, "79"), (uf_enum, "79", "79"), (uf_enum, [79, 80], "79"), (uf_enum, 0, None),
+        (uf_money, "1200.50|EUR", (Decimal("1200.50"), "EUR")), (uf_money, 7, (Decimal(7), "")), (uf_money, "", None),
+        (uf_money, "1 200,5|RUB", (Decimal("1200.5"), "RUB")), (uf_money, "много", None), (uf_money, "-5|RUB", None),
+        (uf_money, "1e30", None), (uf_money, "nan", None), (uf_money, [], None), (uf_money, 0, (Decimal(0), "")),
         (uf_enum, False, None), (uf_enum, "", None), (uf_enum, [], None), (uf_int, 0, 0), (uf_int, "9", 9),
         (uf_int, "", None), (uf_int, 9.5, None),
         (uf_day, "2026-08-21T03:00:00+03:00", date(2026, 8, 21)), (uf_day, "2026-02-30", None), (uf_day, {}, None),

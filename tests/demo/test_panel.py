@@ -274,7 +274,7 @@ def test_pressing_a_button_orders_a_move_and_the_page_follows_by_itself(
     page, told = opened(browser, served, 1280)
     page.get_by_role("button", name="+1 день").click()
     demo.chronicle.tell(NOW, "won", "staff", who="Пекарня")
-    page.get_by_text("Сделка выиграна: Пекарня.").wait_for(timeout=8000)
+    page.get_by_text("Сделка выиграна: Пекарня.").wait_for()
     assert demo.conductor.orders == [NOW + timedelta(days=1)]
     toggle = page.get_by_role("switch", name="Агентство действует само")
     toggle.click()

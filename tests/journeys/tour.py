@@ -46,9 +46,9 @@ class Demo:
         answer = requests.post(self.told["panel"] + path, data=body, headers=head, timeout=60)
         assert answer.status_code == 204, (path, answer.status_code)
 
-    def until(self, there: Callable[[str], bool], about: str) -> str:
-        """Waits until the panel shows something; gives what it shows. Fails after `PATIENCE`."""
-        deadline = time.monotonic() + PATIENCE
+    def until(self, there: Callable[[str], bool], about: str, seconds: float = PATIENCE) -> str:
+        """Waits until the panel shows something; gives what it shows. Fails after so many seconds."""
+        deadline = time.monotonic() + seconds
         while not there(shown := self.live()):
             assert time.monotonic() < deadline, f"{about} did not come:\n{shown}"
             assert self.process.poll() is None, "the demo has ended"
@@ -56,10 +56,12 @@ class Demo:
         assert "It does not go on" not in shown, shown
         return shown
 
-    def rest(self) -> str:
+    def rest(self, seconds: float = PATIENCE) -> str:
         """Waits until nothing moves and nothing is being prepared."""
         return self.until(
-            lambda shown: 'data-busy="1"' not in shown and "Getting the agency ready" not in shown, "rest"
+            lambda shown: 'data-busy="1"' not in shown and "Getting the agency ready" not in shown,
+            "rest",
+            seconds,
         )
 
     def go(self, do: str) -> str:

@@ -46,6 +46,7 @@ CASES: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
     ({"status": "suspended", "worker_at": None}, [("suspended", "danger"), ("worker_never", "danger")]),
     ({"status": "reauthorise", "calls_failed": 3}, [("reauthorise", "danger")]),
     ({"status": "reauthorise", "problem": "reauthorise:wrong_client"}, [("own_keys", "danger")]),
+    ({"status": "reauthorise", "erase_wished_at": NOW}, [("removal_unproven", "danger")]),
     ({"status": "undecided"}, [("undecided", "danger")]),
     ({"status": "uninstalled"}, [("uninstalled", "info")]),
     ({"status": "new"}, [("not_opened", "warn")]),

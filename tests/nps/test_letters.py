@@ -55,15 +55,26 @@ TEAM = Team.of([Staff(1), Staff(2), Staff(3), Staff(9)])
 )
 def test_who_signs(letter: LetterKind, city: str, manager: int | None, sender: str) -> None:
     """The head announces; the branch's sender asks; never the client's own manager (W5, W6)."""
-    found = pick_sender(letter, city, manager, POLICY, TEAM)
+    found = pick_sender(letter, city, {manager} if manager else (), POLICY, TEAM)
     assert isinstance(found, Sender)
     assert found.key == sender
+
+
+def test_a_sender_is_known_by_the_address_too() -> None:
+    """Typed in without an employee, but with the manager's own address; an employee without one is nobody (W5)."""
+    team = Team.of([Staff(9, email="Kyiv@agency.example.com "), Staff(8)])
+    typed = replace(POLICY.senders[0], key="typed", user_id=None, email="kyiv@Agency.example.com")
+    policy = replace(POLICY, senders=(*POLICY.senders, typed), sender_by_city={"Київ": "typed"})
+    for managers, signs in (({9}, "msk"), ({8}, "typed"), ({8, 9}, "msk"), ((), "typed"), ({77}, "typed")):
+        found = pick_sender("invitation", "Київ", managers, policy, team)
+        assert isinstance(found, Sender)
+        assert found.key == signs, managers
 
 
 def test_a_dismissed_sender_is_passed_over() -> None:
     """The next one signs."""
     team = Team.of([Staff(1), Staff(2), Staff(3, active=False)])
-    found = pick_sender("invitation", "Київ", 9, POLICY, team)
+    found = pick_sender("invitation", "Київ", {9}, POLICY, team)
     assert isinstance(found, Sender)
     assert found.key == "msk"
 
@@ -85,7 +96,7 @@ def test_without_a_fit_sender_there_is_a_problem_not_a_letter(
     policy: Policy, manager: int | None, code: str
 ) -> None:
     """The rehearsal shows it (W4)."""
-    found = pick_sender("invitation", "Lviv", manager, policy, TEAM)
+    found = pick_sender("invitation", "Lviv", {manager} if manager else (), policy, TEAM)
     assert isinstance(found, LetterProblem)
     assert found.code == code
 

@@ -19,9 +19,9 @@ from integration.nps.touches import (
     Wait,
     WaveState,
     comes_back,
-    letter_of,
     next_touch,
 )
+from integration.nps.waves import letter_of
 
 POLICY = Policy(time_zone="Europe/Moscow")
 CALENDAR = calendar_of(POLICY)
@@ -185,6 +185,33 @@ def test_a_not_now_near_the_end_promises_no_further_letter() -> None:
         found = comes_back(at(said), WAVE.plan, INVITED.zone, CALENDAR)
         assert found == (at(again) if again else None), said
         assert found is None or found < closing
+
+
+def test_while_a_rule_holds_the_client_nothing_is_sent_and_it_is_looked_at_daily() -> None:
+    """It comes back by itself; past the end it is postponed; whoever has answered has answered (E5, W14)."""
+    held = replace(ANNOUNCED, trouble="trouble_stage")
+    assert ask(held, "10.11 09:00") == Wait(at("11.11 09:00"))
+    assert ask(held, "10.11 20:00") == Wait(at("11.11 09:00"))
+    assert ask(held, "25.11 12:00") == Wait(at("26.11 09:00"))
+    over = ask(held, "26.11 09:00")
+    assert isinstance(over, Final)
+    assert over.outcome == "postponed"
+    assert ask(replace(held, answered=True), "12.11 12:00") == Final("answered")
+    free = ask(replace(held, trouble=""), "12.11 12:00")
+    assert isinstance(free, Touch)
+    assert (free.step, free.late) == ("invitation", True)
+
+
+def test_a_card_that_is_gone_gets_nothing_and_after_a_day_is_out() -> None:
+    """A merged card is first seen as deleted, so a day is left for the other one to be seen (E7)."""
+    gone = replace(ANNOUNCED, gone_at=at("10.11 08:00"))
+    out = Final("excluded", {"who": "molva", "why": "card_gone"})
+    assert ask(gone, "10.11 09:00") == Wait(at("11.11 08:00"))
+    assert ask(gone, "11.11 08:00") == out
+    assert ask(replace(gone, gone_at=at("26.11 08:30")), "26.11 09:00") == out
+    assert ask(replace(gone, gone_at=at("26.11 08:30")), "26.11 08:40") == Wait(at("26.11 09:00"))
+    assert ask(replace(gone, answered=True), "12.11 12:00") == Final("answered")
+    assert ask(replace(gone, opted_out=True), "12.11 12:00") == Final("opted_out")
 
 
 def test_a_hold_past_the_end_is_postponed() -> None:

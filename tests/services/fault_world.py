@@ -31,7 +31,7 @@ from tests.services.portal_world import World, agency, world
 
 SCORE = "UF_CRM_MOLVA_NPS_SCORE"
 DEALS = 420
-PATIENT, IMPATIENT = 20.0, 0.25  # seconds of real time until an answer is given up
+PATIENT, IMPATIENT = 20.0, 0.4  # seconds of real time until an answer is given up
 ROUNDS = 60
 OPEN = ("waiting", "working")
 
@@ -60,6 +60,7 @@ class FaultWorld(World):
 
     asking: Asking = field(default_factory=Asking)
     unused: Iterator[int] = field(default_factory=lambda: count(10))
+    hangs: bool = False
 
     def act(self, user_id: int, method: str, **params: Any) -> Any:
         """What an employee does; without the way over HTTP, which would cost more than all the rest."""
@@ -75,7 +76,7 @@ class FaultWorld(World):
 
     def fresh(self) -> None:
         """No orders of faults, no limits learnt, no periodic chores that would make good what events missed."""
-        self.asking.patience = PATIENT
+        self.hangs = False
         self.box.portal.faults.orders.clear()
         self.box.portal.state.settings.update({"down": False, "suspended": False})
         with transaction(self.deps.sessions) as session:
@@ -97,8 +98,13 @@ class FaultWorld(World):
             (waiting.chores, chores.run_due),
             (waiting.outbox, outbox.drain),
         )
-        found = [waits(self.deps) and drain(self.deps) for waits, drain in ticks]  # each has its turn
+        found = [waits(self.deps) and self.worked(drain) for waits, drain in ticks]  # each has its turn
         return any(found)
+
+    def worked(self, drain: Callable[[Any], bool]) -> bool:
+        """One turn of one kind of work. Nobody waits long for an answer that is ordered not to come."""
+        self.asking.patience = IMPATIENT if self.hangs and self.box.portal.faults.orders else PATIENT
+        return drain(self.deps)
 
     def unfinished(self) -> list[Any]:
         """Events and calls that are not done."""
@@ -110,13 +116,15 @@ class FaultWorld(World):
             ]
 
     def recover(self, rounds: int = ROUNDS) -> bool:
-        """Ticks, with time passing to whatever is due next, until nothing is under way; whether that came."""
-        for _ in range(rounds):
-            while self.tick():
-                pass
+        """Ticks, with time passing between them, until nothing is under way; whether that came.
+
+        A minute each at first, as after a request that broke off, then ten, as for a budget, then an hour.
+        """
+        for number in range(rounds):
+            self.tick()
             if not any(row.status in OPEN for row in self.unfinished()):
                 return True
-            self.pass_time()
+            self.clock.advance(70.0 if number < 6 else 700.0 if number < 9 else 3700.0)
         return False
 
     def reopen(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from integration.nps.plans import Plan
-from integration.services import frames
+from integration.services import frames, referrals
 from integration.services.frames import Viewer
 from integration.store.base import Sessions, transaction
 from integration.store.clients import Company, Deal, Lead, StageMove
@@ -145,6 +145,14 @@ def history(world: World, *, comment: str = "The team answers within the hour.",
         }  # fmt: skip
     world.human(3, comment)
     world.clock.advance(minutes=10)
+
+
+def heard(world: World, *cards: tuple[str, int]) -> None:
+    """What stands on these cards about who recommended is taken up, as after an event."""
+    with transaction(world.deps.sessions) as session:
+        portal = session.get_one(Portal, world.portal.id)
+        for kind, number in cards:
+            referrals.on_card_changed(world.deps, session, portal, kind, number)
 
 
 def held(world: World, contact: int = 8) -> None:

@@ -20,6 +20,7 @@ from integration.store.clients import Deal
 from integration.store.inbox import InboxRow
 from integration.store.outbox import OutboxRow
 from tests.services.portal_world import CLIENT_ID, SCOPE, SECRET, World, agency, on_sqlite, wired, world
+from tests.services.ready_world import ready_world
 
 ROUNDS_OF_OTHERS = 2  # of work until a single event of another portal is done, however much waits elsewhere
 
@@ -152,8 +153,7 @@ def test_on_both_databases(sessions: Sessions) -> None:
 @pytest.mark.parametrize("pending", [False, True])
 def test_a_thousand_events_of_foreign_tasks_cost_no_request(sqlite_url: str, pending: bool) -> None:
     """And no row, except while a task of ours is being made, whose number nobody knows yet."""
-    with on_sqlite(sqlite_url) as sessions, world(sessions) as place:
-        place.ready()
+    with on_sqlite(sqlite_url) as sessions, ready_world(sessions) as place:
         if pending:
             place.queue(task_call(), lane="task", purpose="task", cause_kind="followup", cause_id=1)
         place.fresh_counters()

@@ -13,13 +13,13 @@ from integration.services.stuck_work import call_reason, letter_reason
 from integration.store import chores
 from integration.store.base import Sessions, transaction
 from tests.conftest import a_portal
-from tests.services.portal_world import CLIENT_ID, World, world
+from tests.services.portal_world import CLIENT_ID, World
+from tests.services.ready_world import ready_world
 
 
 @pytest.fixture
 def place(sessions: Sessions) -> Iterator[World]:
-    with world(sessions) as made:
-        made.ready()
+    with ready_world(sessions) as made:
         health.heartbeat(made.deps, "worker-1")
         yield made
 
@@ -191,6 +191,7 @@ def test_a_portal_we_do_not_know_has_no_check_list(place: World, sessions: Sessi
         ("fields_missing: UF_CRM_X, UF_CRM_Y=a", ("fields_missing", "UF_CRM_X, UF_CRM_Y=a")),
         ("unknown_outcome", ("unknown_outcome", "")),
         ("gave_up: crm.item.update: QUERY_LIMIT_EXCEEDED", ("busy", "")),
+        ("breaks: batch: INTERNAL_SERVER_ERROR", ("breaks", "")),
         ("crm.item.update: INTERNAL_SERVER_ERROR", ("away", "")),
         ("batch: paced", ("busy", "")),
         ("access: reauthorise", ("away", "")),

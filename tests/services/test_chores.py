@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from structlog.contextvars import bound_contextvars
 
 from integration.bitrix.errors import AccessLost, Retryable
-from integration.services import chores
+from integration.logs import request_id
+from integration.services import chores, request_log
 from integration.services.chore_types import Outcome
 from integration.services.deps import Deps, Settings
 from integration.store.base import Sessions, reading, transaction
 from integration.store.chores import ChoreRow, close_all, ensure, get, hasten, schedule
 from integration.store.portals import Portal
-from tests.conftest import HandClock
+from tests.conftest import HandClock, a_portal
 
 
 class Script:
@@ -214,3 +218,60 @@ def test_a_name_may_carry_what_it_is_about(
         schedule(session, portal.id, "freeze:7", deps.clock.now(), cursor={"wave": 7})
     assert chores.run_due(deps)
     assert script.cursors == [{"wave": 7}]
+
+
+def test_no_portal_waits_for_the_long_slice_of_another(
+    deps: Deps, portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of six is at a slice that ends only when all the others have finished theirs, three slices each."""
+    done: Counter[int] = Counter()
+    over = threading.Event()
+    now = deps.clock.now()
+    with transaction(deps.sessions) as session:
+        others = [a_portal(member_id=f"m{number}", status="active") for number in range(5)]
+        session.add_all(others)
+        session.flush()
+        ids = [one.id for one in others]
+        for number in (portal.id, *ids):
+            schedule(session, number, "setup", now - timedelta(seconds=number == portal.id))
+
+    def run(_: Deps, portal_id: int, cursor: dict[str, Any]) -> Outcome:
+        if portal_id == portal.id:
+            assert over.wait(60), "the others stood still"
+            return Outcome()
+        done[portal_id] += 1
+        if done[portal_id] < 3:
+            return Outcome(now, {"slice": done[portal_id]})
+        if sum(done.values()) == 3 * len(ids):
+            over.set()
+        return Outcome()
+
+    monkeypatch.setattr(chores, "table", lambda: {"setup": chores.Entry(run)})
+    assert chores.run_due(deps)
+    assert done == dict.fromkeys(ids, 3)
+    assert not chores.run_due(deps)
+
+
+def test_a_chore_is_done_under_the_name_of_whoever_ordered_it(deps: Deps, run: Any, clock: HandClock) -> None:
+    """In logs and requests alike, at every slice, also after a restart; what comes again by itself gets its own."""
+    seen: list[tuple[str, str]] = []
+
+    def look(_: Deps, __: int, cursor: dict[str, Any]) -> Outcome:
+        seen.append((request_id(), request_log.caller().request_id))
+        return Outcome(deps.clock.now() + timedelta(seconds=1), {"n": 1}) if not cursor else Outcome()
+
+    script: Any = look
+    with bound_contextvars(request="click-1"):
+        run(script)
+    while chores.run_due(deps):
+        clock.advance(seconds=1)
+    assert seen == [("click-1", "click-1")] * 2
+    seen.clear()
+    with bound_contextvars(request="click-2"):
+        run(script, every_seconds=60)
+    while chores.run_due(deps):
+        clock.advance(seconds=1)
+    names = {name for name, _ in seen}
+    assert all(name.startswith("chores-") and name == of_request for name, of_request in seen)
+    assert len(names) == len(seen) == 2
+    assert (request_id(), request_log.caller().request_id) == ("", "")

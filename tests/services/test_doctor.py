@@ -35,7 +35,7 @@ from integration.store.portals import Limits, Portal
 from integration.store.requests import RequestRow
 from integration.web.settings.health_words import PLACES, TEXTS, words
 from tests.conftest import START, HandClock, a_portal
-from tests.services.portal_world import world
+from tests.services.ready_world import ready_world
 
 
 class Mail:
@@ -187,8 +187,7 @@ def test_the_doctor_asks_the_portal_the_mail_server_and_the_dns(
     """What they say is kept for the page; what a portal said an hour ago says nothing any more."""
     sessions = make_sessions(one)
     monkeypatch.setattr(schema, "current", lambda _engine: schema.head())
-    with world(sessions) as place:
-        place.ready()
+    with ready_world(sessions) as place:
         place.deps = replace(place.deps, mailer=Mail("auth_refused"), names=Names())  # type: ignore[arg-type]
         health.heartbeat(place.deps, "worker-1")
         signed_by(place.deps, place.portal_id, "a@good.example", "b@bad.example", "c@silent.example")

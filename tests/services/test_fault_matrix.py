@@ -22,7 +22,6 @@ from integration.store.clients import Company, Contact, Deal
 from integration.store.portals import Department, Staff, Stage
 from tests.conftest import _empty
 from tests.services.fault_world import (
-    IMPATIENT,
     SCORE,
     Effect,
     FaultWorld,
@@ -108,18 +107,14 @@ def on_postgres(postgres_engine: Engine) -> Iterator[FaultWorld]:
         yield made
 
 
+@pytest.mark.parametrize("name", FAULTS)
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", FAULTS)
-def test_after_recovery_every_effect_is_there_once(on_sqlite: FaultWorld, name: str, kind: str) -> None:
+@pytest.mark.parametrize("database", ["on_sqlite", "on_postgres"])
+def test_after_recovery_every_effect_is_there_once(
+    request: pytest.FixtureRequest, database: str, name: str, kind: str
+) -> None:
     """The queues are empty, nothing was given up, and the portal works, by itself where no person is needed."""
-    struck(on_sqlite, name, kind)
-
-
-@pytest.mark.parametrize("name", FAULTS)
-def test_the_same_on_postgresql(on_postgres: FaultWorld, name: str) -> None:
-    """With the column that has the others in it: what differs between the databases is how rows are claimed,
-    locked and finished, and that is the same for a read, an update and a creation."""
-    struck(on_postgres, name, "batch")
+    struck(request.getfixturevalue(database), name, kind)
 
 
 def struck(place: FaultWorld, name: str, kind: str) -> None:
@@ -143,8 +138,7 @@ def struck(place: FaultWorld, name: str, kind: str) -> None:
 
 def _ordered(place: FaultWorld, fault: Row, effect: Effect) -> int:
     """The fault waits for its requests; how many were met before."""
-    if fault.order["kind"] in ("hang_before", "hang_after", "late"):
-        place.asking.patience = IMPATIENT
+    place.hangs = fault.order["kind"] in ("hang_before", "hang_after", "late")
     aims = (None,) if fault.alone else effect.aims[:1] if fault.state == "reauthorise" else effect.aims
     for aim in aims:
         place.order(**fault.order, method=aim)
@@ -226,12 +220,14 @@ def test_a_portal_that_is_away_for_days_costs_no_call_its_life(on_sqlite: FaultW
     wanted = a_creation(place)
     place.box.control("/settings", {"down": True}, "PUT")
     for _ in range(outbox.ATTEMPTS + 10):
-        outbox.drain(place.deps)
+        while outbox.drain(place.deps):
+            pass
         place.clock.advance(4400)
     assert [row.status for row in place.unfinished()] == ["waiting"] * 2
     assert min(row.attempts for row in place.unfinished()) > outbox.ATTEMPTS
     place.clock.advance(timedelta(days=5).total_seconds())
-    outbox.drain(place.deps)
+    while outbox.drain(place.deps):
+        pass
     assert [row.status for row in place.unfinished()] == ["buried"] * 2
     place.box.control("/settings", {"down": False}, "PUT")
     for row in place.unfinished():

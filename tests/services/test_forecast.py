@@ -204,3 +204,18 @@ def test_an_unknown_portal_has_no_clients_to_count(world: World) -> None:
 def test_a_zone_that_does_not_exist_is_no_reason_to_fail(world: World) -> None:
     """Somebody is still typing it."""
     assert counted(world, time_zone="Mars/Olympus").asked == 11
+
+
+def test_a_very_large_portal_is_not_begun_to_be_counted_in_passing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page says how many clients there are, and whoever goes on from there comes to the same as in one go."""
+    monkeypatch.setattr(forecast, "LARGE", 5)
+    policy = stored(world)
+    whole = forecast.count(world.deps, world.portal_id, policy)
+    begun = forecast.count(world.deps, world.portal_id, policy, in_passing=True)
+    assert (begun.judged, begun.done, begun.total > 5, begun.day) == (0, False, True, whole.day)
+    going_on = forecast.count(world.deps, world.portal_id, policy, so_far=begun, in_passing=True)
+    assert replace(going_on, total=0) == replace(whole, total=0)
+    monkeypatch.setattr(forecast, "LARGE", 500)
+    assert forecast.count(world.deps, world.portal_id, policy, in_passing=True) == whole

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -11,10 +12,11 @@ from integration.nps.standing import facts_from
 from integration.services import chores, waves
 from integration.services.waves import WaveError
 from integration.services.waves_freeze import freeze
+from integration.store import rates, wave_lists
 from integration.store.base import Sessions, transaction
 from integration.store.clients import Company, Contact, ContactCompany, Deal, OptOut
 from integration.store.followups import FollowUp
-from integration.store.waves import Invitation
+from integration.store.portals import Staff
 from tests.conftest import HandClock
 from tests.services.wave_world import MANAGER, SERVICE, World, make_world
 
@@ -80,6 +82,7 @@ def test_the_line_keeps_the_facts_of_that_day(world: World) -> None:
             (21, 30, 1000, "RUB"),
             (22, 400, 5000, "RUB"),
             (23, 30, 9, "USD"),
+            (25, 30, 7, "XXX"),
         ):
             session.add(
                 Deal(portal_id=world.portal_id, id=number, category_id=0, stage_id="WON", semantics="S",
@@ -90,12 +93,16 @@ def test_the_line_keeps_the_facts_of_that_day(world: World) -> None:
             Deal(portal_id=world.portal_id, id=24, category_id=SERVICE, stage_id="C9:NEW", client_kind="company",
                  client_id=2, begin_on=date(2023, 1, 1))
         )  # fmt: skip
+        day = world.clock.now().date() - timedelta(days=33)
+        rates.keep(session, world.portal_id, "RUB", day, {"USD": Decimal("91.5")})
     frozen(world)
     line = world.lines()[("company", 2)]
     assert (line.deal_id, line.deal_ids) == (20, [24])
     assert (line.since, line.since_source) == (date(2023, 1, 1), "begin")
     assert (line.manager_id, line.salesperson_id, line.city) == (MANAGER, MANAGER, "Казань")
-    assert line.yearly_revenue == 1000  # the last twelve months, base currency
+    assert line.yearly_revenue == Decimal(
+        "1823.50"
+    )  # the last twelve months, at the rates of the days they were won
 
 
 def test_addresses_are_normalised_and_the_contact_of_the_deal_comes_first(world: World) -> None:
@@ -172,8 +179,8 @@ def test_who_was_asked_in_an_earlier_wave_is_left_alone_also_under_another_card(
     world.client(2)
     world.client(3, email="moved@person.example.com")
     first = frozen(world)
-    world.set(Invitation, world.invitations()[200].id, touches={"invitation": world.clock.now().isoformat()})
-    world.set(Invitation, world.invitations()[300].id, touches={"invitation": world.clock.now().isoformat()})
+    world.left(200)
+    world.left(300, status="unknown")
     waves.cancel(world.deps, world.portal_id, first, "Пётр Сом", "проба")
     with transaction(world.deps.sessions) as session:
         session.add(Contact(portal_id=world.portal_id, id=401, name="Анна"))
@@ -192,12 +199,98 @@ def test_who_was_asked_in_an_earlier_wave_is_left_alone_also_under_another_card(
     assert lines[2] == ""
 
 
+def test_fields_chosen_in_the_settings_go_before_the_defaults_where_they_are_filled(world: World) -> None:
+    """Who serves, who sold, the year's revenue (E7); an empty field says nothing; a zero is a zero."""
+    for number in (2, 3, 4, 5):
+        world.client(number)
+    said = {"manager": 5, "sales": 1, "revenue": "1200.50", "currency": "RUB"}
+    world.set(Company, (world.portal_id, 2), chosen=said)
+    world.set(Company, (world.portal_id, 4), chosen={"revenue": "0", "currency": ""})
+    world.set(
+        Company, (world.portal_id, 5), chosen={"revenue": "7", "currency": "XXX"}
+    )  # nobody knows its rate
+    with transaction(world.deps.sessions) as session:
+        won = session.get_one(Deal, (world.portal_id, 40))
+        won.semantics, won.close_on = "S", date(2026, 1, 10)
+    frozen(world)
+    found = {
+        number: (row.manager_id, row.salesperson_id, float(row.yearly_revenue))
+        for (_, number), row in world.lines().items()
+    }
+    assert found == {2: (5, 1, 1200.5), 3: (6, 6, 0.0), 4: (6, 6, 0.0), 5: (6, 6, 0.0)}
+    assert {world.invitations()[n].sender_key for n in (200, 300)} == {"head", "branch"}
+
+
+def test_the_zone_is_of_the_field_else_the_address_else_the_employee_else_the_portal(world: World) -> None:
+    for number, city in ((2, "г. Новосибирск"), (3, "Новосибирск"), (4, "Глухомань"), (5, "Глухомань")):
+        world.client(number, city=city)
+    world.set(Contact, (world.portal_id, 200), time_zone="Asia/Tashkent")
+    world.set(Contact, (world.portal_id, 300), time_zone="нет такого")
+    world.set(Contact, (world.portal_id, 400), assigned_by=MANAGER)
+    world.set(Staff, (world.portal_id, MANAGER), time_zone="Asia/Omsk")
+    world.set(Company, (world.portal_id, 5), assigned_by=1)
+    frozen(world)
+    assert {n: (row.time_zone, row.zone_source) for n, row in world.invitations().items()} == {
+        200: ("Asia/Tashkent", "field"), 300: ("Asia/Novosibirsk", "address"), 400: ("Asia/Omsk", "responsible"),
+        500: ("Europe/Moscow", "portal"),
+    }  # fmt: skip
+
+
+def test_people_without_an_address_are_kept_for_the_rehearsal_where_their_client_is_asked(
+    world: World,
+) -> None:
+    """The one who decides, say; whoever has no role is not missed, and a client nobody can reach has its own reason."""
+    world.client(2, people=4)
+    world.client(3, people=2, email=None)
+    for contact, role in ((201, "decides"), (202, "daily")):
+        world.set(Contact, (world.portal_id, contact), role=role)
+    for contact in (201, 203):
+        del world.contacts.emails[contact]
+    wave_id = frozen(world)
+    with transaction(world.deps.sessions) as session:
+        found = wave_lists.without_address(session, world.portal_id, wave_id)
+    assert found == [("Клиент 2", 201, "decides")]
+    warned = waves.rehearse(world.deps, world.portal_id, wave_id)["warnings"]
+    assert {"code": "people_without_address", "params": {"people": 1, "deciding": 1}} in warned
+
+
+def test_only_who_got_the_question_or_answered_was_asked_not_whose_letter_came_to_grief(world: World) -> None:
+    for number in range(2, 8):
+        world.client(number)
+    first = frozen(world)
+    world.left(200, status="done")
+    world.left(300, status="buried")
+    world.left(400, status="cancelled")
+    world.left(500, "announcement")
+    world.left(600, "reminder")
+    world.answer(700, 9)
+    world.clock.advance(days=1)
+    waves.cancel(world.deps, world.portal_id, first, "Пётр Сом", "проба")
+    second = waves.plan_wave(world.deps, world.portal_id, date(2027, 3, 1), "Пётр Сом")
+    assert second is not None
+    world.clock.advance(days=200)
+    freeze(world.deps, world.portal_id, second)
+    lines = {row.client_id: row.reason for row in world.lines().values() if row.wave_id == second}
+    assert lines == {2: "asked_recently", 3: "", 4: "", 5: "", 6: "asked_recently", 7: "asked_recently"}
+
+
+def test_of_forty_contacts_those_with_a_role_are_asked_and_no_more_than_may_be(world: World) -> None:
+    world.client(2, people=40)
+    world.client(3, people=40)
+    for contact, role in ((307, "daily"), (311, "decides"), (312, "other"), (313, "decides")):
+        world.set(Contact, (world.portal_id, contact), role=role)
+    frozen(world)
+    asked = {contact: row.role for contact, row in world.invitations().items()}
+    assert asked == {200: "", 300: "", 311: "decides", 313: "decides"}
+    assert world.contacts.requests == 1
+
+
 def test_an_open_follow_up_keeps_a_client_out(world: World) -> None:
     world.client(2)
     with transaction(world.deps.sessions) as session:
         session.add(
-            FollowUp(portal_id=world.portal_id, key="k", kind="meeting", client_kind="company", client_id=2, owner_id=5,
-                     deadline=world.clock.now(), opened_at=world.clock.now())
+            FollowUp(portal_id=world.portal_id, key="k", kind="passive_call", client_kind="company", client_id=2,
+                     owner_id=5, deadline=world.clock.now(), opened_at=world.clock.now())
         )  # fmt: skip
     frozen(world)
     line = world.lines()[("company", 2)]

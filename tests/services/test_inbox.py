@@ -19,12 +19,13 @@ from integration.store.inbox import InboxRow
 from integration.store.outbox import OutboxRow
 from integration.store.portals import Portal
 from tests.services.portal_world import CLIENT_ID, World, world
+from tests.services.ready_world import ready_world
 
 
 @pytest.fixture
 def place(sessions: Sessions) -> Iterator[World]:
-    with world(sessions) as made:
-        yield made.ready()
+    with ready_world(sessions) as made:
+        yield made
 
 
 def flush(place: World) -> None:

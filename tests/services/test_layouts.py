@@ -14,7 +14,8 @@ from integration.store.base import Sessions, reading
 from integration.store.chores import ChoreRow
 from integration.store.layouts import CardLayout
 from tests.conftest import a_portal
-from tests.services.portal_world import World, world
+from tests.services.portal_world import World
+from tests.services.ready_world import ready_world
 
 SCORE = "UF_CRM_MOLVA_NPS_SCORE"
 MAIN = [
@@ -30,8 +31,7 @@ class Killed(BaseException):
 
 @pytest.fixture
 def place(sessions: Sessions) -> Iterator[World]:
-    with world(sessions) as made:
-        made.ready()
+    with ready_world(sessions) as made:
         shown(made, "deal", 2, MAIN)
         yield made
 

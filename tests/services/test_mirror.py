@@ -18,12 +18,13 @@ from integration.store.base import Sessions, reading, transaction
 from integration.store.chores import ChoreRow, schedule
 from integration.store.clients import Company, Contact, ContactCompany, Deal, Lead, StageMove
 from tests.services.portal_world import World, agency, on_sqlite, world
+from tests.services.ready_world import ready_world
 
 
 @pytest.fixture
 def place(sessions: Sessions) -> Iterator[World]:
-    with world(sessions) as made:
-        yield made.ready()
+    with ready_world(sessions) as made:
+        yield made
 
 
 def test_cards_are_mirrored_with_what_eligibility_and_referrals_need(place: World) -> None:

@@ -215,7 +215,7 @@ def fill_up(*background: PortalRest) -> None:
         while asked < 500:
             background[asked % len(background)].call(calls.server_time())
             asked += 1
-    assert 30 < asked < 500
+    assert 20 < asked < 500, "what the set-up asked still counts"
 
 
 def test_a_click_goes_at_once_while_a_backlog_drains(many: World) -> None:

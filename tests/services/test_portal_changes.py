@@ -20,20 +20,21 @@ from integration.store.inbox import InboxRow
 from integration.store.portals import Portal
 from tests.services import life_world as life
 from tests.services.portal_world import CLIENT_ID, SECRET, World, on_sqlite, world
+from tests.services.ready_world import ready_world
 
 
 @pytest.fixture
 def place(sessions: Sessions) -> Iterator[World]:
     """Installed and set up, on both databases."""
-    with world(sessions, life.staffed()) as made:
-        yield made.ready()
+    with ready_world(sessions, life.staffed()) as made:
+        yield made
 
 
 @pytest.fixture
 def one(sqlite_url: str) -> Iterator[World]:
     """The same on one of them."""
-    with on_sqlite(sqlite_url) as sessions, world(sessions, life.staffed()) as made:
-        yield made.ready()
+    with on_sqlite(sqlite_url) as sessions, ready_world(sessions, life.staffed()) as made:
+        yield made
 
 
 # --- another application in the same portal

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from integration.bitrix import calls
-from integration.bitrix.errors import AccessLost
+from integration.bitrix.errors import AccessLost, BitrixError, Retryable, classify
 from integration.bitrix.protocol import Event, Grant
+from integration.nps import diagnosis
 from integration.nps.people import CardKey
-from integration.services import access, erasure, forecast, inbox, policies, portals
+from integration.services import access, diagnoses, erasure, forecast, inbox, lifecycle, policies, portals
 from integration.services.admission import admit
 from integration.services.calls_queue import Cause, queue_fields
 from integration.services.frames import FrameRefused
 from integration.store.base import Sessions, reading, transaction
 from integration.store.clients import Contact, Deal
 from integration.store.erased import ErasedPortal, digest
+from integration.store.inbox import InboxRow
 from integration.store.portals import Portal
 from tests.services import life_world as life
 from tests.services.life_world import HOUR, WEEK
-from tests.services.portal_world import CLIENT_ID, World, on_sqlite, world
+from tests.services.portal_world import CLIENT_ID, World, on_sqlite
+from tests.services.ready_world import ready_world
 
 DAY = 24 * HOUR
 
@@ -29,15 +33,15 @@ DAY = 24 * HOUR
 @pytest.fixture
 def place(sessions: Sessions) -> Iterator[World]:
     """Installed and set up, on both databases."""
-    with world(sessions, life.staffed()) as made:
-        yield made.ready()
+    with ready_world(sessions, life.staffed()) as made:
+        yield made
 
 
 @pytest.fixture
 def one(sqlite_url: str) -> Iterator[World]:
     """The same on one of them."""
-    with on_sqlite(sqlite_url) as sessions, world(sessions, life.staffed()) as made:
-        yield made.ready()
+    with on_sqlite(sqlite_url) as sessions, ready_world(sessions, life.staffed()) as made:
+        yield made
 
 
 # --- erased
@@ -230,23 +234,182 @@ def goodbye(row: Portal, token: str, clean: int) -> Event:
     return Event("ONAPPUNINSTALL", grant, {"CLEAN": str(clean)}, None, None, None)
 
 
-def test_of_a_portal_without_access_the_server_must_name_the_removal(one: World) -> None:
-    """Dead tokens were known before; whoever sends the event then proves nothing by them."""
-    one.box.control("/tokens/expire", {"refresh": True})
-    with pytest.raises(AccessLost):
-        portals.rest_for(one.deps, one.portal_id).call(calls.profile())
+def dead(place: World) -> Portal:
+    """Every token is over and cannot be renewed, and nobody has noticed yet."""
+    place.box.control("/tokens/expire", {"refresh": True})
+    return place.row()
+
+
+def test_a_notice_that_is_not_confirmed_keeps_no_other_event_waiting(one: World) -> None:
+    """It is asked about for hours; an update of the application is followed by its set-up at once."""
     row = one.row()
-    assert row.status == "reauthorise"
-    assert inbox.accept(one.deps, goodbye(row, str(row.application_token), 1)).outcome == "accepted"
+    notice = goodbye(row, str(row.application_token), 1)
+    assert inbox.accept(one.deps, notice).outcome == "accepted"
+    one.work()
+    assert inbox.accept(one.deps, replace(notice, name="ONAPPUPDATE")).outcome == "accepted"
+    one.work()
+    told = {event.event: event.status for event in one.all(InboxRow)}
+    assert told == {"ONAPPUNINSTALL": "waiting", "ONAPPUPDATE": "done"}
+
+
+@pytest.mark.parametrize("noticed", [False, True])
+def test_dead_tokens_make_nobody_s_word_a_removal(place: World, noticed: bool) -> None:
+    """Whoever saw the token tells of a removal with erasing: nothing goes, the next administrator is asked."""
+    row = dead(place)
+    if noticed:
+        with pytest.raises(AccessLost):
+            portals.rest_for(place.deps, place.portal_id).call(calls.profile())
+        assert place.row().status == "reauthorise"
+    assert inbox.accept(place.deps, goodbye(row, str(row.application_token), 1)).outcome == "accepted"
+    for _ in range(5):
+        place.work()
+        place.clock.advance(3 * HOUR)
+    row = place.row()
+    assert (row.status, row.erase_after, row.refresh_token) == ("reauthorise", None, row.refresh_token)
+    assert row.refresh_token
+    facts = diagnoses.portal(place.deps, place.portal_id)
+    assert facts is not None
+    assert diagnosis.portal(facts, place.clock.now())[0].code == "removal_unproven"
+    place.clock.advance(8 * DAY)
+    life.opens(place)
+    assert (place.row().status, place.row().erase_after) == ("undecided", None)
+    asked = erasure.earlier(place.deps, place.portal_id)
+    assert asked is not None
+    assert (asked.erase_after, asked.until) == (None, row.erase_wished_at)
+    place.clock.advance(30 * DAY)
+    place.work()
+    assert (place.row().status, place.get(Deal, 1) is None) == ("undecided", False), (
+        "nobody decides, nothing goes"
+    )
+    assert erasure.keep(place.deps, place.portal_id)
+    life.opens(place)
+    assert (place.row().status, place.row().erase_wished_at) == ("active", None)
+
+
+def test_an_unproven_wish_is_an_administrator_s_to_grant(one: World) -> None:
+    row = dead(one)
+    inbox.accept(one.deps, goodbye(row, str(row.application_token), 1))
     for _ in range(5):
         one.work()
         one.clock.advance(3 * HOUR)
-    assert (one.row().status, one.row().erase_after) == ("reauthorise", None)
-    life.opens(one)
+    old = one.install()
+    fresh = erasure.start_anew(one.deps, old)
+    assert fresh not in (None, old)
+    one.work()
+    assert [(portal.id, portal.erase_wished_at) for portal in life.portals_of(one)] == [(fresh, None)]
+
+
+def test_an_answer_that_names_the_removal_is_believed_whoever_gives_it(one: World) -> None:
+    """The authorisation server by any pair, the spare one included; else the portal itself (bitrix24.md 3.5, 3.6)."""
+    life.opens(one, 5)
+    row = one.row()
+    told: dict[str, str] = {}
+
+    class Server:
+        """Answers what the test wants, by token."""
+
+        def grant(self, origin: str, token: str) -> Any:
+            raise _error("oauth.app.info", told["grant"])
+
+        def refresh(self, origin: str, client_id: str, secret: str, token: str) -> Any:
+            raise _error("oauth.token", told["spare" if token == row.spare_refresh_token else "pair"])
+
+    class Place:
+        def call(self, call: Any) -> Any:
+            raise _error(call.method, told["portal"])
+
+    server: Any = Server()
+    rest: Any = lambda *_, **__: Place()  # noqa: E731
+    deps = replace(one.deps, oauth=server, rest=rest)
+    dead_pair = {
+        "grant": "expired_token",
+        "pair": "invalid_grant",
+        "spare": "invalid_grant",
+        "portal": "expired_token",
+    }
+    for change, wanted in (
+        ({}, "unproven"),
+        ({"grant": "invalid_client"}, "unproven"),
+        ({"pair": "invalid_client", "portal": "NO_AUTH_FOUND"}, "unproven"),
+        ({"pair": "PAYMENT_REQUIRED"}, "installed"),
+        ({"grant": "not_installed"}, "removed"),
+        ({"pair": "NOT_INSTALLED"}, "removed"),
+        ({"spare": "NOT_INSTALLED"}, "removed"),
+        ({"portal": "APPLICATION_NOT_FOUND"}, "removed"),
+        ({"portal": "ERROR_OAUTH"}, "removed"),
+    ):
+        told.clear()
+        told.update(dead_pair | change)
+        with transaction(one.deps.sessions) as session:
+            kept = session.get_one(Portal, one.portal_id)
+            for name in (
+                "status",
+                "access_token",
+                "refresh_token",
+                "spare_refresh_token",
+                "spare_user_id",
+                "spare_at",
+            ):
+                setattr(kept, name, getattr(row, name))
+        assert access.removal(deps, one.portal_id) == wanted, change
+
+
+def _error(method: str, code: str) -> BitrixError:
+    return classify(401, code, method=method)
+
+
+def test_an_outage_uses_up_no_question(one: World) -> None:
+    """The authorisation server is away for two days after the removal: it is confirmed when it is back."""
+    good, asked = one.deps, []
+
+    class Away:
+        def grant(self, *_: Any) -> Any:
+            asked.append(one.clock.now())
+            raise Retryable("oauth.app.info", "no_connection", effect="none")
+
+        refresh = grant
+
+    away: Any = Away()
+    one.deps = replace(good, oauth=away)
+    one.box.control(f"/apps/{CLIENT_ID}/uninstall", {"clean": 1})
+    one.box.control("/events/flush", {"timeout": 10})
+    for _ in range(8):
+        one.work()
+        one.clock.advance(6 * HOUR)
     assert one.row().status == "active"
-    one.settle()
-    one.box.control("/tokens/expire", {"refresh": True})
+    assert len(asked) > len(lifecycle.CONFIRM_AGAIN) + 1
+    one.deps = good
+    one.clock.advance(2 * HOUR)
+    one.work()
+    assert one.row().status == "uninstalled"
+    assert one.row().erase_after is not None
+
+
+def test_nobody_is_asked_for_ever(one: World) -> None:
+    """A week without an answer, and the wish waits for an administrator instead; later events had to wait behind it."""
+    row, good = dead(one), one.deps
+
+    class Away:
+        def grant(self, *_: Any) -> Any:
+            raise Retryable("oauth.app.info", "no_connection", effect="none")
+
+        refresh = grant
+
+    away: Any = Away()
+    one.deps = replace(good, oauth=away)
+    inbox.accept(one.deps, goodbye(row, str(row.application_token), 1))
+    one.work()
+    one.clock.advance(WEEK + HOUR)
+    one.work()
+    assert (one.row().status, one.row().erase_after) == ("active", None)
+    assert one.row().erase_wished_at is not None
+    assert not [event for event in one.all(InboxRow) if event.status in ("waiting", "working")]
+
+
+def test_a_removal_is_named_for_a_portal_without_access_too(one: World) -> None:
+    """`reauthorise` first, removed then: the server says NOT_INSTALLED."""
+    dead(one)
     with pytest.raises(AccessLost):
         portals.rest_for(one.deps, one.portal_id).call(calls.profile())
     life.removed(one, clean=1)
-    assert one.row().status == "uninstalled", "the server says NOT_INSTALLED"
+    assert one.row().status == "uninstalled"

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from integration.bitrix import calls
+from integration.bitrix import bounds, calls
 from integration.bitrix.errors import AccessLost, BitrixError, Retryable, Suspended
 from integration.bitrix.sandbox.server import running
-from integration.services import access, chores, portals
+from integration.services import access, chores, portals, tokens
+from integration.store import portals as rows
 from integration.store.base import Sessions, transaction
 from integration.store.chores import ChoreRow
 from integration.store.clients import Deal
@@ -92,6 +93,86 @@ def test_a_renewal_that_was_abandoned_can_be_done_by_another(place: World) -> No
         session.get_one(Portal, row.id).refreshing_until = place.clock.now() + timedelta(seconds=60)
     place.clock.advance(61)
     assert access.renew(place.deps, row.id, row.token_version).version == row.token_version + 1
+
+
+def test_a_renewal_is_nobody_else_s_however_slow_its_exchanges_are(
+    place: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two exchanges as long as they can be, the pair and whose it is: a second renewer who comes in waits."""
+    monkeypatch.setattr(tokens, "PATIENCE", 1)
+    refused: list[str] = []
+
+    def late() -> None:
+        place.clock.advance(bounds.EXCHANGE_SECONDS)
+        with pytest.raises(Retryable) as waits:
+            access.renew(place.deps, place.portal_id, 1)
+        refused.append(waits.value.code)
+
+    good = place.deps.oauth
+
+    class Slow:
+        grant = good.grant
+
+        def refresh(self, *given: Any) -> Any:
+            late()
+            return good.refresh(*given)
+
+    def rest(*given: Any, **named: Any) -> Any:
+        late()
+        return place.deps.rest(*given, **named)
+
+    with transaction(place.deps.sessions) as session:
+        row = session.get_one(Portal, place.portal_id)
+        row.spare_refresh_token, row.spare_user_id, row.spare_at = row.refresh_token, 1, place.clock.now()
+    slow: Any = Slow()
+    held = access.rescue(replace(place.deps, oauth=slow, rest=rest), place.portal_id, 1)
+    assert held is not None
+    assert (held.version, refused) == (2, ["renewal_under_way"] * 2)
+
+
+def test_a_pair_that_comes_after_its_renewal_was_given_up_is_not_lost(place: World) -> None:
+    """The other found the refresh token spent and the portal lost; the pair that spent it arrives all the same."""
+    good = place.deps.oauth
+    seen = place.row().token_version
+
+    class Asleep:
+        grant = good.grant
+
+        def refresh(self, *given: Any) -> Any:
+            pair = good.refresh(*given)
+            place.clock.advance(3600)
+            with pytest.raises(AccessLost):
+                access.renew(place.deps, place.portal_id, seen)
+            assert place.row().status == "reauthorise"
+            return pair
+
+    asleep: Any = Asleep()
+    access.renew(replace(place.deps, oauth=asleep), place.portal_id, seen)
+    assert (place.row().status, place.row().problem) == ("active", "")
+    assert ask(place)["ID"] == "1"
+
+
+def test_a_refusal_that_comes_late_ends_nobody_else_s_renewal(
+    place: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own has run out, another one is under way: that one decides."""
+    monkeypatch.setattr(tokens, "PATIENCE", 1)
+    row = place.row()
+
+    class Asleep:
+        def refresh(self, *_: Any) -> Any:
+            place.clock.advance(3600)
+            with transaction(place.deps.sessions) as session:
+                assert rows.take_renewal(
+                    session, row.id, row.token_version, place.clock.now(), timedelta(minutes=3)
+                )
+            raise AccessLost("oauth.token", "invalid_grant", "reauthorise")
+
+    asleep: Any = Asleep()
+    with pytest.raises(Retryable):
+        access.renew(replace(place.deps, oauth=asleep), row.id, row.token_version)
+    assert place.row().status == "active"
+    assert place.row().refreshing_until is not None
 
 
 def test_a_dead_refresh_token_waits_for_an_administrator_who_only_opens_the_application(place: World) -> None:

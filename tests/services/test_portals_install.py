@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -14,10 +16,11 @@ from integration.bitrix import calls
 from integration.services import chores, portals
 from integration.services.portals import InstallRefused
 from integration.services.setup import setup
-from integration.store.base import Sessions, reading
+from integration.store.base import Sessions, reading, transaction
 from integration.store.clients import Company, Deal
-from integration.store.portals import Department, Portal, Staff, Stage
-from tests.services.portal_world import CLIENT_ID, SECRET, World, agency, on_sqlite, world
+from integration.store.portals import Department, Limits, Portal, Staff, Stage
+from integration.store.rates import CurrencyRate
+from tests.services.portal_world import CLIENT_ID, SECRET, World, agency, on_sqlite, wired, world
 
 
 @pytest.fixture
@@ -39,6 +42,9 @@ def test_an_administrator_installs_and_the_portal_is_set_up_and_synchronised(pla
     assert row.setup_at is not None
     assert row.synced_at is not None
     assert (row.time_zone, row.currency, row.crm_mode) == ("Europe/Moscow", "RUB", 1)
+    assert {(rate.base, rate.currency, float(rate.rate)) for rate in place.all(CurrencyRate)} == {
+        ("RUB", "USD", 92.5), ("RUB", "EUR", 100.25),
+    }  # fmt: skip
     assert set(row.fields) == {"lead", "deal", "company", "contact"}
     assert set(row.fields["deal"]["UF_CRM_MOLVA_NPS_GROUP"]["items"]) == {"promoter", "passive", "detractor"}
     assert row.calendar["week_holidays"] == ["SA", "SU"]
@@ -164,6 +170,57 @@ def test_a_local_application_is_installed_and_renewed_with_its_own_keys(sessions
         place.box.control("/tokens/expire", {})
         portals.rest_for(place.deps, registered).call(calls.profile())
         assert place.row().token_version == 2
+
+
+def test_registering_keys_ends_in_one_row_and_one_line_whatever_was_there(sessions: Sessions) -> None:
+    """Four at once, again, for another portal, the operator's own, names that are no application's."""
+    with world(sessions, client_id="app.operator", client_secret="x") as place:
+        start, ids = threading.Barrier(4), []
+
+        def register(number: int) -> None:
+            start.wait()
+            ids.append(portals.add_app(place.deps, place.box.domain, CLIENT_ID, f"secret-{number}"))
+
+        with ThreadPoolExecutor(4) as pool:
+            for done in [pool.submit(register, number) for number in range(4)]:
+                done.result()
+        assert len({*ids}) == 1
+        assert portals.add_app(place.deps, place.box.domain, CLIENT_ID, SECRET) == ids[0]
+        for name in ("app.operator", "webhook", "left-1", "local", "local.x" * 20, "local.\n", "локал.1"):
+            with pytest.raises(ValueError, match=r"application"):
+                portals.add_app(place.deps, place.box.domain, name, SECRET)
+        assert place.install() == ids[0]
+        with pytest.raises(ValueError, match=f"already installed in {place.box.domain}"):
+            portals.add_app(place.deps, "elsewhere.example.com", CLIENT_ID, SECRET)
+        (portal,) = place.all(Portal)
+        assert (portal.client_secret, portal.kind, portal.status) == (SECRET, "local", "active")
+
+
+def test_keys_move_from_the_environment_to_the_portal_without_a_second_row(sessions: Sessions) -> None:
+    """Installed by the operator's keys; registered after those were taken away, the same portal goes on with them."""
+    with world(sessions) as place:
+        portal_id = place.install()
+        place.deps = wired(sessions, place.box, place.clock, place.address, client_id="", client_secret="")
+        assert portals.add_app(place.deps, place.box.domain, CLIENT_ID, SECRET) == portal_id
+        place.box.control("/tokens/expire", {})
+        assert portals.rest_for(place.deps, portal_id).call(calls.profile()).result["ID"] == "1"
+        assert [(row.kind, row.status) for row in place.all(Portal)] == [("local", "active")]
+
+
+def test_the_question_about_the_administrator_is_debited(sessions: Sessions) -> None:
+    """Nothing we ask a portal escapes its bucket: not the first request of all, not that of a later installation."""
+    with world(sessions) as place:
+        for wanted in (1.0, 2.0):
+            place.install()
+            (row,) = place.all(Limits)
+            assert row.level == pytest.approx(wanted, abs=0.5)
+        with transaction(sessions) as session:
+            kept = session.get_one(Limits, place.portal_id)
+            kept.level, kept.level_at = 50.0, place.clock.now() + timedelta(minutes=5)
+        place.fresh_counters()
+        with pytest.raises(InstallRefused, match="unreachable"):
+            portals.install(place.deps, place.opened().grant)
+        assert place.counters()["http"] == 0
 
 
 def test_keys_registered_for_one_portal_do_not_install_in_another(sessions: Sessions) -> None:

@@ -10,14 +10,16 @@ import pytest
 
 from integration.bitrix.calls import ENTITY_TYPES
 from integration.nps.people import CardKey, ClientKey
-from integration.services import card_rights, frames, referral_claims, referral_search
+from integration.services import card as card_service
+from integration.services import card_names, card_rights, frames, referral_claims, referral_search
 from integration.services.frames import Viewer
 from integration.services.referral_chores import rebuild
 from integration.services.referral_claims import Said
 from integration.store import referrals as rows
 from integration.store.base import reading, transaction
 from integration.store.referral_rows import Referral, ReferralReminder
-from tests.services.portal_world import CLIENT_ID, World, agency, on_sqlite, world
+from tests.services.portal_world import CLIENT_ID, World, agency, on_sqlite
+from tests.services.ready_world import ready_world
 
 SOURCE, REFERRER, DATE = "UF_CRM_MOLVA_REFERRAL_SOURCE", "UF_CRM_MOLVA_REFERRER", "UF_CRM_MOLVA_REFERRAL_DATE"
 MONDAY = datetime(2026, 11, 23, 7, tzinfo=UTC)  # ten in the morning in Moscow
@@ -63,8 +65,7 @@ def clock_to(place: World, moment: datetime) -> None:
 
 @pytest.fixture
 def place(sqlite_url: str) -> Iterator[World]:
-    with on_sqlite(sqlite_url) as sessions, world(sessions, a_portal()) as made:
-        made.ready()
+    with on_sqlite(sqlite_url) as sessions, ready_world(sessions, a_portal()) as made:
         clock_to(made, MONDAY)
         yield made
 
@@ -370,3 +371,29 @@ def test_who_serves_the_client_may_name_and_nobody_else(place: World) -> None:
         card_rights.serving(place.deps, person(place, ("deal", 2), user=7), "deal", 2)
     with pytest.raises(card_rights.Denied):
         card_rights.serving(place.deps, person(place, ("deal", 1)), "deal", 2)
+
+
+def test_the_tab_names_both_ends_to_whoever_the_portal_shows_them(place: World) -> None:
+    """Who chose somebody reads whom, and who has to thank reads for whom; where the portal shows no card, numbers."""
+    place.act(1, "crm.item.update", entityTypeId=4, id=4, fields={"assignedById": 7})
+    place.work()
+    assert say(place, ("deal", 2), ClientKey("company", 4)).status == "done"
+    place.work()
+
+    def both_ends() -> tuple[str, str]:
+        views = []
+        for card, user in ((("deal", 2), 6), (("company", 4), 7)):
+            who = person(place, card, user)
+            views.append(card_names.told(place.deps, who, card_service.view(place.deps, who, *card)))
+        newcomer, friend = views
+        assert newcomer.came is not None
+        assert friend.brought is not None
+        (line,) = friend.brought.lines
+        assert line.money is None
+        return newcomer.came.name, line.newcomer.name
+
+    assert both_ends() == ("Altair Trade", "Altair")
+    place.box.control("/settings", {"rights": {"6": "own", "7": "own"}})
+    assert both_ends() == ("", "")
+    place.box.control("/settings", {"rights": {}, "down": True})
+    assert both_ends() == ("", "")

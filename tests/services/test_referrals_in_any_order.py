@@ -14,7 +14,8 @@ from integration.services import changes, mirror, outbox
 from integration.store import referrals as rows
 from integration.store.base import Sessions, reading, transaction
 from integration.store.referral_rows import Referral
-from tests.services.portal_world import World, world
+from tests.services.portal_world import World
+from tests.services.ready_world import ready_world
 
 SOURCE, REFERRER, DATE = "UF_CRM_MOLVA_REFERRAL_SOURCE", "UF_CRM_MOLVA_REFERRER", "UF_CRM_MOLVA_REFERRAL_DATE"
 OFTEN = {
@@ -25,8 +26,7 @@ OFTEN = {
 
 @pytest.fixture
 def place(sessions: Sessions) -> Iterator[World]:
-    with world(sessions) as made:
-        made.ready()
+    with ready_world(sessions) as made:
         made.box.control("/settings", {"events": {"paused": True}}, verb="PUT")
         yield made
 

@@ -17,6 +17,7 @@ from integration.store.base import Sessions, transaction
 from integration.store.policies import PolicyRow
 from integration.store.portals import Portal
 from tests.services.portal_world import CLIENT_ID, World, world
+from tests.services.ready_world import ready_world
 
 KINDS = ("LEAD", "DEAL", "CONTACT", "COMPANY")
 
@@ -27,8 +28,8 @@ class Killed(BaseException):
 
 @pytest.fixture
 def place(sessions: Sessions) -> Iterator[World]:
-    with world(sessions) as made:
-        yield made.ready()
+    with ready_world(sessions) as made:
+        yield made
 
 
 def bound(place: World) -> list[tuple[str, str]]:

@@ -19,7 +19,8 @@ from integration.store.base import Sessions, transaction
 from integration.store.outbox import OutboxRow
 from integration.store.policies import PolicyRow
 from integration.store.portals import Portal
-from tests.services.portal_world import CLIENT_ID, World, agency, on_sqlite, world
+from tests.services.portal_world import CLIENT_ID, World, agency, on_sqlite
+from tests.services.ready_world import ready_world
 
 SCORE, GROUP, DAY = (f"UF_CRM_MOLVA_NPS_{name}" for name in ("SCORE", "GROUP", "DATE"))
 
@@ -30,15 +31,15 @@ class Killed(BaseException):
 
 @pytest.fixture
 def place(sessions: Sessions) -> Iterator[World]:
-    with world(sessions) as made:
-        yield made.ready()
+    with ready_world(sessions) as made:
+        yield made
 
 
 @pytest.fixture
 def quick(sqlite_url: str) -> Iterator[World]:
     """The same on one database, for details."""
-    with on_sqlite(sqlite_url) as sessions, world(sessions) as made:
-        yield made.ready()
+    with on_sqlite(sqlite_url) as sessions, ready_world(sessions) as made:
+        yield made
 
 
 def empty(place: World, *, of: str = "all") -> None:

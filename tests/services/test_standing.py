@@ -13,6 +13,7 @@ from integration.services import card
 from integration.services.card_types import CardView
 from integration.store.base import Sessions, transaction
 from integration.store.clients import Company, Contact, ContactCompany, Deal, OptOut, StageMove
+from integration.store.letters import LetterRow
 from integration.store.waves import Invitation, Wave, WaveClient
 from tests.conftest import HandClock
 from tests.services.survey_world import World
@@ -140,6 +141,14 @@ def test_who_was_asked_in_an_earlier_survey_is_told_when_the_gap_ends(world: Wor
     assert (found.reason, found.clears_on) == ("asked_recently", date(2025, 6, 1) + timedelta(days=300))
     assert found.facts["asked_on"] == "2025-06-01"
     assert found.in_time is False
+    with transaction(world.deps.sessions) as session:  # it turns out that the letter never left
+        asked = session.query(Invitation).filter_by(token="old").one()
+        session.add(
+            LetterRow(portal_id=pid, lane="x", status="buried", due_at=world.clock.now(), created_at=world.clock.now(),
+                      key="k", kind="invitation", invitation_id=asked.id, sender_name="", sender_address="", subject="",
+                      body_text="", body_html="", recipient_address="x@example.com", message_id="<k>")
+        )  # fmt: skip
+    assert stands(world).reason != "asked_recently"
 
 
 def test_on_the_list_the_written_reason_stands_whatever_holds_today(world: World) -> None:

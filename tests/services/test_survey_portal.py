@@ -16,7 +16,8 @@ from integration.store.clients import Deal
 from integration.store.followups import FollowUp
 from integration.store.outbox import OutboxRow
 from integration.store.waves import Invitation, Wave, WaveClient
-from tests.services.portal_world import World, world
+from tests.services.portal_world import World
+from tests.services.ready_world import ready_world
 from tests.services.survey_world import BROWSER, TOUCH
 
 PREFIX = "UF_CRM_MOLVA_"
@@ -25,8 +26,7 @@ PREFIX = "UF_CRM_MOLVA_"
 @pytest.fixture
 def live(sessions: Sessions) -> Iterator[World]:
     """A portal with Molva installed, and a wave that asks contacts 1 and 3 of company 1 about deal 2."""
-    with world(sessions) as found:
-        found.ready()
+    with ready_world(sessions) as found:
         found.deps = replace(found.deps, signer=KeySigner(("a-test-key",)))
         with transaction(sessions) as session:
             wave = Wave(

@@ -11,7 +11,7 @@ import pytest
 
 from integration.bitrix import calls
 from integration.bitrix.call import Call
-from integration.services import outbox
+from integration.services import outbox, turns
 from integration.services.deps import Answer, BatchAnswer, Deps, Settings
 from integration.services.turns import AT_ONCE, in_turn
 from integration.store.base import Sessions, transaction
@@ -36,6 +36,50 @@ def test_others_go_on_while_a_slow_one_is_waited_for() -> None:
         return True
 
     assert in_turn(lambda: [1, 2, 3], work)
+
+
+def test_whoever_comes_while_only_one_is_at_work_does_not_wait_for_it() -> None:
+    """The only one that had something to do ends its portion when another, due since then, has had one."""
+    begun, over = threading.Event(), threading.Event()
+
+    def work(portal_id: int) -> bool:
+        if portal_id == 1:
+            begun.set()
+            assert over.wait(30), "the other one stood still"
+        over.set()
+        return True
+
+    assert in_turn(lambda: [1, 2] if begun.is_set() and not over.is_set() else [1], work)
+
+
+@pytest.mark.parametrize("leaving", [False, True], ids=["working", "told to end"])
+def test_others_go_on_while_somebody_is_slow_at_a_later_portion(
+    leaving: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The slow one ends only when the others have had many more portions, or the process gives way."""
+    monkeypatch.setattr(turns, "SLOW", 0.05)
+    monkeypatch.setattr(turns, "GLANCE", 0.01)
+    had: Counter[int] = Counter()
+    over, slow = threading.Event(), threading.Event()
+
+    def work(portal_id: int) -> bool:
+        had[portal_id] += 1
+        if portal_id == 1 and had[1] == 2:
+            slow.set()
+            assert over.wait(30), "the others stood still"
+        elif portal_id == 2 and not slow.is_set():
+            slow.wait(30)  # the first round lasts until the slow one is at its second portion
+        elif slow.is_set() and (had[3] > 20 or leaving):
+            over.set()
+        return True
+
+    mark = turns.giving_way.set(lambda: leaving and slow.is_set())
+    try:
+        assert in_turn(lambda: [] if over.is_set() else [1, 2, 3], work)
+    finally:
+        over.set()
+        turns.giving_way.reset(mark)
+    assert (had[3] > 20) is not leaving
 
 
 def test_everyone_gets_a_turn_and_the_first_failure_is_told_afterwards() -> None:

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from integration.mail.outgoing import MailRefused
-from integration.services import waves
+from integration.nps.rights import Rights
+from integration.services import reports, waves
 from integration.services.waves import WaveError
 from integration.store.base import Sessions, transaction
 from integration.store.clients import Company, Contact
@@ -101,6 +102,49 @@ def test_an_excluded_client_gets_nothing_more_and_stays_on_the_list_with_the_rea
     assert world.wave().result["coverage"]["excluded"] == 1
     assert world.wave().result["clients"]["n"] == 0
     assert world.wave().stage == "closed"
+
+
+def test_a_client_who_has_answered_is_not_taken_off_and_one_who_is_out_keeps_its_reason(world: World) -> None:
+    """Out of the base with the answer in the score, one answer of two would be shown as certainty."""
+    world.client(2)
+    world.client(3)
+    world.client(4, email=None)
+    wave_id = world.approved()
+    world.until(msk(3, 3))
+    world.answer(200, 9)
+    lines = world.lines()
+    for number, code in ((2, "has_answered"), (4, "is_out")):
+        with pytest.raises(WaveError, match=code):
+            waves.exclude(
+                world.deps, world.portal_id, wave_id, lines["company", number].id, "Ольга Лис", "суд"
+            )
+    assert {row.client_id: row.reason for row in world.lines().values()} == {2: "", 3: "", 4: "no_channel"}
+    assert waves.exclude(world.deps, world.portal_id, wave_id, lines["company", 3].id, "Ольга Лис", "суд")
+
+
+def test_an_answer_that_comes_after_the_exclusion_counts_with_its_client_in_the_base(world: World) -> None:
+    for number in (2, 3, 4):
+        world.client(number)
+    wave_id = world.approved()
+    world.until(msk(3, 3))
+    line = world.lines()["company", 2]
+    assert waves.exclude(world.deps, world.portal_id, wave_id, line.id, "Ольга Лис", "суд")
+    world.answer(200, 9)
+    world.until(AFTER)
+    result = world.wave().result
+    clients = result["clients"]
+    assert (clients["n"], clients["base"], result["coverage"]["answered_off_list"]) == (1, 3, 1)
+    assert clients["limits"] == [pytest.approx(-100 / 3), 100.0]
+    assert clients["interval"][0] < clients["nps"] == 100.0
+    with transaction(world.deps.sessions) as session:
+        portal = session.get_one(Portal, world.portal_id)
+        shown = reports.overview(session, portal, Rights("head", 1), world.clock.now())
+    assert shown.figures is not None
+    assert (
+        shown.figures.headline.base,
+        shown.figures.coverage.off_list,
+        shown.figures.coverage.excluded,
+    ) == (3, 1, 1)
 
 
 def test_whoever_says_never_or_is_put_on_hold_on_the_card_is_respected_at_once(world: World) -> None:

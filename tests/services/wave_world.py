@@ -52,12 +52,21 @@ class Contacts:
     phones: dict[int, list[str]] = field(default_factory=dict)
     requests: int = 0
     fail: list[Exception] = field(default_factory=list)
+    tasks: list[dict[str, Any]] = field(
+        default_factory=list
+    )  # overdue and critical, as the portal would list them
+    refuse_tasks: Exception | None = None
 
     def __call__(self, endpoint: str, token: str, *, portal_id: int | None = None) -> Contacts:
         return self
 
     def call(self, call: Call) -> Answer:
-        raise AssertionError(f"{call.method} is not read when a list is frozen")
+        assert call.method == "tasks.task.list", f"{call.method} is not read when a list is frozen"
+        if self.refuse_tasks is not None:
+            raise self.refuse_tasks
+        wanted = call.params["filter"]
+        assert wanted.keys() == {"PRIORITY", "<DEADLINE", "!REAL_STATUS", ">ID"}
+        return Answer({"tasks": [task for task in self.tasks if int(task["id"]) > wanted[">ID"]][:50]})
 
     def batch(self, calls: Mapping[str, Call], *, halt: bool = False) -> BatchAnswer:
         self.requests += 1
@@ -196,6 +205,21 @@ class World:
             _, version = policies.load(session, self.portal_id)
         saved = policies.save(self.deps, self.portal_id, changes, "тест", version)
         assert isinstance(saved, int), saved
+
+    def left(self, contact: int, kind: str = "invitation", status: str = "done") -> None:
+        """A letter of the last wave to a contact as it stands after it has left, or has come to grief."""
+        invitation, now = self.invitations()[contact], self.clock.now()
+        with transaction(self.deps.sessions) as session:
+            session.get_one(Invitation, invitation.id).touches = {kind: now.isoformat()}
+            session.add(
+                LetterRow(
+                    portal_id=self.portal_id, lane=invitation.address, status=status, due_at=now, created_at=now,
+                    key=f"{kind}:{invitation.id}", kind=kind, wave_id=invitation.wave_id,
+                    invitation_id=invitation.id, sender_name="", sender_address="", subject="", body_text="",
+                    body_html="", recipient_address=invitation.address, message_id=f"<{kind}{invitation.id}>",
+                    handed_at=now if status in ("done", "unknown") else None,
+                )
+            )  # fmt: skip
 
     # --- the wave
 

@@ -6,6 +6,7 @@ import itertools
 import multiprocessing
 import time
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 
 import pytest
 from sqlalchemy import func, select
@@ -15,13 +16,14 @@ from integration.store.chores import ChoreRow
 from integration.store.queue import claim, done, put_once, retry
 from tests.conftest import a_portal
 
-JOBS, LANES, WORKERS = 400, 20, 3
+JOBS, LANES, WORKERS = 150, 15, 3
 
 
-def _work(url: str, name: str, deadline: float) -> None:
+def _work(url: str, name: str, deadline: float, begin: Barrier) -> None:
     """A worker: claims five, now and then leaves a batch lying or puts a row back, finishes the rest."""
     sessions = make_sessions(make_engine(url))
     rounds = 0
+    begin.wait(60)
     while time.monotonic() < deadline:
         now = datetime.now(UTC)
         with transaction(sessions) as session:
@@ -30,13 +32,13 @@ def _work(url: str, name: str, deadline: float) -> None:
         if not left:
             return
         rounds += 1
-        if not rows or rounds % 29 == 0:  # a batch that is abandoned comes back when its lease is over
+        if not rows or rounds % 7 == 3:  # a batch that is abandoned comes back when its lease is over
             time.sleep(0.01)
             continue
         for row in rows:
             started = time.time_ns()
             with transaction(sessions) as session:
-                if rounds % 17 == 0 and row.attempts == 1:
+                if rounds % 5 == 1 and row.attempts == 1:
                     retry(session, row, now, datetime.now(UTC))
                     continue
                 done(session, row, now, cursor={"by": name, "start": started, "end": time.time_ns()})
@@ -54,7 +56,8 @@ def test_each_job_is_done_once_and_in_the_order_of_its_lane(engine, sessions) ->
     url = engine.url.render_as_string(hide_password=False)
     context = multiprocessing.get_context("spawn")
     deadline = time.monotonic() + 90
-    crew = [context.Process(target=_work, args=(url, f"w{n}", deadline)) for n in range(WORKERS)]
+    begin = context.Barrier(WORKERS)
+    crew = [context.Process(target=_work, args=(url, f"w{n}", deadline, begin)) for n in range(WORKERS)]
     for process in crew:
         process.start()
     for process in crew:

@@ -21,6 +21,7 @@ from integration.services import frames
 from integration.services.deps import Deps
 from integration.services.frames import Viewer
 from integration.store.base import Sessions, make_sessions
+from tests.browser import PATIENCE
 from tests.conftest import HandClock
 from tests.services.survey_world import BROWSER, World, make_world
 from webhooks import unsubscribe
@@ -138,7 +139,7 @@ def eyes(browser: Browser) -> Iterator[Callable[..., Eyes]]:
             user_agent=agent,
             reduced_motion="reduce",
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE * 1000)
         contexts.append(context)
         seen = Eyes(context.new_page(), context)
         seen.listen()

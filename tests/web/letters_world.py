@@ -43,7 +43,8 @@ class Cards:
         raise AssertionError(f"{call.method} is not asked by these pages")
 
     def batch(self, calls: Mapping[str, Call], *, halt: bool = False) -> BatchAnswer:
-        results: dict[str, Any] = {"deal": {"fields": FIELDS}, "company": {"fields": FIELDS}, "sources": []}
+        cards: dict[str, Any] = {kind: {"fields": FIELDS} for kind in ("deal", "company", "contact")}
+        results = {**cards, "sources": []}
         return BatchAnswer({key: Answer(results[key]) for key in calls}, {})
 
 

@@ -130,6 +130,9 @@ def _molva(studio: Studio, card: str) -> None:
             studio.shoot(who.page, f"settings-{section}")
         who.jump("/app/settings/letters/invitation/ru")
         studio.shoot(who.page, "settings-letter")
+        for view in ("", "/clients", "/tree", "/thanks"):
+            who.jump(f"/app/referrals{view}")
+            studio.shoot(who.page, f"referrals{view.replace('/', '-')}", 1500)
         who.open_tab(card)
         studio.shoot(who.page, "tab", 1300)
     with studio.sitter(user=MANAGERS_A[0]) as who:

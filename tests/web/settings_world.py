@@ -39,9 +39,12 @@ UF: dict[str, dict[str, Any]] = {
         "UF_CRM_SINCE": {"type": "date", "title": "Клиент с"},
         "UF_CRM_CITY": {"type": "string", "title": "Город"},
         "UF_CRM_BRANCH": {"type": "enumeration", "title": "Филиал"},
+        "UF_CRM_MANAGER": {"type": "employee", "title": "Аккаунт"},
+        "UF_CRM_REVENUE": {"type": "money", "title": "Выручка"},
     },
+    "contact": {"UF_CRM_ZONE": {"type": "string", "title": "Часовой пояс"}},
 }
-KINDS = {2: "deal", 4: "company"}
+KINDS = {2: "deal", 3: "contact", 4: "company"}
 
 
 @dataclass

@@ -24,7 +24,8 @@ from integration.store.base import Sessions, transaction
 from integration.store.letters import LetterRow
 from integration.store.outbox import OutboxRow
 from integration.store.portals import Portal
-from tests.services.portal_world import World, world
+from tests.services.portal_world import World
+from tests.services.ready_world import ready_world
 from tests.web.conftest import make_app
 
 MARKUP = "<b>Рога</b> & “Копыта” <script>alert(1)</script>"
@@ -86,8 +87,7 @@ class Desk:
 @contextmanager
 def desk(sessions: Sessions) -> Iterator[Desk]:
     """A portal that is set up, and the pages."""
-    with world(sessions) as place:
-        place.ready()
+    with ready_world(sessions) as place:
         place.deps = replace(place.deps, signer=KeySigner(("a-test-key",)))
         health.heartbeat(place.deps, "worker-1")
         app = make_app(place.deps)

@@ -23,9 +23,9 @@ from integration.store.waves import Wave
 from integration.web import frame
 from tests.bitrix.sandbox.agencies import small_agency
 from tests.conftest import HandClock
-from tests.services import report_world, tab_world
+from tests.services import import_world, report_world, tab_world
 from tests.services.wave_world import DIRECTOR, MANAGER, World, make_world
-from tests.web import main_states, request_world, setup_world
+from tests.web import main_states, referral_world, request_world, setup_world
 from tests.web.conftest import served
 from tests.web.portal_site import CLIENT_ID, portal_site
 from tests.web.settings_world import PortalOfFields
@@ -34,6 +34,7 @@ CALLER = 77
 SCRIPT = "http://portal.example/bx24.js"
 #: Parts of pages and answers for scripts: tested with their pages.
 PARTS = {
+    "referrals.export", "referral_import.report",
     "settings.clients_live", "settings.followups_live", "settings.referrals_live", "settings.senders_live",
     "settings.wave_live", "settings.letter_look", "settings.letter_shown", "settings.letters_fate",
     "settings.letters_clients", "settings.requests_export", "start.live", "session.renew", "card_referrer.found",
@@ -108,6 +109,27 @@ def _undecided(world: World) -> Viewer:
     return who
 
 
+def _referrals(world: World) -> Viewer:
+    """Two years of recommendations, and a chain of fifty."""
+    referral_world.agency(world)
+    referral_world.chain(world)
+    return report_world.viewer(world, 1, administrator=True)
+
+
+def _many_referrals(world: World) -> Viewer:
+    """Three thousand of them."""
+    report_world.beat(world)
+    referral_world.crowd(world, 3000)
+    return report_world.viewer(world, 1, administrator=True)
+
+
+def _lists(world: World) -> Viewer:
+    """Lists of past referrals in every state."""
+    report_world.beat(world)
+    import_world.lists(import_world.fill(world))
+    return report_world.viewer(world, 1, administrator=True)
+
+
 @contextmanager
 def _set_up(sessions: Sessions, many: int) -> Iterator[Place]:
     """Set-up and outbox of a portal that answers, with things that got stuck."""
@@ -170,7 +192,8 @@ def place(name: str, url: str) -> Iterator[Place]:
         "new": lambda: _desk(sessions, main_states.installed), "agency": lambda: _desk(sessions, main_states.full),
         "planned": lambda: _desk(sessions, main_states.planned), "crowd": lambda: _desk(sessions, main_states.large),
         "stuck": lambda: _set_up(sessions, 0), "very stuck": lambda: _set_up(sessions, 10_000),
-        "undecided": lambda: _desk(sessions, _undecided),
+        "referrals": lambda: _desk(sessions, _referrals), "many referrals": lambda: _desk(sessions, _many_referrals),
+        "lists": lambda: _desk(sessions, _lists), "undecided": lambda: _desk(sessions, _undecided),
         "client": lambda: _card(sessions, True), "never asked": lambda: _card(sessions, False),
     }  # fmt: skip
     with worlds[name]() as made:
@@ -221,6 +244,35 @@ PAGES = (
     Shown("tab: who recommended", "client", "/app/card/company/12/referrer", {"do": "clear", "note": ""},
           who={"card": ("company", 12)}, status=422),
     Shown("tab: another card", "client", "/app/card/company/12", who={"card": ("company", 13)}, status=403),
+    *(Shown(f"referrals: {view or 'figures'}", "referrals", f"/app/referrals/{view}".rstrip("/"))
+      for view in ("", "clients", "tree", "leaders", "ask", "thanks", "problems")),
+    Shown("referrals: no promoters", "referrals", "/app/referrals/leaders", {"show": "others"}),
+    Shown("referrals: deals of a figure", "referrals", "/app/referrals/deals", {"cell": "~2026-01-01~referred~~"}),
+    Shown("referrals: a chain of fifty", "referrals", "/app/referrals/tree", {"root": "company:700"}),
+    Shown("past referrals", "lists", "/app/referrals/import"),
+    Shown("past referrals: no file", "lists", "/app/referrals/import", {"do": "upload"}, status=422),
+    Shown("past referrals: nothing yet", "new", "/app/referrals/import"),
+    Shown("past referrals: to decide", "lists", "/app/referrals/import/1"),
+    *(Shown(f"past referrals: {view}", "lists", "/app/referrals/import/1", {"view": view})
+      for view in ("ready", "bad")),
+    Shown("past referrals: taken over", "lists", "/app/referrals/import/2"),
+    Shown("past referrals: something else stands", "lists", "/app/referrals/import/3"),
+    Shown("past referrals: being looked at", "lists", "/app/referrals/import/4"),
+    Shown("past referrals: nothing new", "lists", "/app/referrals/import/5"),
+    Shown("past referrals: too late", "lists", "/app/referrals/import/2", {"do": "start"}, status=409),
+    Shown("past referrals: no such list", "lists", "/app/referrals/import/99", status=404),
+    Shown("past referrals: the portal's source", "lists", "/app/referrals/import/sources"),
+    Shown("past referrals: nobody ticked", "lists", "/app/referrals/import/sources", {"do": "check"}, status=422),
+    Shown("past referrals: nobody left", "new", "/app/referrals/import/sources"),
+    Shown("referrals: none yet", "new", "/app/referrals"),
+    Shown("referrals: nobody came yet", "new", "/app/referrals/clients"),
+    Shown("referrals: all thanked", "new", "/app/referrals/thanks"),
+    Shown("referrals: nothing fits", "referrals", "/app/referrals/clients", {"year": "2019"}),
+    Shown("referrals: a manager", "referrals", "/app/referrals/clients", who=MANAGES),
+    Shown("referrals: gone meanwhile", "referrals", "/app/referrals/thanks", {"do": "say", "say": "thank:99999"},
+          status=409),
+    Shown("referrals: many", "many referrals", "/app/referrals/clients", {"page": "9"}),
+    Shown("referrals: many trees", "many referrals", "/app/referrals/tree"),
     Shown("no administrator", "agency", "/app/settings/senders", who=MANAGES, status=403),
     Shown("a caller", "agency", "/app/main", who={"user_id": CALLER, "administrator": False}, status=403),
     Shown("no such survey", "agency", "/app/wave/999999", status=404),

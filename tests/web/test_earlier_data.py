@@ -103,3 +103,16 @@ def test_employees_and_strangers_decide_nothing(site: PortalSite) -> None:
         rows.get_one(Portal, portal.id).status = "reauthorise"
     assert site.post("/bitrix/app", user=6).status_code == 403
     assert [one.erase_after is not None for one in site.portals()] == [True]
+
+
+def test_a_wish_that_nobody_proved_is_told_as_such_and_has_no_date(site: PortalSite) -> None:
+    """Whoever told of the removal may have been anybody: the page says so, and nothing goes by itself."""
+    (portal,) = site.portals()
+    with transaction(site.deps.sessions) as rows:
+        kept = rows.get_one(Portal, portal.id)
+        kept.erase_after, kept.erase_wished_at = None, site.deps.clock.now()
+    asked = site.post("/bitrix/install")
+    assert "it may not be true" in asked.text
+    assert "If nobody chooses" not in asked.text
+    assert decide(site, session_of(asked.text), do="keep").status_code == 200
+    assert [(one.status, one.erase_wished_at) for one in site.portals()] == [("active", None)]

@@ -17,9 +17,10 @@ from werkzeug.test import TestResponse
 from integration.adapters import KeySigner
 from integration.bitrix.call import Call
 from integration.bitrix.errors import Retryable
-from integration.services import frames, pace
+from integration.services import frames, pace, referral_imports
 from integration.store.base import Base, Sessions, reading, transaction
 from integration.store.portals import Department, Staff
+from integration.store.referral_import_rows import ReferralImport, ReferralImportRow
 from integration.store.responses import Response
 from integration.store.waves import WaveClient
 from tests.conftest import HandClock, a_portal
@@ -69,7 +70,20 @@ def everybody(sessions: Sessions, clock: HandClock) -> World:
         session.add(other)
         session.flush()
         world.extra["other"] = other.id
+    world.extra["import"] = _a_list(world)
     return world
+
+
+def _a_list(world: World) -> int:
+    """A list of past referrals about which somebody has to decide."""
+    said = b"Client;Recommended by;Date\nACME;company:57;2021-01-02\ncompany:12;Nobody;2021-01-02"
+    number = referral_imports.begin(world.deps, world.portal.id, "past.csv", said, who="Ann")
+    with transaction(world.deps.sessions) as session:
+        made = session.get_one(ReferralImport, number)
+        for row in session.scalars(select(ReferralImportRow)):
+            row.status, row.code, row.detail = "choose", "many", {"side": "client", "choices": ["company:12"]}
+        made.stage = "preview"
+    return number
 
 
 @pytest.fixture
@@ -85,6 +99,7 @@ def addresses(place: World, client: FlaskClient) -> list[tuple[str, str]]:
         "letter": "invitation",
         "language": "en",
         "wave_id": place.wave_id,
+        "import_id": place.extra["import"],
     }
     found = []
     for rule in client.application.url_map.iter_rules():
@@ -120,6 +135,25 @@ def deeds(place: World, endpoint: str) -> list[dict[str, str]]:
             {"do": "pause", "why": "w"}, {"do": "resume"}, {"do": "rehearse"}, {"do": "approve"},
             {"do": "confirm", **judged}, {"do": "reject", **judged}, {"do": "exclude", "why": "w", "lines": line},
             {"standing": "asked", "page": "1"}, {"do": "cancel", "why": "w"},
+        ],
+        **{f"referrals.{name}": [{"do": "say", "say": "thank:999"}, {"do": "say", "say": "reward:999:given"}]
+           for name in ("overview", "tree", "leaders", "ask", "thanks", "problems")},
+        "referrals.clients": [{"year": "2025", "branch": "Kazan", "step": "won", "reward": "unsaid", "page": "2"},
+                              {"do": "say", "say": "thank:999", "note-999": "n"}],
+        "referrals.deals": [{"cell": "2025-01-01~2025-12-31~all~~", "after": "5"}],
+        "referrals.export": [{"file": "clients", "format": "csv", "year": "2025"}, {"file": "leaders"},
+                             {"file": "deals", "cell": "~2025-12-31~all~~"}],
+        "referral_import.overview": [{"do": "upload", "order": "dmy"}],
+        "referral_import.listing": [
+            {"do": "decide", "number": "2", "side": "client", "pick": "company:12", "said": ""},
+            {"do": "decide", "number": "3", "side": "referrer", "said": "Old"}, {"do": "replace", "number": "2"},
+            {"do": "leave", "number": "2"}, {"part": "progress"}, {"view": "open", "page": "2"}, {"do": "start"},
+            {"do": "undo"}, {"do": "drop"},
+        ],
+        "referral_import.report": [{"format": "xlsx"}],
+        "referral_import.sources": [
+            {"do": "check", "card": "lead:99", "take": "lead:99", "day-lead:99": "2021-01-02", "said-lead:99": "Old"},
+            {"do": "all"}, {"after": "deal:5"},
         ],
         "settings.clients": [{**sheet, "pipelines": "9", "since": "deal:UF_CRM_1", "city_field": "", "so_far": "[]"}],
         "settings.clients_live": [{"pipelines": "9", "trouble": "C9:NEW", "so_far": "[]"}],
@@ -235,6 +269,20 @@ SHARED = (
     "card_referrer.found",
     "main.page",
     "wave.page",
+    *(
+        f"referrals.{name}"
+        for name in (
+            "overview",
+            "clients",
+            "tree",
+            "leaders",
+            "ask",
+            "thanks",
+            "problems",
+            "deals",
+            "export",
+        )
+    ),
 )  # shown to employees; the others are for administrators
 
 

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import socket
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from gunicorn.http.errors import InvalidChunkSize
+from werkzeug.wsgi import ClosingIterator
 
+from integration.web.bodies import PIECE, Patient
 from tests.services.survey_world import World
 from tests.web.conftest import make_app
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 PUBLIC = [
     "/s/{t}",
@@ -48,6 +58,65 @@ def test_public_pages_cannot_be_framed_cached_indexed_or_leak_their_address(
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert "noindex" in headers["X-Robots-Tag"]
     assert "Set-Cookie" not in headers
+
+
+class Half(io.BytesIO):
+    """A body whose sender falls silent: what gunicorn's socket, or its reader of chunks, raises then."""
+
+    def __init__(self, fault: Exception) -> None:
+        super().__init__()
+        self.fault = fault
+
+    def read(self, *_: Any) -> bytes:
+        raise self.fault
+
+    readline = readinto = read  # type: ignore[assignment]
+
+
+def test_a_body_that_does_not_come_is_the_sender_s_fault(
+    client: FlaskClient, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Wherever a body is read: no failure of ours, no traceback; the socket's own patience has an end."""
+    app = client.application
+    app.wsgi_app = Patient(app.wsgi_app, 7.0)  # type: ignore[method-assign]
+    ours, theirs = socket.socketpair()
+    for rule in app.url_map.iter_rules():
+        if "POST" not in (rule.methods or ()):
+            continue
+        values = {name: 1 if "id" in name else "x" for name in rule.arguments} | {"token": world.token}
+        path = rule.build(values | {"kind": "deal", "language": "en"})
+        assert path is not None
+        for kind, fault in (
+            ("application/x-www-form-urlencoded", TimeoutError("timed out")),
+            ("multipart/form-data; boundary=b", TimeoutError("timed out")),
+            ("application/x-www-form-urlencoded", InvalidChunkSize(b"ZZ")),
+        ):
+            answer = client.post(
+                path[1], input_stream=Half(fault), content_length=500, content_type=kind,
+                environ_overrides={"gunicorn.socket": ours},
+            )  # fmt: skip
+            assert answer.status_code < 500, (path, answer.status_code)
+    assert ours.gettimeout() == 7.0
+    ours.close()
+    theirs.close()
+    assert "Traceback" not in caplog.text
+
+
+def test_a_long_answer_leaves_in_pieces_and_is_closed_like_any_other() -> None:
+    """A server gives each piece the same patience: a list of megabytes reaches those with a slow line whole."""
+    ended: list[bool] = []
+    long = bytes(range(256)) * 20_000
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return ClosingIterator([b"", long, b"end"], [lambda: ended.append(True)])
+
+    answer = Patient(app)({"wsgi.input": io.BytesIO()}, lambda *_: lambda _: None)
+    pieces = list(answer)
+    assert b"".join(pieces) == long + b"end"
+    assert max(map(len, pieces)) == PIECE
+    answer.close()  # type: ignore[attr-defined]
+    assert ended == [True]
 
 
 @pytest.mark.parametrize("address", PUBLIC)

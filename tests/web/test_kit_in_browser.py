@@ -204,12 +204,12 @@ def test_a_live_part_follows_what_is_typed(site: str, eyes: Callable[..., Eyes])
     found = seen.page.locator("#found")
     seen.page.get_by_label("Поиск").fill("ром")
     expect(found).to_have_text("нашлось: ром")
-    assert found.get_attribute("aria-live") == "polite"
+    expect(found).to_have_attribute("aria-live", "polite")
     seen.page.route("**/app/probe/live", lambda route: route.abort())
     seen.page.get_by_label("Поиск").fill("ромашка")
     expect(seen.page.get_by_role("alert")).to_contain_text("Нет связи")
     expect(found).to_have_text("нашлось: ром")
-    assert seen.page.get_by_label("Поиск").input_value() == "ромашка"
+    expect(seen.page.get_by_label("Поиск")).to_have_value("ромашка")
 
 
 def test_without_script_the_button_for_the_live_part_is_there(site: str, eyes: Callable[..., Eyes]) -> None:
@@ -248,9 +248,11 @@ def test_the_portal_is_told_how_high_the_page_is_and_opens_its_own_cards(
     seen.page.evaluate("document.getElementById('found').style.height = '900px'")
     until(seen.page, "window.calls.length === 2")
     seen.page.get_by_role("link", name="Сделка").click()
+    until(seen.page, "window.calls.length === 3")
     assert seen.page.evaluate("window.calls") == ["fit", "fit", "/crm/deal/details/5/"]
     assert seen.page.url == f"{site}/probe"
     seen.page.get_by_role("button", name="Сохранить").click()
+    expect(seen.page).to_have_url(f"{site}/app/probe")
     until(seen.page, "window.calls.length === 2")
     assert seen.page.evaluate("window.calls") == ["fit", 0], "the next page begins at its top"
 

@@ -107,7 +107,7 @@ def test_the_index_stands_with_all_it_rests_on(year: Year) -> None:
         "NPS of the survey 2026", "preliminary", " 31 ", "24 points more than in 2025.",
         "Of 33 clients who answered both times, 18 rose and 0 fell. This is hardly chance.",
         "lies between 19 and 42", "cannot be below 4 or above 45", "Promoters 21 54 %", "Detractors 9 23 %",
-        "Clients answered 39 of 49 · 80 %", "People answered 39 of 49 · 80 %", "Excluded by hand 1 of 57 on the list",
+        "Clients answered 39 of 49 · 80 %", "People answered 39 of 49 · 80 %", "Taken off the list 1 of 57 on the list",
         "Their revenue 80 %", "9 still silent · 1 to be confirmed", "Over the years", "2024",
     ):  # fmt: skip
         assert piece in said, piece
@@ -123,7 +123,7 @@ def test_of_an_imported_survey_no_page_claims_to_know_who_was_asked(year: Year) 
     for piece in ("NPS of the survey 2024", "Clients answered 30 how many were asked is not known",
                   "How many clients were asked is not known."):  # fmt: skip
         assert piece in said, piece
-    for piece in ("People answered", "Excluded by hand", "Their revenue", "Every client asked", "cannot be below",
+    for piece in ("People answered", "Taken off the list", "Their revenue", "Every client asked", "cannot be below",
                   "To be asked", "100 %"):  # fmt: skip
         assert piece not in said, piece
 

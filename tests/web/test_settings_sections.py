@@ -138,6 +138,10 @@ RICH: dict[str, Any] = {
     "recommending_sources": ["client", "own_1"],
     "shared_mailboxes": ["info", "привет"],
     "recommendation_id": "UC_1",
+    "introduced_stages": ["C9:NEW"],
+    "paid_stages": ["C9:NEW", "C77:GONE"],
+    "thanked_steps": ["introduced", "paid"],
+    "thanks_days": 3,
     "wave_owner": None,
     "default_owner": None,
 }
@@ -195,6 +199,9 @@ def test_saving_rich_settings_as_shown_changes_nothing_either(desk: Desk, sectio
         ),
         ("referrals", {"recommending": ["client", "event"]}, "recommending_sources", ("client", "event")),
         ("referrals", {"recommendation_id": "WEB"}, "recommendation_id", "WEB"),
+        ("referrals", {"talks": ["C9:NEW"]}, "talks_stages", ("C9:NEW",)),
+        ("referrals", {"thanked": ["paid"]}, "thanked_steps", ("paid",)),
+        ("referrals", {"thanks_days": "2"}, "thanks_days", 2),
         (
             "senders",
             {"senders-0-cities": "Казань,  Нижний   Новгород"},
@@ -411,7 +418,10 @@ def test_fields_of_the_cards_are_offered_by_kind(desk: Desk) -> None:
     assert 'value="deal:UF_CRM_START"' in text
     assert 'value="deal:UF_CRM_END"' in text
     assert 'value="company:UF_CRM_SINCE"' in text
-    assert '<option value="UF_CRM_CITY">Город</option>' in text
+    for code, title in (
+        ("CITY", "Город"), ("MANAGER", "Аккаунт"), ("REVENUE", "Выручка"), ("ZONE", "Часовой пояс"),
+    ):  # fmt: skip
+        assert f'<option value="UF_CRM_{code}">{title}</option>' in text
     assert "UF_CRM_MANY" not in text
     assert "UF_CRM_BRANCH" not in text
     assert "UF_CRM_MOLVA" not in text

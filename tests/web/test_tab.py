@@ -458,6 +458,6 @@ def test_the_page_with_all_it_loads_is_light(client: FlaskClient, world: World) 
     _everything(world)
     answer = look(client, world, administrator=True, language="ru")
     files = set(re.findall(r'(?:href|src)="(/assets/[^"]+)"', answer.text))
-    assert len(files) == 6
+    assert len(files) == 7
     weight = len(answer.data) + sum(len(client.get(name).data) for name in files)
     assert weight <= 150 * 1024, weight

@@ -182,6 +182,7 @@ def test_links_open_the_portals_cards(tab: World, eyes: Any) -> None:
     show(seen.page, tab)
     seen.page.get_by_role("link", name="Old Friends").click()
     seen.page.get_by_role("link", name="Встреча с клиентом").first.click()
+    until(seen.page, "window.told.filter((path) => path.includes('/')).length === 2")
     assert [path for path in seen.page.evaluate("window.told") if "/" in path] == [
         "/crm/company/details/57/", "/company/personal/user/0/tasks/task/view/77/",
     ]  # fmt: skip

@@ -15,10 +15,12 @@ from integration.services.calls_queue import Cause
 from integration.store.base import make_engine, make_sessions, transaction
 from integration.store.clients import Company, Deal
 from integration.store.portals import Portal
+from integration.store.referral_rows import Referral, ReferralThanks
 from tests.conftest import HandClock
 from tests.services.survey_world import HEAD, MANAGER, World
 from tests.services.tab_world import OUTSIDER, history, sealed, tab_world, viewer
 from tests.web.conftest import make_app
+from tests.web.referral_world import company, referral
 
 SOURCE, REFERRER, DATE = "UF_CRM_MOLVA_REFERRAL_SOURCE", "UF_CRM_MOLVA_REFERRER", "UF_CRM_MOLVA_REFERRAL_DATE"
 PATH = "/app/card/company/12/referrer"
@@ -148,3 +150,61 @@ def test_past_referrals_are_claimed_by_the_same_rules(world: World) -> None:
             referral_claims.claim(work, CardKey("company", 999), friend, "client", who="Ann (1)").status
             == "gone"
         )
+
+
+@pytest.fixture
+def family(world: World) -> World:
+    """Company 12 brought 61 (bought for 390,000), who brought 62, who brought 63; and 59, who is not the manager's."""
+    company(world, 61, "North Build", {"2024-06-01": 250_000, "2025-02-03": 140_000})
+    company(world, 62, "Rainbow", {"2025-06-01": 90_000})
+    company(world, 63, "<b>Third</b>")
+    for newcomer, by, step, thanks in (
+        (61, 12, "year", "thanked"), (62, 61, "paid", ""), (63, 62, "in_talks", ""), (58, 12, "won", "open"),
+        (59, 12, "named", ""),
+    ):  # fmt: skip
+        referral(world, f"company:{newcomer}", f"company:{by}", step=step, thanks=thanks)
+    return world
+
+
+def test_whom_a_client_brought_stands_as_a_tree_with_money_steps_and_score(
+    client: FlaskClient, family: World
+) -> None:
+    """Directly and further down; what was said beside what was done; names and money for those who see the client."""
+    _, page = shown(client, family)
+    assert "Whom they brought 3" in page
+    assert "Their score is no promise, and yet they recommend you: 3 brought directly" in page
+    assert "5 with everybody further down" in page
+    for said in ("North Build", "A year with us", "Whom they brought in turn: 2", "Rainbow", "<b>Third</b>", "In talks",
+                 "thanked", "Mark as thanked"):  # fmt: skip
+        assert said in page, said
+    assert "Secret Client" in page
+    _, page = shown(client, family, MANAGER)
+    assert ("Secret Client" in page, "Company no. 59" in page) == (False, True)
+    _, page = shown(client, family, OUTSIDER)
+    assert ("North Build" in page, "Mark as thanked" in page) == (False, False)
+
+
+def test_thanks_and_rewards_are_said_in_the_tab_about_its_own_referrals_only(
+    client: FlaskClient, family: World
+) -> None:
+    rows = {row.newcomer_id: row for row in family.rows(Referral)}
+    due = rows[58].id
+    for fields, status, words in (
+        ({"say": f"thank:{due}"}, 200, "Noted: they have been thanked."),
+        ({"say": f"thank:{due}"}, 200, "That was noted already."),
+        ({"say": f"reward:{due}:promised", f"note-{due}": "Dinner"}, 200, "Promised"),
+        ({"say": f"reward:{due}:promised", f"note-{due}": "n" * 501}, 422, "under 500 characters"),
+        ({"say": f"reward:{rows[62].id}:given"}, 409, "not there any more"),  # 61 brought that one
+        ({"say": "reward:999:given"}, 409, "not there any more"), ({"say": "<b>"}, 409, "not there any more"),
+        ({"say": f"reward:{rows[12].id}:given"}, 200, "Given"),  # its own
+    ):  # fmt: skip
+        assert shown(client, family, do="say", **fields) == (status, AnyWith(words)), fields
+    assert shown(client, family, OUTSIDER, do="say", say=f"thank:{due}")[0] == 403
+    found = {row.newcomer_id: row for row in family.rows(Referral)}
+    assert (found[58].reward, found[58].reward_note, found[58].reward_who) == (
+        "promised",
+        "Dinner",
+        "Ada Head (1)",
+    )
+    assert (found[62].reward, found[12].reward) == ("", "given")
+    assert [row.status for row in family.rows(ReferralThanks) if row.referral_id == due] == ["thanked"]

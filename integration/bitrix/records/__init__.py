@@ -20,10 +20,10 @@ from integration.bitrix.records.others import (
     WorkCalendar,
 )
 from integration.bitrix.records.readers import RecordError, read_all
-from integration.bitrix.records.values import uf_day, uf_enum, uf_flag, uf_int, uf_text
+from integration.bitrix.records.values import uf_day, uf_enum, uf_flag, uf_int, uf_money, uf_text
 
 __all__ = [
     "Address", "Category", "Comment", "Company", "Contact", "Currency", "Deal", "Department", "Lead", "Link",
     "RecordError", "Stage", "StageMove", "Task", "User", "WorkCalendar", "read_all", "uf_day", "uf_enum",
-    "uf_flag", "uf_int", "uf_text",
+    "uf_flag", "uf_int", "uf_money", "uf_text",
 ]  # fmt: skip

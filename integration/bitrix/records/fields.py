@@ -11,6 +11,8 @@ from typing import Any
 
 from marshmallow import fields
 
+LARGEST_ID = 2**31 - 1  # of cards, people, tasks: what a column for whole numbers holds
+LARGEST_AMOUNT = Decimal(10) ** 16  # the portal's own columns hold 16 digits before the point
 _NAMES = {"true": True, "y": True, "1": True, "false": False, "n": False, "0": False}
 
 
@@ -26,9 +28,9 @@ def to_int(value: Any) -> int | None:
 
 
 def to_id(value: Any) -> int | None:
-    """A positive id; 0 and every empty form are None."""
+    """A positive id; 0 and every empty form are None, and so is a number that no portal gives out."""
     number = to_int(value)
-    return number if number is not None and number > 0 else None
+    return number if number is not None and 0 < number <= LARGEST_ID else None
 
 
 def to_text(value: Any) -> str:
@@ -71,13 +73,13 @@ def to_ids(value: Any) -> tuple[int, ...]:
 
 
 def to_amount(value: Any) -> Decimal:
-    """A sum of money; "100|RUB" is read too; zero when there is none."""
+    """A sum of money; "100|RUB" is read too; zero when there is none, or one that no card can hold."""
     text = str(value).partition("|")[0].strip() if isinstance(value, (int, float, str)) else ""
     try:
         amount = Decimal(text) if not isinstance(value, bool) else Decimal(0)
     except InvalidOperation:
         return Decimal(0)
-    return amount if amount.is_finite() else Decimal(0)
+    return amount if amount.is_finite() and abs(amount) < LARGEST_AMOUNT else Decimal(0)
 
 
 class Wire(fields.Field[Any]):

@@ -83,10 +83,12 @@ def yes(value: Any) -> bool:
 
 
 def whole(value: Any) -> int:
-    """A whole number; no value is 0."""
-    return wire.to_int(value) or 0
+    """A whole number that columns hold; any other, and no value, is 0."""
+    number = wire.to_int(value) or 0
+    return number if abs(number) <= wire.LARGEST_ID else 0
 
 
 def semantics(value: Any) -> str:
     """S, F, or P for a stage in work."""
-    return wire.to_text(value) or "P"
+    found = wire.to_text(value)
+    return found if found in ("S", "F") else "P"

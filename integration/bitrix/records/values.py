@@ -4,10 +4,12 @@ them."""
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from integration.bitrix.records import fields as wire
 
+MOST_MONEY = Decimal(10) ** 15
 _ORDER = {"WORK": 0, "MOBILE": 1, "HOME": 2, "MAILING": 3}
 
 
@@ -29,6 +31,19 @@ def uf_day(value: Any) -> date | None:
 def uf_flag(value: Any) -> bool:
     """A boolean; no value is false."""
     return wire.to_flag(_single(value)) or False
+
+
+def uf_money(value: Any) -> tuple[Decimal, str] | None:
+    """An amount with its currency, empty for a plain number: "1200.50|EUR" or 1200.5 (bitrix24.md 8.4).
+
+    None for no amount, a negative one, and one that no card means.
+    """
+    text, _, currency = wire.to_text(_single(value)).partition("|")
+    try:
+        amount = Decimal("".join(text.split()).replace(",", "."))
+    except InvalidOperation:
+        return None
+    return (amount, currency.strip()[:8]) if amount.is_finite() and 0 <= amount < MOST_MONEY else None
 
 
 def uf_enum(value: Any) -> str | None:

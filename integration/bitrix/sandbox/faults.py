@@ -60,7 +60,7 @@ class RawAnswer(Exception):
 class Fault:
     """One order: meets ``count`` matching requests after letting ``skip`` pass. ``method`` matches the
     outer method or any command of a batch; ``None`` or "*" any. ``after``: the effect happens first.
-    ``seconds`` and ``code`` are of the kinds that name them."""
+    ``seconds`` and ``code`` are of the kinds that name them. ``about``: only requests in which this text stands."""
 
     kind: str
     count: int = 1
@@ -70,6 +70,7 @@ class Fault:
     seconds: float = 59.0
     code: str = "INTERNAL_SERVER_ERROR"
     hit: int = 0
+    about: str = ""
 
     @property
     def before(self) -> bool:
@@ -118,10 +119,10 @@ class Faults:
         self.orders.append(fault)
         return fault
 
-    def take(self, methods: list[str]) -> Fault | None:
-        """The fault for this request, if one is due; uses it up."""
+    def take(self, methods: list[str], text: str = "") -> Fault | None:
+        """The fault for this request, if one is due; uses it up. ``text``: what was asked, as it came."""
         for fault in self.orders:
-            if not fault.matches(methods):
+            if not fault.matches(methods) or fault.about not in text:
                 continue
             if fault.skip > 0:
                 fault.skip -= 1

@@ -77,7 +77,7 @@ def handle(portal: Portal, request: Request) -> tuple[int, Json]:
 def _met(portal: Portal, request: Request, name: str) -> Fault | None:
     """The fault ordered for this request."""
     inner = list(_inner(request)) if name == "batch" else []
-    fault = portal.faults.take([name, *inner])
+    fault = portal.faults.take([name, *inner], str(request.params))
     if fault and fault.kind == "late":
         portal.faults.late.append((portal.clock.time() + fault.seconds, request))
     return fault

@@ -39,7 +39,12 @@ class FollowupsForm(Section):
 
 
 class SourcesForm(Section):
-    """Which referral sources mean that somebody recommended us, and the portal's own source for that."""
+    """Which referral sources mean that somebody recommended us, the portal's own source for that, and the ladder."""
 
     recommending = Chosen()
     recommendation_id = Text()
+    introduced = Chosen()
+    talks = Chosen()
+    paid = Chosen()
+    thanked = Chosen()
+    thanks_days = Number()

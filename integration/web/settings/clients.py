@@ -42,6 +42,7 @@ REASON_WORDS = {
 }
 NO_PIPELINES = "no_pipelines"  # what is ticked by an agency that works without running deals
 LISTS = ("pipelines", "stages", "trouble")
+FIELDS = ("end_field", "city_field", "manager_field", "sales_field", "revenue_field", "zone_field")
 
 
 def _filled(policy: Policy, here: Situation) -> Raw:
@@ -53,8 +54,8 @@ def _filled(policy: Policy, here: Situation) -> Raw:
         "stages": list(policy.service_stages) or working,
         "trouble": list(policy.trouble_stages),
         "since": f"{policy.since_field_on}:{policy.since_field}" if policy.since_field else "",
-        "end_field": policy.end_field,
-        "city_field": policy.city_field,
+        "critical_tasks": "1" if policy.critical_tasks else "",
+        **{name: getattr(policy, name) for name in FIELDS},
         "shared_mailboxes": ", ".join(policy.shared_mailboxes),
         "as_of": "today",
         **{name: str(getattr(policy, name)) for name in NUMBERS},
@@ -63,7 +64,7 @@ def _filled(policy: Policy, here: Situation) -> Raw:
 
 def _typed(form: Form) -> Raw:
     return {name: form.getlist(name) if name in LISTS else form.get(name, "") for name in (
-        *LISTS, *NUMBERS, "since", "end_field", "city_field", "shared_mailboxes", "as_of",
+        *LISTS, *NUMBERS, *FIELDS, "since", "critical_tasks", "shared_mailboxes", "as_of",
     )}  # fmt: skip
 
 
@@ -73,7 +74,7 @@ def _read(raw: Raw, here: Situation) -> tuple[dict[str, Any], dict[str, str]]:
     problems = {name: code_words(code) for name, code in wrong.items()}
     pipelines = [int(one) for one in form["pipelines"] if one.isascii() and one.isdigit() and len(one) < 10]
     body: dict[str, Any] = {
-        name: form[name] for name in (*NUMBERS, "end_field", "city_field", "shared_mailboxes") if name in form
+        name: form[name] for name in (*NUMBERS, *FIELDS, "critical_tasks", "shared_mailboxes") if name in form
     }
     body["service_pipelines"] = pipelines
     body["service_stages"] = _stages(form["stages"], pipelines, here)
@@ -134,9 +135,12 @@ def _counted(here: Situation) -> tuple[Forecast, str]:
     """The count of these settings, gone on with if the same were being counted, and what to go on from."""
     day = _next_list(here).day if here.raw.get("as_of") == "next" else None
     key = sha256(json.dumps([to_json(here.wanted), str(day)], sort_keys=True).encode()).hexdigest()[:16]
-    seconds = forecast.SECONDS if request.path.endswith("/live") else FIRST_LOOK
+    live = request.path.endswith("/live")
     so_far = _so_far(request.form.get("so_far", ""), key)
-    counted = forecast.count(deps(), here.who.portal_id, here.wanted, day=day, so_far=so_far, seconds=seconds)
+    counted = forecast.count(
+        deps(), here.who.portal_id, here.wanted, day=day, so_far=so_far, in_passing=not live,
+        seconds=forecast.SECONDS if live else FIRST_LOOK,
+    )  # fmt: skip
     if counted.done:
         return counted, ""
     left = [key, counted.day.isoformat(), counted.asked, counted.people, dict(counted.reasons), counted.after]
@@ -168,8 +172,8 @@ def _next_list(here: Situation) -> NextList:
 SHEET = Sheet(
     "clients",
     (
-        "service_pipelines", "service_stages", "trouble_stages", "since_field", "since_field_on", "end_field",
-        "city_field", "shared_mailboxes", *NUMBERS,
+        "service_pipelines", "service_stages", "trouble_stages", "since_field", "since_field_on", *FIELDS,
+        "critical_tasks", "shared_mailboxes", *NUMBERS,
     ),
     _filled, _typed, _read,
     place=lambda problem, _: {

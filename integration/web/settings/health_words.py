@@ -28,6 +28,11 @@ TEXTS: dict[str, Texts] = {
         mark("As a rule, the employee who installed Molva has left. Until then nothing is read and nothing is sent."),
         mark("Any administrator of the portal opens Molva once: that is all."),
     ),
+    "removal_unproven": (
+        mark("On {since} somebody told us that Molva was removed here and its data are to be erased"),
+        mark("Bitrix24 has not confirmed it and does not accept Molva’s key either. Nothing has been erased."),
+        mark("An administrator opens Molva once and says whether the data stay."),
+    ),
     "own_keys": (
         mark("Bitrix24 has not accepted the application’s own keys since {since}"),
         mark("They were changed in Bitrix24 or here. Nothing is read and nothing is sent."),

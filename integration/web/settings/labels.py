@@ -17,6 +17,11 @@ LABELS: dict[str, str] = {
     "min_gap_days": mark("Not asked again for"),
     "max_respondents": mark("People per client at most"),
     "shared_mailboxes": mark("Shared mailboxes"),
+    "critical_tasks": mark("Overdue tasks of high priority"),
+    "manager_field": mark("Account manager of the client"),
+    "sales_field": mark("Who sold to the client"),
+    "revenue_field": mark("Yearly revenue of the client"),
+    "zone_field": mark("Time zone of the person"),
     "wave_month": mark("Month of the survey"),
     "wave_day": mark("Day of the survey"),
     "plan_days_before": mark("Draft before the survey"),
@@ -62,6 +67,11 @@ LABELS: dict[str, str] = {
     "recommending_sources": mark("Sources that mean a recommendation"),
     "referral_source_names": mark("Names of own sources"),
     "recommendation_id": mark("The portal’s own source “by recommendation”"),
+    "introduced_stages": mark("Stages: introduced"),
+    "talks_stages": mark("Stages: in talks"),
+    "paid_stages": mark("Stages: paid"),
+    "thanked_steps": mark("Say thank you after"),
+    "thanks_days": mark("Deadline of a thank-you"),
     "retention_months": mark("Personal data is kept for"),
 }  # fmt: skip
 GROUPS = {"promoter": mark("Promoter"), "passive": mark("Passive"), "detractor": mark("Detractor")}

@@ -64,6 +64,7 @@ TEXTS: dict[str, str] = {
     "unknown_missing": mark("“Unknown” must stay on the list."),
     "source_unnamed": mark("Please give the source a name."),
     "no_such_source": mark("There is no such source."),
+    "no_such_step": mark("There is no such step."),
     "source_in_use": mark(
         "“{source}” stands on {cards} cards. Tick “Remove all the same” if it is really to go: the cards keep it."
     ),

@@ -1,4 +1,4 @@
-"""Settings: where clients come from, and what of it is a recommendation (product.md R1, R2)."""
+"""Settings: where clients come from, what of it is a recommendation, how it is followed (product.md R1, R2, R5)."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ from flask import Response
 
 from integration.current import deps
 from integration.i18n import mark
-from integration.nps.policy import REFERRAL_SOURCES, Policy, PolicyProblem
+from integration.nps.policy import REFERRAL_SOURCES, THANKABLE, Policy, PolicyProblem
 from integration.nps.policy_checks import SIZES, SOURCE_NAME
 from integration.nps.policy_sources import source_code
 from integration.services import choices
 from integration.services.frames import Viewer
 from integration.web.forms.settings_people import SourcesForm
+from integration.web.pages import say
+from integration.web.referral_words import STEPS
 from integration.web.settings import words
 from integration.web.settings.problems import code_words
 from integration.web.settings.sections import part, section
 from integration.web.settings.sheet import Form, Raw, Sheet, Situation, look, respond
+
+# Columns of the table of stages: what is ticked there -> setting.
+LADDER = {"introduced": "introduced_stages", "talks": "talks_stages", "paid": "paid_stages"}
 
 
 def _filled(policy: Policy, here: Situation) -> Raw:
@@ -30,6 +35,9 @@ def _filled(policy: Policy, here: Situation) -> Raw:
         "recommending": [code for code in policy.recommending_sources if code in REFERRAL_SOURCES],
         "recommendation_id": policy.recommendation_id,
         "own": own,
+        **{name: list(getattr(policy, field)) for name, field in LADDER.items()},
+        "thanked": list(policy.thanked_steps),
+        "thanks_days": str(policy.thanks_days),
     }
 
 
@@ -43,6 +51,8 @@ def _typed(form: Form) -> Raw:
     return {
         "recommending": form.getlist("recommending"), "own": own,
         "recommendation_id": form.get("recommendation_id", ""),
+        **{name: form.getlist(name) for name in (*LADDER, "thanked")},
+        "thanks_days": form.get("thanks_days", ""),
     }  # fmt: skip
 
 
@@ -73,7 +83,10 @@ def _read(raw: Raw, here: Situation) -> tuple[dict[str, Any], dict[str, str]]:
     body = {
         "referral_sources": [*REFERRAL_SOURCES, *names], "referral_source_names": names,
         "recommending_sources": recommending, "recommendation_id": form.get("recommendation_id", ""),
+        **{field: form[name] for name, field in LADDER.items()}, "thanked_steps": form["thanked"],
     }  # fmt: skip
+    if "thanks_days" in form:
+        body["thanks_days"] = form["thanks_days"]
     return body, problems
 
 
@@ -96,22 +109,37 @@ def _check(here: Situation) -> dict[str, str]:
 
 
 def _place(problem: PolicyProblem, here: Situation) -> str:
+    if problem.field.endswith("_stages"):
+        return "ladder"
+    if problem.field in ("thanked_steps", "thanks_days"):
+        return {"thanked_steps": "thanked"}.get(problem.field, problem.field)
     place = here.raw.get("places", {}).get(problem.params.get("source"))
     return f"own-{place}-name" if place is not None else "referral_sources"
 
 
 def _more(here: Situation) -> dict[str, Any]:
+    """Stages the settings name and the portal has no more are shown too, to be unticked."""
     used = choices.sources_in_use(deps(), here.who.portal_id)
+    known = {stage.stage_id for one in here.choices.pipelines for stage in one.stages}
     return {
         "used": used,
         "usual": [(code, words.source(code, {}), used.get(code, 0)) for code in REFERRAL_SOURCES],
         "sure": here.confirmed,
         "in_use": {row["code"] for row in here.raw["own"] if used.get(row["code"])},
+        "ladder": (
+            ("introduced", say(STEPS["introduced"])), ("talks", say(STEPS["in_talks"])), ("paid", say(STEPS["paid"])),
+        ),
+        "gone_stages": [(name, one) for name in LADDER for one in here.raw[name] if one not in known],
+        "steps": [(step, say(STEPS[step])) for step in THANKABLE],
     }  # fmt: skip
 
 
 SHEET = Sheet(
-    "referrals", ("referral_sources", "recommending_sources", "referral_source_names", "recommendation_id"),
+    "referrals",
+    (
+        "referral_sources", "recommending_sources", "referral_source_names", "recommendation_id", *LADDER.values(),
+        "thanked_steps", "thanks_days",
+    ),
     _filled, _typed, _read, place=_place, check=_check, more=_more, titled=True,
 )  # fmt: skip
 
@@ -120,7 +148,7 @@ SHEET = Sheet(
     "referrals",
     mark("Recommendations"),
     mark(
-        "Where clients come from. Sources that mean a recommendation ask for the name of whoever recommended."
+        "Where clients come from, which of it is a recommendation, how far it has come, and when to say thank you."
     ),
     glyph="heart",
 )

@@ -17,7 +17,7 @@ from integration.web.pages import day_text, language, number_text, say, share_te
 from integration.web.settings import request_words, sections
 
 PATH = "/app/settings/requests"
-FIELDS = ("method", "errors", "slower", "since", "until")
+FIELDS = ("method", "errors", "slower", "since", "until", "request")
 MOST_SECONDS = 999.0
 FIRST = 6  # methods that are shown at once
 LONGEST = 120  # characters of a field that mean anything
@@ -77,7 +77,7 @@ def _wanted() -> tuple[Filter, dict[str, str], dict[str, str]]:
             typed[name], problems[name] = "", say("A day and a time, please.")
     wanted = Filter(
         method=typed["method"], errors=typed["errors"] == "1", slower=slower or 0.0, since=moments.get("since"),
-        until=moments.get("until"),
+        until=moments.get("until"), request_id=typed["request"],
     )  # fmt: skip
     return wanted, typed, problems
 

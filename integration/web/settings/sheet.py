@@ -57,6 +57,8 @@ class Situation:
         """What ids are called here."""
         titles = {one.code: one.title for one in (*self.fields.deal_dates, *self.fields.company_dates)}
         titles |= {one.code: one.title for one in (*self.fields.company_texts, *self.fields.sources)}
+        titles |= {one.code: one.title for one in (*self.fields.company_people, *self.fields.company_numbers)}
+        titles |= {one.code: one.title for one in self.fields.contact_texts}
         for policy in (self.policy, self.wanted):
             titles |= {sender.key: sender.name for sender in policy.senders}
             titles |= dict(policy.referral_source_names)

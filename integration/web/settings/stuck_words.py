@@ -16,6 +16,9 @@ CALLS = {
     "field": mark("Field on the card"),
     "referral": mark("Who recommended"),
     "reminder": mark("Reminder to name who recommended"),
+    "ladder": mark("Note on how a recommendation goes"),
+    "thanks": mark("Task to say thank you for a recommendation"),
+    "thanks_done": mark("Thank-you task ticked off"),
     "todo": mark("Reminder ticked off"),
 }
 LETTERS = {
@@ -51,6 +54,10 @@ REASONS = {
     ),
     "gone": mark("The card does not exist in Bitrix24 any more."),
     "rights": mark("Bitrix24 does not let the application do this. An administrator has to open Molva once."),
+    "breaks": mark(
+        "Bitrix24 breaks off whenever this is sent, while everything else goes through. Look at the automation of this "
+        "card, then send it again."
+    ),
     "busy": mark("Bitrix24 has too much to do at the moment; Molva waits until it takes more."),
     "away": mark("Bitrix24 did not answer."),
     "refused": mark("Bitrix24 has refused it."),

@@ -15,6 +15,7 @@ from integration.nps.policy_changes import Change
 from integration.services import field_labels
 from integration.services.choices import Choices
 from integration.web.pages import language, say
+from integration.web.referral_words import STEPS
 from integration.web.settings.labels import GROUPS as GROUPS
 from integration.web.settings.labels import LABELS as LABELS
 from integration.web.settings.labels import READINESS as READINESS
@@ -26,7 +27,7 @@ _DAYS = (
     "min_gap_days", "plan_days_before", "announce_days", "calling_days", "closing_days", "edit_days",
     "letter_gap_days", "snooze_days",
 )  # fmt: skip
-_WORKDAYS = ("silent_days", "direct_line_days", "disagreement_days", "escalate_days")
+_WORKDAYS = ("silent_days", "direct_line_days", "disagreement_days", "escalate_days", "thanks_days")
 _MONTHS = ("current_months", "min_age_months", "retention_months")
 
 
@@ -107,6 +108,10 @@ def value(field: str, what: Any, names: Names) -> str:
         "since_field_on": lambda kind: say("Company") if kind == "company" else say("Deal"),
         "end_field": lambda code: names.titles.get(code, code) or say("the deal’s close date"),
         "city_field": lambda code: names.titles.get(code, code) or say("the address on the card"),
+        "manager_field": lambda code: names.titles.get(code, code) or say("responsible for the card"),
+        "sales_field": lambda code: names.titles.get(code, code) or say("responsible for the first deal"),
+        "revenue_field": lambda code: names.titles.get(code, code) or say("the deals won in a year"),
+        "zone_field": lambda code: names.titles.get(code, code) or say("by the city, else the employee’s"),
         "readiness": lambda code: say(READINESS.get(code, code)),
         "account_rule": lambda code: say(RULES.get(code, code)),
         "language": lambda code: i18n.NAMES.get(code, code),
@@ -125,12 +130,14 @@ def entry(field: str, item: Any, names: Names) -> str:
     match field:
         case "service_pipelines":
             return names.choices.pipeline_name(item)
-        case "service_stages" | "trouble_stages":
+        case "service_stages" | "trouble_stages" | "introduced_stages" | "talks_stages" | "paid_stages":
             return names.choices.stage_name(item)
         case "callers":
             return names.person(item)
         case "languages":
             return i18n.NAMES.get(item, str(item))
+        case "thanked_steps":
+            return say(STEPS.get(item, item))
         case "referral_sources" | "recommending_sources":
             return source(item, names.titles)
         case "reminder_days":

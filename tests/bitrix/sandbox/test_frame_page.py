@@ -74,7 +74,7 @@ def shown(browser: Browser, world: World, path: str, user: int = 1) -> Iterator[
 
 def framed(page: Page) -> Frame:
     """The application's frame, once its script is initialised."""
-    expect(page.frame_locator("iframe.appframe").first.locator("#auth")).not_to_have_text("…", timeout=10_000)
+    expect(page.frame_locator("iframe.appframe").first.locator("#auth")).not_to_have_text("…")
     return next(frame for frame in page.frames if frame.name.startswith("app|"))
 
 
@@ -107,7 +107,7 @@ def test_a_tab_opens_only_when_asked_for_with_its_card_in_the_options(browser: B
 def test_tokens_are_given_renewed_and_over_in_virtual_time(browser: Browser, world: World) -> None:
     with shown(browser, world, f"/marketplace/app/{APP}/") as page:
         frame = framed(page)
-        assert frame.locator("#auth").text_content() == f"{world.box.domain} 70 true en true"
+        expect(frame.locator("#auth")).to_have_text(f"{world.box.domain} 70 true en true")
         first = frame.evaluate("BX24.getAuth()")
         assert first["member_id"] == world.box.portal.state.info.member_id
         assert set(first) == {"access_token", "refresh_token", "expires_in", "domain", "member_id"}
@@ -218,7 +218,7 @@ def test_the_card_shows_what_the_tab_wrote_after_reload_data(browser: Browser, w
         frame.evaluate("""new Promise((done) => BX24.callMethod('crm.item.update',
             {entityTypeId: 4, id: 3, fields: {title: 'ACME & Sons'}},
             () => BX24.placement.call('reloadData', {}, done)))""")
-        assert page.locator("h1").text_content() == "ACME & Sons"
+        expect(page.locator("h1")).to_have_text("ACME & Sons")
         assert frame.evaluate("BX24.placement.call('noSuchCommand', {}) === undefined") is True
 
 
@@ -261,11 +261,11 @@ def test_a_newcomer_installs_and_removes_by_clicking(browser: Browser, world: Wo
     with shown(browser, world, "/marketplace/") as page:
         page.get_by_role("button", name="Install").click()
         frame = framed(page)
-        assert frame.locator("#place").text_content() == "install"
+        expect(frame.locator("#place")).to_have_text("install")
         frame.evaluate("{ BX24.install(() => BX24.installFinish()); }")
         expect(page.frame_locator("iframe.appframe").locator("#place")).to_have_text("main")
-        assert app.state == "installed"
         expect(page.locator("nav.side").get_by_role("link", name="Tiny")).to_be_visible()
+        assert app.state == "installed"
         page.goto(world.box.portal_url + "/marketplace/")
         page.get_by_role("button", name="Remove").click()
         dialog = page.get_by_role("dialog")

@@ -145,7 +145,7 @@ def test_a_portal_that_never_answers(box: Sandbox, hook: Caller, kind: str, titl
     """It says nothing until the caller gives up; others are served meanwhile."""
     _order(box, kind=kind)
     with pytest.raises(requests.ReadTimeout):
-        hook.session.post(f"{hook.base}crm.item.update", json=_UPDATE, timeout=0.3)
+        hook.session.post(f"{hook.base}crm.item.update", json=_UPDATE, timeout=(30, 0.3))
     assert _title(hook) == title
 
 
@@ -153,7 +153,7 @@ def test_an_effect_that_comes_after_its_caller_has_gone(box: Sandbox, hook: Call
     """The request works on in the portal for up to a minute (bitrix24.md 5.2)."""
     _order(box, kind="late", seconds=50)
     with pytest.raises(requests.ReadTimeout):
-        hook.session.post(f"{hook.base}crm.item.update", json=_UPDATE, timeout=0.3)
+        hook.session.post(f"{hook.base}crm.item.update", json=_UPDATE, timeout=(30, 0.3))
     box.control("/clock/advance", {"seconds": 45})
     assert _title(hook) == "Site"
     box.control("/clock/advance", {"seconds": 6})

@@ -75,7 +75,7 @@ def test_a_dismissed_one_may_only_look_as_somebody_else(browser: Browser, world:
     page = context.new_page()
     page.goto(world.box.portal_url + "/crm/company/")
     expect(page.locator("h1")).to_have_text("Вы не сотрудник этого портала")
-    assert page.locator("nav").count() == 0
+    expect(page.locator("nav")).to_have_count(0)
     page.get_by_role("button", name="Менеджер").click()
     expect(page.locator("h1")).to_have_text("Сделки")
     context.close()
@@ -108,7 +108,7 @@ def test_lists_and_cards_show_what_others_write(browser: Browser, world: World) 
         world.act("crm.item.update", fields)
         comment = {"ENTITY_ID": 5, "ENTITY_TYPE": "company", "COMMENT": "[B]Пришло само[/B]"}
         world.act("crm.timeline.comment.add", {"fields": comment})
-        expect(page.locator(".timeline li b", has_text="Пришло само")).to_be_visible(timeout=8000)
+        expect(page.locator(".timeline li b", has_text="Пришло само")).to_be_visible()
         expect(page.locator(".head .score")).to_have_text("Оценка NPS: 2")
         expect(page.locator("#say")).to_have_value("ещё не отправлено")
 
@@ -130,7 +130,7 @@ def test_a_card_opens_over_the_list_and_closes_by_escape(browser: Browser, world
         page.get_by_role("rowheader").first.get_by_role("link").click()
         inside = page.frame_locator("dialog.slider iframe")
         expect(inside.locator("h1")).to_be_visible()
-        assert inside.locator("nav.side").count() == 0
+        expect(inside.locator("nav.side")).to_have_count(0)
         inside.locator("#say").click()
         page.keyboard.press("Escape")
         expect(page.locator("dialog.slider")).to_have_count(0)

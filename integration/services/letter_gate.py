@@ -1,0 +1,61 @@
+"""What the cards say of a letter of a survey at the very moment it would leave: holds, gone cards, its signer (E5, W5).
+
+A letter may wait for days, for an hour, for a portal or a mail server; people go on working with their cards meanwhile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from sqlalchemy.orm import Session
+
+from integration.nps.letters import serves
+from integration.nps.people import ClientKey, Team
+from integration.nps.policy import Policy, Sender
+from integration.nps.workdays import DAY, WorkCalendar, local_day, zone_named
+from integration.services import wave_trouble
+from integration.store import holds, wave_cards, wave_queries
+from integration.store.letters import LetterRow
+from integration.store.waves import Invitation, Wave
+
+AN_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Why a letter may not leave as it is. `wait`: look again at `until`, UTC; `rewrite`: by another hand."""
+
+    act: Literal["wait", "rewrite"]
+    why: str
+    until: datetime
+
+
+def kept(
+    session: Session, row: LetterRow, invitation: Invitation, wave: Wave | None, rules: Policy, team: Team,
+    calendar: WorkCalendar, now: datetime,
+) -> Kept | None:  # fmt: skip
+    """Whether the cards keep a letter back. `rules`: those of its wave, `team`: today's employees."""
+    zone = zone_named(invitation.time_zone or rules.time_zone)
+    today = local_day(now, zone)
+    hold = holds.quiet_until(session, row.portal_id, invitation)
+    if hold is not None and hold > today:
+        # Looked at daily, since people lift it on the card, too.
+        return Kept("wait", "hold", min(calendar.opening(hold, zone), now + DAY))
+    lines = wave_queries.clients_by_id(
+        session, row.portal_id, invitation.wave_id, [invitation.wave_client_id]
+    )
+    line = lines.get(invitation.wave_client_id)
+    if line is None or wave is None:
+        return None
+    key = wave_cards.key_of(line)
+    if wave_cards.gone(session, row.portal_id, {key, ClientKey("contact", invitation.contact_id)}):
+        return Kept("wait", "card_gone", now + AN_HOUR)  # the machine is about to follow it, or to end it
+    if code := wave_trouble.held(session, wave, rules, [key]).get(key):
+        return Kept("wait", code, calendar.opening(today + DAY, zone))
+    signer = rules.sender(row.sender_key) or Sender(row.sender_key, email=row.sender_address)
+    managers = wave_cards.managers(session, row.portal_id, [line])[line.id]
+    if serves(signer, managers, team) or serves(Sender("", email=row.sender_address), managers, team):
+        return Kept("rewrite", "sender_serves_client", now)
+    return None
