@@ -25,6 +25,7 @@ from integration.services import (
     referral_imports,
     referral_ladder,
     referral_reminders,
+    referral_tally,
     setup,
     traces,
     upkeep,
@@ -76,6 +77,7 @@ def table() -> Mapping[str, Entry]:
         "referral_ladder": Entry(referral_ladder.climb, housekeeping=True),
         "referral_check": Entry(referral_chores.check),
         "referral_remind": Entry(referral_reminders.remind),
+        referral_tally.TALLY: Entry(referral_tally.settle),
         "referral_import": Entry(referral_imports.run),
     }
 

@@ -34,7 +34,7 @@ _PEOPLE = 4  # contacts of a newcomer that are looked at
 def rebuild(deps: Deps, portal_id: int, cursor: dict[str, Any]) -> Outcome:
     """The chore `referrals`: one slice of a walk over all cards with a source or a referrer, rows only.
 
-    Nothing is written to the portal and nobody is reminded: what people entered before Molva came, or while an event
+    No entry is written to the portal and nobody is reminded: what people entered before Molva came, or while an event
     was lost, is simply known from then on (ADR 0010). Circles are judged anew at the end.
     """
     place = cursor or {"kind": KINDS[0], "after": 0}

@@ -18,7 +18,14 @@ from integration.nps.newcomers import Arrival, arrival, newcomers_of
 from integration.nps.people import CardKey, ClientKey
 from integration.nps.policy import Policy
 from integration.nps.workdays import local_day, zone_named
-from integration.services import policies, referral_cards, referral_ladder, referral_reminders, referral_rows
+from integration.services import (
+    policies,
+    referral_cards,
+    referral_ladder,
+    referral_reminders,
+    referral_rows,
+    referral_tally,
+)
 from integration.services.calls_queue import Cause
 from integration.services.deps import Deps
 from integration.services.referral_book import MirrorBook
@@ -244,6 +251,8 @@ def _keep(work: Work, whole: Arrival, found: Outcome, before: Referral | None) -
         if before is not None:
             referral_ladder.gone(session, portal, before, work.now, lost=False)
         referral_rows.forget(session, portal.id, whole.newcomer, work.now)
+        if was != ("", 0, ""):
+            referral_tally.order(session, portal.id, work.now)
         return was != ("", 0, "")
     flag = found.flags[0] if found.flags and claim.referrer is None else None
     via = found.via
@@ -253,6 +262,8 @@ def _keep(work: Work, whole: Arrival, found: Outcome, before: Referral | None) -
     client = client_of(session, portal.id, named, work.book) if named else None
     judged = Judged(claim, via, client, len(found.rivals), flag)
     row = referral_rows.put(session, portal.id, whole.newcomer, judged, work.now)
+    if was[1] or row.referrer_id:
+        referral_tally.order(session, portal.id, work.now)
     if work.quiet and not row.checked:
         row.checked = referral_rows.crm_link_of(row)  # the past is taken as it is
     referral_ladder.advance(session, portal, work.policy, work.book, whole, row, work.now, quiet=work.quiet)

@@ -134,6 +134,16 @@ def upgrade() -> None:
     with op.batch_alter_table('referral_marks', schema=None) as batch_op:
         batch_op.create_index('ix_referral_marks_via', ['portal_id', 'via_kind', 'via_id'], unique=False)
 
+    op.create_table('referral_tallies',
+    sa.Column('portal_id', sa.Integer(), nullable=False),
+    sa.Column('card_kind', sa.String(length=8), nullable=False),
+    sa.Column('card_id', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('brought', sa.Integer(), nullable=False),
+    sa.Column('count', sa.Integer(), nullable=False),
+    sa.Column('written_at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['portal_id'], ['portals.id'], name=op.f('fk_referral_tallies_portal_id_portals'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('portal_id', 'card_kind', 'card_id', name=op.f('pk_referral_tallies'))
+    )
     op.create_table('referral_reminders',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('portal_id', sa.Integer(), nullable=False),
@@ -247,6 +257,7 @@ def downgrade() -> None:
         batch_op.drop_index('ix_referral_thanks_waiting')
         batch_op.drop_index('ix_referral_thanks_task')
     op.drop_table('referral_thanks')
+    op.drop_table('referral_tallies')
     with op.batch_alter_table('referral_reminders', schema=None) as batch_op:
         batch_op.drop_index('ix_referral_reminders_newcomer')
         batch_op.drop_index('ix_referral_reminders_due')

@@ -17,6 +17,7 @@ CALLS = {
     "referral": mark("Who recommended"),
     "reminder": mark("Reminder to name who recommended"),
     "ladder": mark("Note on how a recommendation goes"),
+    "tally": mark("Number of clients brought"),
     "thanks": mark("Task to say thank you for a recommendation"),
     "thanks_done": mark("Thank-you task ticked off"),
     "todo": mark("Reminder ticked off"),
