@@ -109,8 +109,8 @@ def test_life_cycle_events_are_kept_one_by_one(client: FlaskClient, sessions: Se
         fields = form("ONAPPUNINSTALL", **{"data[FIELDS][ID]": None, "data[CLEAN]": clean})
         assert client.post("/bitrix/events", data=fields).status_code == 200
     assert [(row.lane, row.payload["clean"]) for row in stored(sessions)] == [
-        ("portal", False),
-        ("portal", True),
+        ("removal", False),
+        ("removal", True),
     ]
 
 
