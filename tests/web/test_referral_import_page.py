@@ -79,7 +79,16 @@ def test_a_file_goes_from_the_choice_to_the_cards_and_back(place: ImportWorld, c
     assert "Taken over" in page.text
     (kept,) = {made.who for made in place.world.rows(ReferralImport)}
     assert (kept in page.text, kept.partition(" (")[0] in page.text) == (False, True)
-    assert len([row for row in place.world.rows(OutboxRow) if row.lane.startswith("company:")]) == 2
+    assert (
+        len(
+            [
+                row
+                for row in place.world.rows(OutboxRow)
+                if row.purpose == "referral" and row.lane.startswith("company:")
+            ]
+        )
+        == 2
+    )
     csv = post(place, client, f"{path}/report", format="csv")
     assert csv.headers["Content-Disposition"] == f'attachment; filename="referrals-import-{made.id}.csv"'
     lines = csv.get_data(as_text=True).splitlines()
