@@ -134,6 +134,11 @@ class Policy:
     edit_days: int = 14
     letter_gap_days: int = 3
     letters_per_hour: int = 0  # per sender's mailbox (W19); 0: no limit
+    letters_per_day: int = 0
+    thanks_letters: bool = True  # one letter of thanks to each who answered (F1)
+    thanks_after_hours: int = 2
+    offer_colleague: bool = True  # "ask my colleague" on the answer page (W12)
+    direct_line: bool = True  # the page on which a client can write at any time (S5)
     hours_from: int = 9
     hours_to: int = 18
     snooze_days: int = 14

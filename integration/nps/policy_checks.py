@@ -24,6 +24,8 @@ RANGES: dict[str, tuple[int, int]] = {
     "edit_days": (0, 90),
     "letter_gap_days": (1, 30),
     "letters_per_hour": (0, 10000),
+    "letters_per_day": (0, 100000),
+    "thanks_after_hours": (0, 72),
     "hours_from": (0, 23),
     "hours_to": (1, 24),
     "snooze_days": (1, 90),

@@ -43,6 +43,7 @@ class LetterRow(Claimable, Base):
         UniqueConstraint("portal_id", "key"),
         UniqueConstraint("message_id"),
         Index("ix_letters_invitation", "invitation_id"),
+        Index("ix_letters_pace", "portal_id", "sender_address", "handed_at"),
         Index("ix_letters_stuck", "portal_id", sqlite_where=text(STUCK), postgresql_where=text(STUCK)),
     )
 
@@ -72,6 +73,11 @@ class LetterRow(Claimable, Base):
     expires_at: Mapped[datetime | None] = mapped_column(
         UTCDateTime
     )  # useless afterwards: cancelled, not sent
+    way: Mapped[str] = mapped_column(
+        String(8), default="", server_default=""
+    )  # operator | own | portal; chosen when it is handed over (W19)
+    activity_id: Mapped[int | None] = mapped_column(Integer)  # the e-mail in the portal's timeline
+    bounced_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # taken, and returned later
 
 
 def settle_unknown(session: Session, now: datetime) -> int:

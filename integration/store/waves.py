@@ -35,6 +35,10 @@ class Wave(Base):
     closed_by: Mapped[str] = mapped_column(String(200), default="")
     result: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     result_frozen_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    closed_why: Mapped[str] = mapped_column(String(500), default="", server_default="")
+    looked: Mapped[dict[str, Any]] = mapped_column(
+        JSON, default=dict, server_default="{}"
+    )  # what the rehearsal found outside our tables (DNS, mailboxes), with `at` (W4)
 
 
 class WaveClient(Base):
@@ -109,6 +113,7 @@ class Invitation(Base):
     last_letter_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     snoozed_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
     due_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    colleague_id: Mapped[int | None] = mapped_column(Integer)  # asked because a colleague named them (W12)
 
 
 class WaveEvent(Base):

@@ -176,7 +176,7 @@ def _number(field: str, what: int) -> str:
         return i18n.plural(code, "{n} working day", "{n} working days", what)
     if field in _MONTHS:
         return i18n.plural(code, "{n} month", "{n} months", what)
-    if field == "letters_per_hour" and not what:
+    if field in ("letters_per_hour", "letters_per_day") and not what:
         return say("no limit")
     return i18n.number(code, what)
 
