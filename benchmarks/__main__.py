@@ -59,6 +59,24 @@ def _referrals(quick: bool) -> Section:
     return referrals.main(quick)
 
 
+def _advancing(quick: bool) -> Section:
+    from benchmarks import advancing
+
+    return advancing.main(quick)
+
+
+def _answers(quick: bool) -> Section:
+    from benchmarks import answers
+
+    return answers.main(quick)
+
+
+def _sending(quick: bool) -> Section:
+    from benchmarks import sending
+
+    return sending.main(quick)
+
+
 BENCHMARKS: dict[str, Callable[[bool], Section]] = {
     "first_sync": _first_sync,
     "writing": _writing,
@@ -68,6 +86,9 @@ BENCHMARKS: dict[str, Callable[[bool], Section]] = {
     "clicks": _clicks,
     "portals_beside": _portals_beside,
     "referrals": _referrals,
+    "sending": _sending,
+    "advancing": _advancing,
+    "answers": _answers,
 }
 
 

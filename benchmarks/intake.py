@@ -110,7 +110,7 @@ def _stored(database: Database) -> int:
 
 
 @contextmanager
-def _server(name: str, database: Database) -> Iterator[int]:
+def _server(name: str, database: Database, module: str = "benchmarks.intake_server") -> Iterator[int]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
@@ -120,7 +120,7 @@ def _server(name: str, database: Database) -> Iterator[int]:
         "MOLVA_ALLOW_HTTP_PORTALS": "1",
         "MOLVA_DATABASE_URL": database.url,
     }
-    command = [sys.executable, "-m", "benchmarks.intake_server", name, f"127.0.0.1:{port}"]
+    command = [sys.executable, "-m", module, name, f"127.0.0.1:{port}"]
     with open(database.folder / f"{name}.log", "wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:

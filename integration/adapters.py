@@ -180,6 +180,20 @@ class DnsNames:
                 return not (kind == "MX" and all(str(record.exchange) == "." for record in found))
         return False
 
+    def addresses(self, name: str) -> list[str] | None:
+        """The A and AAAA records of a name; those of one kind count where only it was answered."""
+        found = [self._ask(name, kind) for kind in ("A", "AAAA")]
+        known = [records for records in found if records is not None]
+        return [str(record.address) for records in known for record in records] if known else None
+
+    def exchanges(self, domain: str) -> list[str] | None:
+        """The MX records of a domain, the preferred ones first; one that says "no mail" names no host."""
+        found = self._ask(domain, "MX")
+        if found is None:
+            return None
+        ordered = sorted(found, key=lambda record: int(record.preference))
+        return [name for record in ordered if (name := str(record.exchange).rstrip("."))]
+
     def _ask(self, name: str, kind: str) -> list[Any] | None:
         try:
             return list(self._resolver.resolve(name, kind))

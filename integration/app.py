@@ -24,6 +24,7 @@ from integration.adapters import (
 from integration.bitrix.oauth import OAuthClient
 from integration.clock import OffsetClock, SystemClock
 from integration.config import Config
+from integration.mail.reach import CheckedMailers
 from integration.mail.smtp import NoMailer, SmtpMailer, SmtpServer
 from integration.services.deps import Clock, Deps, Mailer, Settings
 from integration.services.request_log import Recorder
@@ -63,6 +64,7 @@ def build(config: Config, engine: Engine | None = None) -> Application:
         signer=KeySigner(config.secret_keys),
         dice=SecretDice(),
         names=DnsNames(config.dns_server),
+        mailers=CheckedMailers(allow_private=config.allow_http),
     )
     return Application(config, engine, deps, recorder)
 
@@ -76,6 +78,7 @@ def settings(config: Config) -> Settings:
         oauth_origins=config.oauth_origins,
         allowed_portals=config.portals,
         allow_http=config.allow_http,
+        smtp_host=SmtpServer.parse(config.smtp_url).host if config.smtp_url else "",
         request_log_days=config.request_log_days,
         worker_name=f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(3)}",
     )

@@ -5,6 +5,7 @@ PostgreSQL is a real server that comes as a Python package; it starts once a run
 
 from __future__ import annotations
 
+import gc
 import importlib
 import pkgutil
 import shutil
@@ -43,6 +44,14 @@ class _Compiled(BytecodeCache):
 
 
 Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": _Compiled()}
+
+
+def pytest_collection_finish() -> None:
+    """Modules and collected tests stay until the end: looking for garbage among them cost a tenth of the run."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
+
 
 START = datetime(2026, 1, 12, 6, 0, tzinfo=UTC)
 

@@ -19,12 +19,20 @@ LISTS: Mapping[str, str] = {
     "crm.timeline.comment.list": "", "crm.company.contact.items.get": "", "crm.contact.company.items.get": "",
     "crm.deal.contact.items.get": "", "crm.deal.userfield.list": "", "crm.company.userfield.list": "",
     "crm.contact.userfield.list": "", "crm.lead.userfield.list": "", "user.get": "", "department.get": "",
-    "event.get": "", "placement.get": "", "task.checklistitem.getlist": "",
+    "event.get": "", "placement.get": "", "task.checklistitem.getlist": "", "crm.activity.list": "",
 }  # fmt: skip
 # Methods whose good answer is never null.
-SOMETHING = frozenset({"crm.item.get", "crm.item.fields", "tasks.task.get", "calendar.settings.get"})
+SOMETHING = frozenset(
+    {"crm.item.get", "crm.item.fields", "tasks.task.get", "calendar.settings.get", "crm.activity.get"}
+)
 CHANGES = frozenset(
-    {"crm.item.update", "crm.timeline.comment.add", "tasks.task.add", "task.checklistitem.add"}
+    {
+        "crm.item.update",
+        "crm.timeline.comment.add",
+        "tasks.task.add",
+        "task.checklistitem.add",
+        "crm.activity.add",
+    }
 )
 
 MALFORMED = "malformed"

@@ -33,7 +33,7 @@ EVENTS: tuple[str, ...] = (
     *("ONAPPINSTALL", "ONAPPUPDATE", "ONAPPUNINSTALL", "ONAPPPAYMENT"),
     *("ONCRMDEALADD", "ONCRMDEALUPDATE", "ONCRMDEALDELETE", "ONCRMDEALMOVETOCATEGORY"),
     *(f"ONCRM{e.upper()}{v}" for e in ("company", "contact", "lead") for v in ("ADD", "UPDATE", "DELETE")),
-    *("ONTASKUPDATE", "ONTASKDELETE"),
+    *("ONTASKUPDATE", "ONTASKDELETE", "ONCRMACTIVITYADD"),
     *(f"ONCRM{e.upper()}USERFIELD{v}" for e in _ALL for v in ("UPDATE", "DELETE", "SETENUMVALUES")),
 )
 

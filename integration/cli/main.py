@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from integration import __version__
-from integration.cli import admin, answers, data, doctor, referrals, waves
+from integration.cli import admin, answers, data, doctor, referrals, wave_report, waves
 from integration.cli.common import application, configuration, database, fail
 
 PORT = click.IntRange(0, 65535)
@@ -135,6 +135,7 @@ def restore(file: Path) -> None:
 admin.register(cli)
 doctor.register(cli)
 waves.register(cli)
+wave_report.register(cli)
 data.register(cli)
 answers.register(cli)
 referrals.register(cli)

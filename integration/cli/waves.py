@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import getpass
+from datetime import datetime
 from typing import Any
 
 import click
 
 from integration.app import Application
 from integration.cli.common import as_json, fail, show, with_app
-from integration.services import waves
+from integration.services import wave_dates, waves
 
 portal_option = click.option("--portal", "portal_id", type=int, default=1, show_default=True)
+why_option = click.option("--why", default="", help="The reason; kept in the audit trail.")
 who_option = click.option(
     "--who", default=getpass.getuser, help="Whose decision this is; kept in the audit trail."
 )
@@ -28,6 +30,13 @@ SAYINGS = {
     "no_reason": "say why, for the audit trail",
     "portal_busy": "the portal does not answer just now ({detail}); try again in a minute",
     "already_approved": "the wave is approved already",
+    "look_missing": "rehearse the wave first; run: molva wave rehearse",
+    "look_is_old": "the rehearsal is older than a day; run: molva wave rehearse once more",
+    "no_day": "name a day, for example 2026-03-02",
+    "too_soon": "its announcement has to leave before; the earliest day is {detail}",
+    "too_far": "a wave is planned at most a year ahead",
+    "year_taken": "{detail} has a wave already",
+    "not_read_yet": "the clients have not been read from the portal yet",
     "plan_is_past": "the planned dates have passed; cancel this wave, the next one is planned by itself",
 }
 
@@ -44,7 +53,7 @@ def register(cli: click.Group) -> None:
 
 @click.group()
 def wave() -> None:
-    """The yearly wave: list, rehearse, approve, pause, resume, cancel, close."""
+    """The yearly wave: list, plan, rehearse, approve, pause, resume, cancel, close."""
 
 
 @wave.command("list")
@@ -62,6 +71,20 @@ def list_waves(app: Application, portal_id: int, as_json: bool) -> None:
         ]
 
     show(waves.overview(app.deps, portal_id), as_json, lines)
+
+
+@wave.command("plan")
+@click.argument("start", type=click.DateTime(["%Y-%m-%d"]))
+@portal_option
+@who_option
+@with_app
+def plan_wave(app: Application, start: datetime, portal_id: int, who: str) -> None:
+    """Plan a wave whose question goes out on a day; its other days follow from the settings."""
+    try:
+        wave_id = wave_dates.plan(app.deps, portal_id, start.date(), who)
+    except waves.WaveError as error:
+        fail(sentence(error))
+    click.echo(f"Wave {wave_id} is planned; next: molva wave rehearse {wave_id}")
 
 
 @wave.command()
@@ -83,25 +106,26 @@ def rehearse(app: Application, wave_id: int, portal_id: int, as_json: bool) -> N
     show(report, as_json, lines)
 
 
-def _decision(name: str, doc: str, done: str) -> None:
-    """Add a command that hands one decision about a wave to the use case of the same name."""
+def _decision(name: str, doc: str, done: str, *, why: bool = False) -> None:
+    """Add a command that hands one decision about a wave to the use case of the same name; `why`: it takes a reason."""
 
-    def run(app: Application, wave_id: int, portal_id: int, who: str) -> None:
+    def run(app: Application, wave_id: int, portal_id: int, who: str, **reason: str) -> None:
         try:
-            getattr(waves, name)(app.deps, portal_id, wave_id, who)
+            getattr(waves, name)(app.deps, portal_id, wave_id, who, **reason)
         except waves.WaveError as error:
             fail(sentence(error))
         click.echo(f"Wave {wave_id} {done}.")
 
     run.__doc__ = doc
-    command = click.command(name)(
-        click.argument("wave_id", type=int)(portal_option(who_option(with_app(run))))
-    )
-    wave.add_command(command)
+    made: Any = portal_option(who_option(with_app(run)))
+    made = why_option(made) if why else made
+    wave.add_command(click.command(name)(click.argument("wave_id", type=int)(made)))
 
 
 _decision("approve", "Let the wave begin: letters go on the planned dates.", "is approved")
-_decision("pause", "Send nothing more until resumed; answers are still taken.", "is paused")
+_decision("pause", "Send nothing more until resumed; answers are still taken.", "is paused", why=True)
 _decision("resume", "Go on with a paused wave.", "goes on")
-_decision("cancel", "End the wave for good; nobody else is asked.", "is cancelled")
-_decision("close", "End the wave now; those who did not answer are recorded as closed early.", "is closed")
+_decision("cancel", "End the wave for good; nobody else is asked.", "is cancelled", why=True)
+_decision(
+    "close", "End the wave now; those who did not answer are recorded as closed early.", "is closed", why=True
+)

@@ -67,7 +67,7 @@ class Chronicle:
         kinds: Counter[str] = Counter()
         last: dict[str, Letter] = {}
         for letter in fresh:
-            kind = "question" if letter.asks else "announcement" if letter.unsubscribe else "other"
+            kind = letter.kind.partition("_")[0] if letter.unsubscribe else "other"
             kinds[kind] += 1
             last[kind] = letter
             self.names.setdefault(letter.recipient, name_of(letter))

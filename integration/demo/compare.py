@@ -19,6 +19,10 @@ from .letters import Letter
 FINISHED = 5
 
 
+#: How the portal, which speaks Russian here, is told what a client chose instead of answering.
+CHOSEN = {"later": "сейчас не время", "never": "больше не спрашивать"}
+
+
 @dataclass(frozen=True)
 class Carried:
     """A referral that should stand on a card; ``source_id``: the portal's own source, "" where it is not looked at."""
@@ -79,7 +83,8 @@ def _notes(expected: Expected, actual: Actual) -> Iterator[str]:
         for note in wanted.get(card, []):
             match = next((text for text in left if _speaks_of(note, text)), None)
             if match is None:
-                yield f"{_name(card)}: no comment about {note.score} {note.comment[:40]!r}"
+                about = note.choice or f"{note.score} {note.comment[:40]!r}"
+                yield f"{_name(card)}: no comment about {about}"
             else:
                 left.remove(match)
         for text in left:
@@ -88,6 +93,9 @@ def _notes(expected: Expected, actual: Actual) -> Iterator[str]:
 
 def _speaks_of(note: Note, text: str) -> bool:
     plain = text.replace("\u200b", "").replace("\r\n", "\n")
+    if note.choice:
+        head, *rest = plain.split("\n")
+        return CHOSEN[note.choice] in head and any(note.person in line for line in rest)
     return re.search(rf"\b{note.score}\b", plain.split("\n")[0]) is not None and note.comment in plain
 
 
@@ -124,8 +132,7 @@ def _shown(task: Task) -> str:
 def _letters(expected: Expected, letters: Iterable[Letter]) -> Iterator[str]:
     got: dict[str, list[tuple[str, date]]] = {}
     for letter in letters:
-        kind = "question" if letter.asks else "announcement"
-        got.setdefault(letter.recipient, []).append((kind, local_day(letter.at)))
+        got.setdefault(letter.recipient, []).append((letter.kind, local_day(letter.at)))
     for address in sorted(expected.letters.keys() | got.keys()):
         wanted, came = Counter(expected.letters.get(address, [])), Counter(got.get(address, []))
         for (kind, day), count in sorted((wanted - came).items()):

@@ -28,11 +28,14 @@ class Score:
 
 @dataclass(frozen=True)
 class Note:
-    """A timeline comment: on which card, about which score and words."""
+    """A timeline comment: on which card, about which score and words; or about ``choice``, ``later`` or ``never``,
+    of a ``person``."""
 
     card: Card
     score: int
     comment: str
+    choice: str = ""
+    person: str = ""
 
 
 @dataclass(frozen=True, order=True)
@@ -78,6 +81,10 @@ class Expected:
         return [verdict for verdict in self.verdicts if not verdict.reason]
 
 
+#: Deeds of which the client's card is told, beside answers.
+CHOICES = {"postponed": "later", "opted_out": "never"}
+
+
 def wave_days(office: Office, year: int, listed: date) -> Calendar:
     """The wave's days by the settings, moved to working days, letters at least three days apart."""
     start = office.working(date(year, settings.WAVE_MONTH, settings.WAVE_DAY))
@@ -106,29 +113,58 @@ def expect(
     for verdict in expected.eligible:
         for asked in verdict.asked:
             mine = by_address.get(asked.address, [])
-            expected.letters[asked.address] = letters_for(mine, days, office)
+            letters = letters_for(mine, days, office, thanked=not asked.shared)
+            expected.letters[asked.address] = [(kind, local_day(at)) for kind, at in letters]
             expected.outcomes[outcome_of(mine, days, office)] += 1
             if any(deed.kind == "opted_out" for deed in mine):
                 expected.opted_out.add(asked.contact)
+            for deed in mine:
+                if choice := CHOICES.get(deed.kind):
+                    name = ground.name_of(asked.contact)
+                    expected.notes.append(Note(verdict.card, -1, "", choice, name))
         _client(expected, ground, verdict, by_address, office)
     return expected
 
 
-def letters_for(deeds: list[Deed], days: Calendar, office: Office) -> list[tuple[str, date]]:
-    """An announcement to everybody, questions until there is an answer or a refusal."""
+def letters_for(
+    deeds: list[Deed], days: Calendar, office: Office, *, thanked: bool = True
+) -> list[tuple[str, datetime]]:
+    """An announcement to everybody, questions until there is an answer or a refusal, thanks for the answer.
+
+    With the moments at which they may leave at the earliest. Thanks do not go to a mailbox that many read.
+    """
     stopped = min((deed.at for deed in deeds if deed.kind in ("answered", "opted_out")), default=None)
     later = next((deed.at for deed in deeds if deed.kind == "postponed"), None)
-    found = [("announcement", days.announced)]
+    found = [("announcement", office.opening(days.announced))]
     for day in (days.mailed, *days.reminders):
         moment = office.opening(day)
         if (stopped and stopped <= moment) or (later and later <= moment):
             continue
-        found.append(("question", day))
+        found.append(("question", moment))
     if later:
         again = office.allowed(later + timedelta(days=settings.SNOOZE_DAYS))
         if again < office.opening(days.closing) and not (stopped and stopped <= again):
-            found.append(("question", local_day(again)))
-    return found
+            found.append(("question", again))
+    return [*found, *(_thanks(deeds, found, office) if thanked else [])]
+
+
+def _thanks(
+    deeds: list[Deed], sent: list[tuple[str, datetime]], office: Office
+) -> list[tuple[str, datetime]]:
+    """One letter in the words of the answer that stood when it left, hours after it and days after the last letter."""
+    waiting: tuple[str, datetime] | None = None
+    for deed in sorted(
+        (one for one in deeds if one.kind in ("answered", "corrected")), key=lambda one: one.at
+    ):
+        group = group_of(deed.score)
+        if waiting is not None and (waiting[1] <= deed.at or waiting[0] == group):
+            continue
+        last = max(at for _, at in sent if at <= deed.at)
+        after = max(
+            deed.at + timedelta(hours=settings.THANKS_HOURS), last + timedelta(days=settings.GAP_DAYS)
+        )
+        waiting = (group, office.allowed(after))
+    return [(f"thanks_{waiting[0]}", waiting[1])] if waiting is not None else []
 
 
 def outcome_of(deeds: list[Deed], days: Calendar, office: Office) -> str:

@@ -49,6 +49,11 @@ class Ground:
         values = _values(self.contacts[contact], "PHONE")
         return ["".join(c for c in value if c.isdigit()) for value in values]
 
+    def name_of(self, contact: int) -> str:
+        """First and last name as on the card."""
+        card = self.contacts.get(contact, {})
+        return " ".join(str(card[part]).strip() for part in ("name", "lastName") if card.get(part))
+
     def role(self, contact: int) -> str:
         """``decides``, ``daily``, ``other`` or ""."""
         return self.roles.get(str(self.contacts[contact].get("UF_CRM_MOLVA_ROLE") or ""), "")

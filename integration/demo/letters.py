@@ -15,6 +15,12 @@ from .mailroom import LETTERS
 
 _HREF = re.compile(r"""href\s*=\s*["']([^"']+)["']""", re.IGNORECASE)
 _BARE = re.compile(r"https?://[^\s<>\"')\]]+")
+#: How the subject of thanks begins, by the group of the answer; agencies' own words do not occur in the demo.
+_THANKS = {
+    "detractor": ("Спасибо за прямой ответ", "Дякую за відверту відповідь", "Thank you for being frank"),
+    "passive": ("Спасибо за ответ", "Дякую за відповідь", "Thank you for your answer"),
+    "promoter": ("Спасибо! —", "Дякую! —", "Thank you —"),
+}
 _SCORE = re.compile(r"/s/([A-Za-z0-9_.~-]+)(?:\?|.*[?&])score=(\d{1,2})\b")
 
 
@@ -45,6 +51,15 @@ class Letter:
     def asks(self) -> bool:
         """Whether it asks the question (an announcement does not)."""
         return bool(self.scores)
+
+    @property
+    def kind(self) -> str:
+        """What its reader takes it for: ``question``, ``thanks_<group>`` or ``announcement``."""
+        if self.asks:
+            return "question"
+        subject = str(self.headers.get("Subject", ""))
+        group = next((name for name, words in _THANKS.items() if subject.startswith(words)), "")
+        return f"thanks_{group}" if group else "announcement"
 
     @property
     def unsubscribe(self) -> str:

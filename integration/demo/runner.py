@@ -37,7 +37,7 @@ from .staff import Staff, doubtful_letters, waves
 from .summary import summarise
 from .thanks import brought, take_notes, take_tasks
 from .world import CLIENT_ID, World
-from .year import Year
+from .year import ROUND, Year
 
 SYNC_SECONDS = 60.0
 #: What ends a run with one line instead of a trace; requests' own errors are OSErrors.
@@ -48,12 +48,16 @@ LENGTH = timedelta(days=365)
 
 @dataclass
 class Play:
-    """One whole run. ``expected`` and ``actual`` are there after ``run``."""
+    """One whole run. ``expected`` and ``actual`` are there after ``run``.
+
+    ``losses``: events of the portal may be lost; then Molva's next round is waited for after each deed of staff.
+    """
 
     story: Story
     world: World
     teller: Teller
     kills: int = 0
+    losses: bool = False
     unknown: list[str] = field(default_factory=list)
     reopened: int = 0
     ground: Ground | None = None
@@ -103,9 +107,17 @@ class Play:
         self._tell("The cards are read; the head has set who is a client and who signs.")
 
     def _deed(self, act: Act) -> Callable[[], None]:
+        """An act of staff. The portal does not repeat an event that was lost: Molva learns of it by its own round.
+
+        If the clock leapt over that round, a lost event would be noticed as after a downtime of weeks, and what is due
+        so many days later would be due too late.
+        """
+
         def do() -> None:
             self.staff.do(act)
             self._tell(f"{act.about}.")
+            if self.losses or self.kills:
+                self.year.agenda.put(self.world.now() + ROUND, "Molva's own round", lambda: None)
 
         return do
 
@@ -158,7 +170,7 @@ class Play:
         self.teller.progress(now, (now - self.story.begin) / LENGTH)
         fresh = self.year.letters[sum(self.letters_told.values()) :]
         if fresh:
-            kinds = Counter("question" if letter.asks else "announcement" for letter in fresh)
+            kinds = Counter(letter.kind for letter in fresh)
             self.letters_told.update(kinds)
             self._tell(", ".join(f"{n} × {kind}" for kind, n in sorted(kinds.items())) + " in the mail room.")
         for deed in self.year.diary[self.deeds_told :]:

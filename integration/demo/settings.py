@@ -15,6 +15,7 @@ HOURS = (9, 18)
 DEADLINES = {"detractor": 2, "passive": 5, "promoter": 10, "disagreement": 5}
 SPREAD = 4
 THANKS_DAYS = 5
+THANKS_HOURS, GAP_DAYS = 2, 3
 TROUBLE = f"C{SERVICE}:TROUBLE"
 
 
@@ -39,6 +40,9 @@ def policy() -> dict[str, Any]:
         "disagreement_spread": SPREAD,
         "deadline_days": {name: DEADLINES[name] for name in ("detractor", "passive", "promoter")},
         "thanks_days": THANKS_DAYS,
+        "thanks_letters": True,
+        "thanks_after_hours": THANKS_HOURS,
+        "letter_gap_days": GAP_DAYS,
         "time_zone": "Europe/Moscow",
         "language": "ru",
         "senders": [

@@ -24,12 +24,14 @@ FINISHED = 5  # the status of a finished task
 
 @dataclass(frozen=True)
 class Brought:
-    """One recommendation. ``claimed``: when the lead's card was given its referrer; ``won``: when its deal was."""
+    """One recommendation. ``claimed``: when the lead's card was given its referrer; ``won``: when its deal was;
+    ``still``: who was at work then, and left later."""
 
     referrer: Card
     newcomer: Card
     claimed: datetime
     won: datetime | None
+    still: frozenset[int] = frozenset()
 
     @property
     def news(self) -> list[list[date]]:
@@ -45,27 +47,40 @@ def brought(acts: Iterable[Act], known: Mapping[str, int]) -> list[Brought]:
     """The recommendations that staff entered on leads, in the order of time."""
     claims: dict[str, tuple[Card, datetime]] = {}
     won: dict[str, datetime] = {}
+    left: dict[int, datetime] = {}
     for act in sorted(acts, key=lambda one: one.at):
         fields, name = act.params.get("fields", {}), str(act.params.get("id", "")).removeprefix("@")
         if f"{P}REFERRER" in fields:
             claims[name] = (link_of(fields[f"{P}REFERRER"]), act.at)
         if act.params.get("entityTypeId") == DEAL and fields.get("stageId") == "WON":
             won[name] = act.at
+        if act.params.get("ACTIVE") is False:
+            left[int(act.params["ID"])] = act.at
+
+    def still(deal: str) -> frozenset[int]:
+        return frozenset(user for user, at in left.items() if deal in won and at > won[deal])
+
     return [
-        Brought(referrer, ("company", known[f"{lead}_company"]), claimed, won.get(f"{lead}_deal"))
+        Brought(
+            referrer,
+            ("company", known[f"{lead}_company"]),
+            claimed,
+            won.get(f"{lead}_deal"),
+            still(f"{lead}_deal"),
+        )
         for lead, (referrer, claimed) in claims.items()
         if f"{lead}_company" in known
     ]
 
 
-def owner_of(ground: Ground, referrer: Card) -> int:
+def owner_of(ground: Ground, referrer: Card, still: frozenset[int] = frozenset()) -> int:
     """Who says thank you: whoever is responsible for the referrer's card, else the director of the branch, the default
-    owner, the head."""
+    owner, the head. ``still``: who was at work when it was asked for, and is not on the ground any more."""
     rules = settings.policy()
     manager = int(ground.companies[referrer[1]].get("assignedById") or 0)
     branch = rules["director_by_city"].get(ground.cities.get(referrer, ""), 0)
     candidates = (manager, branch, rules["default_owner"], rules["head_user_id"])
-    return int(next(user for user in candidates if ground.active(user)))
+    return int(next(user for user in candidates if user in still or ground.active(user)))
 
 
 def take_notes(many: Iterable[Brought], actual: Actual) -> list[str]:
@@ -101,7 +116,7 @@ def take_tasks(many: Iterable[Brought], ground: Ground, office: Office, actual: 
     for one in many:
         if one.won is None:
             continue
-        owner, day = owner_of(ground, one.referrer), office.due_day(one.won, settings.THANKS_DAYS)
+        owner, day = owner_of(ground, one.referrer, one.still), office.due_day(one.won, settings.THANKS_DAYS)
         links = frozenset((one.referrer, one.newcomer))
         match = next((task for task in actual.tasks if _is(task, links, owner, day)), None)
         if match is None:

@@ -91,6 +91,9 @@ class World:
         mail.ready_line = True
         smtp_port = int(mail.start()["port"])
         mail.command = [*mail.command, "--port", str(smtp_port)]
+        self.control.put(
+            "settings", {"smtp": f"127.0.0.1:{smtp_port}"}
+        )  # the portal's own mail goes there, too
         self.env |= self._settings(told, smtp_port)
         self.molva("migrate")
         self._child(

@@ -17,6 +17,8 @@ from .world import World
 
 #: How far the clock jumps at most: Molva's own rounds (reconciliation, walks) are then late, as after a downtime.
 STRIDE = timedelta(days=14)
+#: After so long Molva has looked by itself for what the portal did not tell (every ten minutes, product.md T2).
+ROUND = timedelta(minutes=11)
 QUIET_SECONDS = 60.0
 #: Real seconds without any movement after which somebody has probably died with work in hand; it counts as
 #: being done until its worker has been silent for a minute, and comes back when its lease ends.
@@ -88,7 +90,10 @@ class Year:
                 continue
             if now >= until:
                 return
-            moment, why = self._next(now, until)
+            following = self._next(now, until)
+            if following is None:
+                continue
+            moment, why = following
             self._log(f"{now:%Y-%m-%d %H:%M:%S} rested, next {moment:%Y-%m-%d %H:%M:%S} for {why}")
             self.world.jump(moment)
             self.jumps += 1
@@ -101,12 +106,19 @@ class Year:
             for _, thunk in self.agenda.pop_due(self.world.now()):
                 thunk()
 
-    def _next(self, now: datetime, until: datetime) -> tuple[datetime, str]:
-        """What comes first: the end, a person, Molva, or two quiet weeks later."""
+    def _next(self, now: datetime, until: datetime) -> tuple[datetime, str] | None:
+        """What comes first: the end, a person, Molva, or two quiet weeks later; None if there is something to do now.
+
+        Seconds pass by themselves, too: what was due in two of them when Molva came to rest may be due by now, and is
+        no future moment any more. A leap would make it as late as the leap is long.
+        """
         moments = [(until, "the end"), (now + STRIDE, "two weeks later")]
         if self.agenda.next:
             moments.append((self.agenda.next, self.agenda.rows[0][2]))
-        following = self.world.metrics().get("molva_next_due_timestamp_seconds")
+        metrics = self.world.metrics()
+        if metrics.get("molva_due_rows"):
+            return None
+        following = metrics.get("molva_next_due_timestamp_seconds")
         if following is not None:
             due = datetime.fromtimestamp(following, UTC)
             moments.append((max(due, now + self.grain), "Molva"))
@@ -136,7 +148,7 @@ class Year:
             if now - begun > QUIET_SECONDS:
                 raise StuckError(f"Molva does not come to rest at {self.world.now()}: {self._why()}")
             self.check_alive()
-            time.sleep(0.06 if due else 0)
+            time.sleep(0.1 if due else 0)
 
     def _why(self) -> str:
         rows = {k: v for k, v in self.world.metrics().items() if v and not k.endswith("timestamp_seconds")}

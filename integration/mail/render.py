@@ -33,7 +33,7 @@ _PHRASES: Mapping[str, str] = {
 # Facts a letter may do without: the sentence that would hold one is left out.
 OPTIONAL: Mapping[str, Any] = {
     "first_name": "", "client": "", "service": "", "team": (), "sender_phone": "", "head_name": "",
-    "head_signs": False, "calling": False, "announced": False, "unsubscribe_url": "",
+    "head_signs": False, "calling": False, "announced": False, "unsubscribe_url": "", "direct_url": "",
 }  # fmt: skip
 
 

@@ -172,6 +172,25 @@ def choose_respondents(
     return Asked((), first, {"people": len(client.people), "by_person": True})
 
 
+def one_more(
+    person: Person, policy: Policy, today: date, taken: frozenset[str] | set[str] = frozenset()
+) -> Respondent | str:
+    """One more person of a client that is being asked, named by a colleague: where to write, or why not (W12).
+
+    ``asked_recently``, ``opted_out``, ``on_hold`` as for everybody; ``asked_already``: the address is on this list;
+    ``no_channel``, ``dead_address``; ``shared_mailbox``: somebody else is there, so it is not used (product.md E6).
+    """
+    reason = _person_reason(person, policy, today)
+    if reason:
+        return reason
+    found = _reach(person, policy, taken)
+    if found is None and _was_taken(person, taken):
+        return "asked_already"
+    if found is None:
+        return "dead_address" if person.dead_addresses else "no_channel"
+    return "shared_mailbox" if found.shared else found
+
+
 def _limit(reachable: list[Respondent], policy: Policy) -> tuple[Respondent, ...]:
     chosen: list[Respondent] = []
     seen: set[str] = set()

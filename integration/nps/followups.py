@@ -37,7 +37,9 @@ CRITICAL: frozenset[FollowUpKind] = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What a follow-up is about. ``manager``: who serves the client; ``city``: the client's branch."""
+    """What a follow-up is about. ``manager``: who serves the client, ``serving``: everybody else who does or did;
+    ``city``: the client's branch.
+    """
 
     client: ClientKey
     client_name: str = ""
@@ -52,6 +54,7 @@ class Case:
     channel: Channel | None = None
     wave: str = ""
     response_id: int | None = None
+    serving: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +141,11 @@ def ownership(kind: FollowUpKind, case: Case, policy: Policy, team: Team) -> Own
     Dismissed and absent people are skipped, and so is the manager whose service was criticised. If nobody
     else is at work the manager owns it with the head as observer, never alone; None: nobody at all.
     """
-    barred = case.manager if kind in CRITICAL else None
+    barred = {case.manager, *case.serving} if kind in CRITICAL else set()
     head = team.at_work(policy.head_user_id)
     for user_id, by in _candidates(case, policy, team):
         owner = team.at_work(user_id)
-        if owner and owner.user_id != barred:
+        if owner and owner.user_id not in barred:
             return Ownership(owner.user_id, _observers(kind, owner, head), by)
     manager = team.at_work(case.manager)
     if manager and head and head.user_id != manager.user_id:

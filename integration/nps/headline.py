@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .people import GROUPS, Group
 from .scoring import SCALE, group
-from .statistics import Counts, Interval, adjusted, finite, independent_change, limits, nps, paired_change
+from .statistics import Counts, Interval, adjusted, finite, limits, nps
+from .wave_change import compare, table_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,21 +94,15 @@ class Moved:
 def moved(before: Headline, after: Headline, pairs: Iterable[tuple[int, int, int]]) -> Moved | None:
     """The change between two waves; ``pairs``: score then, score now, how many clients (product.md N4).
 
-    Judged by the clients who answered both times if there are enough of them, else as independent waves. None
-    while one of the waves has too few answers.
+    Judged as `wave_change.compare` does, so that the main page and the report say the same. None while one of the
+    waves has too few answers.
     """
-    first, second = before.nps, after.nps
-    if first is None or second is None:
+    if not before.enough or not after.enough:
         return None
-    paired = paired_change(_table(pairs))
-    if paired is not None and paired.n >= max(1, after.least):
-        return Moved(first, second, paired.rose, paired.fell, paired.n, paired.chance)
-    chance = independent_change(before.counts, after.counts).chance
-    return Moved(first, second, 0, 0, 0, chance)
-
-
-def _table(pairs: Iterable[tuple[int, int, int]]) -> Sequence[Sequence[int]]:
-    table = [[0] * len(GROUPS) for _ in GROUPS]
-    for then, now, clients in pairs:
-        table[GROUPS.index(group(then))][GROUPS.index(group(now))] += clients
-    return table
+    found = compare(before.counts, after.counts, table_of(pairs), after.least)
+    if found is None:
+        return None
+    if found.basis == "paired" and found.paired is not None:
+        both = found.paired
+        return Moved(found.before, found.after, both.rose, both.fell, both.n, found.chance)
+    return Moved(found.before, found.after, 0, 0, 0, found.chance)

@@ -101,7 +101,7 @@ class AddTimelineComment:
     """A comment in the timeline of a card (product.md B3); ``code`` names the text."""
 
     card: CardKey
-    code: Literal["answer", "correction"]
+    code: Literal["answer", "correction", "later", "never"]
     facts: Facts
 
 
@@ -121,6 +121,7 @@ class OpenFollowUp:
     facts: Facts
     owner_by: str = ""
     response_id: int | None = None
+    message_id: int | None = None  # of the direct line
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,12 @@ from .workdays import WorkCalendar
 
 # Signed by the head of the agency by name; the others by the sender of the client's branch (W5, W6).
 HEADS_LETTERS: tuple[LetterKind, ...] = ("announcement", "thanks_phone")
+THANKS_LETTERS: tuple[LetterKind, ...] = (
+    "thanks_detractor",
+    "thanks_passive",
+    "thanks_promoter",
+    "thanks_phone",
+)
 PLACEHOLDERS: Mapping[LetterKind, tuple[str, ...]] = {
     "announcement": ("person", "client", "sender_name", "sender_position", "mailing_day"),
     "invitation": ("person", "client", "sender_name", "sender_position", "service"),

@@ -17,10 +17,15 @@ from .policy import Policy
 from .rights import Rights
 from .touches import AFTER_SNOOZE, step_names
 
-Action = Literal["hold", "lift", "opt_out", "opt_back", "record", "correct", "confirm", "reject", "restore"]
+Action = Literal[
+    "hold", "lift", "opt_out", "opt_back", "record", "correct", "confirm", "reject", "restore", "revoke_link",
+    "renew_link", "renew_direct",
+]  # fmt: skip
 ACTIONS: tuple[Action, ...] = (
-    "hold", "lift", "opt_out", "opt_back", "record", "correct", "confirm", "reject", "restore",
+    "hold", "lift", "opt_out", "opt_back", "record", "correct", "confirm", "reject", "restore", "revoke_link",
+    "renew_link", "renew_direct",
 )  # fmt: skip
+LINK_ACTS: tuple[Action, ...] = ("revoke_link", "renew_link", "renew_direct")
 Denial = Literal["callers", "own_client", "directors_only", "administrators_only", "not_yours"]
 
 Code = Literal["answered", "asked", "finished", "out", "not_listed", "would", "would_not"]
@@ -41,12 +46,16 @@ def denial(
     * hold, lift, "never again", restoring our score on the card: who sees the client by role, its own manager
       among them, because none of them changes what a client said;
     * record an answer given by word of mouth: anybody else who reads the card;
+    * ending or replacing a personal link or the address of the direct line: who sees the client by role, but nobody
+      who serves it, for whom silence would be convenient (product.md S5, S6); the head always;
     * correct, confirm, reject: administrators, the head, the director of the branch or department;
     * asking somebody again who said never: administrators.
     """
     if not rights.sees_clients:
         return "callers"
     if action in ("record", "correct", "confirm", "reject") and rights.user_id in owners:
+        return "own_client"
+    if action in LINK_ACTS and rights.user_id in owners and rights.role != "head":
         return "own_client"
     if action == "opt_back":
         return None if rights.role == "administrator" else "administrators_only"

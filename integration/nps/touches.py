@@ -219,6 +219,9 @@ def _steps(invitation: InvitationFacts, plan: Plan, policy: Policy, zone: ZoneIn
     if asked := invitation.touches.get("invitation"):
         own = local_day(asked, zone)
         for index, after in enumerate(policy.reminder_days[: len(days)]):
+            after = min(
+                after, (plan.reminders[index] - plan.mailing).days
+            )  # a day moved nearer by hand counts
             days[index] = max(days[index], own + timedelta(days=after))
     for index, day in enumerate(days):
         following = days[index + 1] if index + 1 < len(days) else None

@@ -100,6 +100,21 @@ def queue_fields(
     return row_id
 
 
+def fields_row(
+    portal: Portal, card: CardKey, values: Mapping[str, Any], *, purpose: str, cause: Cause, now: datetime
+) -> dict[str, Any]:
+    """What `queue_fields` would queue, for many updates that are put into the outbox together (`put_all`)."""
+    fields, missing = resolve(portal, card.kind, values)
+    call = item_update(card.kind, card.id, fields)
+    return {
+        "lane": lane_of(card), "due_at": now, "created_at": now,
+        "key": f"{cause}:{lane_of(card)}:{purpose}", "purpose": purpose, "method": call.method,
+        "call": call.to_json(), "cause_kind": cause.kind, "cause_id": cause.id,
+        "status": "buried" if missing else "waiting", "finished_at": now if missing else None,
+        "error": f"{MISSING}: {', '.join(missing)}" if missing else "",
+    }  # fmt: skip
+
+
 def repair_fields(session: Session, portal: Portal, now: datetime) -> int:
     """After a set-up: let the writes go that were buried for missing fields; how many went.
 

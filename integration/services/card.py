@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from integration.nps.policy import Policy
 from integration.nps.scoring import group
 from integration.nps.standing import ACTIONS, may_record, next_step
 from integration.nps.workdays import local_day, zone_named
-from integration.services import card_events, card_referrals, policies, standing
+from integration.services import card_events, card_links, card_referrals, policies, standing
 from integration.services.calls_queue import lane_of
 from integration.services.card_read import Read, keys, read
 from integration.services.card_rights import Subject, subject
@@ -62,7 +63,7 @@ def view(deps: Deps, who: Viewer, kind: str, card_id: int, item: Mapping[str, An
         if found.client is None:
             return _nobody(session, portal, policy, found, now, item)
         known = read(session, portal, policy, found, found.client, now, zone)
-        return _view(session, known, item)
+        return replace(_view(session, known, item), links=card_links.read(deps, session, known))
 
 
 def _view(session: Session, of: Read, item: Mapping[str, Any] | None) -> CardView:

@@ -13,7 +13,10 @@ MOST = 200  # lines; what is older stands in the survey's own pages
 
 def events(read: Read) -> tuple[Event, ...]:
     """All events, at most two hundred; codes with facts, no words."""
-    found = [*_acts(read), *_answers(read), *_outcomes(read), *_tasks(read), *_letters(read), *_lists(read)]
+    found = [
+        *_acts(read), *_answers(read), *_outcomes(read), *_tasks(read), *_letters(read), *_lists(read),
+        *_replies(read),
+    ]  # fmt: skip
     return tuple(sorted(found, key=lambda event: event.at, reverse=True)[:MOST])
 
 
@@ -32,6 +35,14 @@ def _letters(read: Read) -> Iterator[Event]:
             yield Event(row.sent_at or row.handed_at or row.due_at, "letter", facts)
         elif row.status in ("unknown", "buried"):
             yield Event(row.handed_at or row.due_at, f"letter_{row.status}", facts)
+
+
+def _replies(read: Read) -> Iterator[Event]:
+    """What came back to the letters: words of people, and letters that returned (product.md W18)."""
+    names = {one.invitation.id: one.invitation.name for one in read.asked}
+    for row in read.replies:
+        facts = {"person": names.get(row.invitation_id or 0, "")}
+        yield Event(row.received_at, "returned" if row.kind == "bounce" else f"replied_{row.kind}", facts)
 
 
 def _answers(read: Read) -> Iterator[Event]:

@@ -21,6 +21,7 @@ from integration.store.cards_view import Asked, Line, Sent
 from integration.store.clients import OptOut
 from integration.store.followups import FollowUp
 from integration.store.portals import Portal
+from integration.store.replies import Reply, of_invitations
 from integration.store.responses import ResponseRevision
 from integration.store.waves import Wave
 
@@ -46,6 +47,7 @@ class Read:
     holds: Sequence[hold_rows.Hold]
     acts: Sequence[hold_rows.ClientAct]
     opt_outs: Mapping[str, OptOut]
+    replies: Sequence[Reply]  # to the letters of this client's lines
     wave: Wave | None
     names: Mapping[int, str]
 
@@ -69,7 +71,7 @@ def read(
     elsewhere = [
         one for one in rows.asked_of_contacts(session, pid, contacts) if one.invitation.id not in mine
     ]
-    tasks = rows.followups(session, pid, client)
+    tasks = [row for row in rows.followups(session, pid, client) if _may_see(row, found)]
     line_managers = {one.line.manager_id for one in lines}
     wanted = {row.owner_id for row in tasks} | line_managers | set(found.managers)
     return Read(
@@ -79,9 +81,19 @@ def read(
         letters=rows.letters(session, pid, sorted(mine)), tasks=tasks,
         holds=hold_rows.holds_of(session, pid, client), acts=hold_rows.acts_of(session, pid, client),
         opt_outs=rows.opt_outs(session, pid, keys(people, [*asked, *elsewhere])),
+        replies=of_invitations(session, pid, sorted(mine)),
         wave=rows.current_wave(session, pid),
         names=rows.staff_names(session, pid, {user for user in wanted if user}),
     )  # fmt: skip
+
+
+def _may_see(row: FollowUp, found: Subject) -> bool:
+    """What a client wrote past its manager is not told to those who serve it, unless they own the case or are the head
+    to whom it was written (product.md S5)."""
+    if row.kind != "direct_line" or row.owner_id == found.rights.user_id or found.rights.role == "head":
+        return True
+    serves = found.rights.user_id in found.owners | found.managers
+    return found.rights.role in ("administrator", "director") and not serves
 
 
 def keys(people: Sequence[Person], asked: Sequence[Asked]) -> set[str]:

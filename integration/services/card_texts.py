@@ -121,6 +121,28 @@ def answer_comment(portal: Portal, facts: Facts, task_id: int | None) -> str:
     return "\n".join(lines)
 
 
+def choice_comment(portal: Portal, code: str, facts: Facts) -> str:
+    """The timeline comment about "not a good moment" or "never again" (product.md W12)."""
+    lang = language(portal)
+    shown = {"wave": plain(str(facts.get("wave") or "")), "day": str(facts.get("day") or "")}
+    if code == "never":
+        lines = [
+            text(lang, "Survey {wave}: please never ask again", **shown),
+            text(lang, "We keep to it in every later survey. Letters about projects are not affected."),
+        ]
+    elif shown["day"]:
+        lines = [
+            text(lang, "Survey {wave}: not a good moment", **shown),
+            text(lang, "We ask once more after {day}; until then no letter of the survey goes out.", **shown),
+        ]
+    else:
+        lines = [
+            text(lang, "Survey {wave}: not a good moment", **shown),
+            text(lang, "The survey ends before that, so no further letter goes out."),
+        ]
+    return "\n".join([f"[B]{lines[0]}[/B]", _who(lang, facts), *lines[1:]])
+
+
 def task_line(portal: Portal, task_id: int) -> str:
     """The line of a comment that leads to the follow-up's task."""
     return f"[URL={task_link(portal, task_id)}]{text(language(portal), 'Follow-up task')}[/URL]"
@@ -171,6 +193,8 @@ def task_description(
         lines.append(
             text(lang, "The score as it was given first: a later correction stands on the client's card.")
         )
+    elif kind == "direct_line":
+        lines += _written(lang, facts)
     if history:
         earlier = ", ".join(f"{plain(wave)}: {score}" for wave, score in history)
         lines.append(f"[B]{text(lang, 'Earlier scores')}:[/B] {earlier}")
@@ -185,6 +209,21 @@ def checklist_title(portal: Portal) -> str:
 def checklist_items(portal: Portal, codes: Sequence[str]) -> list[str]:
     """The lines of the checklist, in order."""
     return [text(language(portal), _CHECKLIST[code]) for code in codes]
+
+
+def _written(lang: str, facts: Facts) -> list[str]:
+    """Who wrote by the direct line, how to reach them, and their words."""
+    person = plain(str(facts.get("person") or text(lang, "gave no name")))
+    back = plain(str(facts.get("back") or text(lang, "not given")))
+    return [
+        f"[B]{text(lang, 'Who wrote')}:[/B] {person}",
+        f"[B]{text(lang, 'Phone or e-mail for the answer')}:[/B] {back}",
+        f"[B]{text(lang, 'Words')}:[/B] «{plain(str(facts.get('comment') or ''))}»",
+        text(
+            lang,
+            "The account manager does not see this task. Nothing about it stands in the card's timeline.",
+        ),
+    ]
 
 
 def _corrected_by(lang: str, facts: Facts) -> list[str]:

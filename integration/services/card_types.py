@@ -211,6 +211,24 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonalLink:
+    """The link of one respondent of the survey that runs. `url` empty: it was ended, or is of no use any more."""
+
+    url: str
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """What the tab offers to copy. `direct`: of the direct line, empty if no letter has named it yet; `direct_on`: the
+    agency has not switched it off; `personal`: by invitation."""
+
+    direct: str
+    direct_on: bool
+    personal: Mapping[int, PersonalLink]
+
+
+@dataclass(frozen=True, slots=True)
 class CardView:
     """Everything the tab shows. `client` None: nobody to ask behind this card. Moments UTC, days the portal's.
 
@@ -242,3 +260,4 @@ class CardView:
     own: Line | None
     events: tuple[Event, ...]
     why_not: Mapping[Action, Denial]
+    links: Links | None = None

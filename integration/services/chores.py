@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy import ColumnElement, Select, and_, or_, select
 
 from integration.bitrix.errors import BitrixError, Retryable
 from integration.logs import log
@@ -26,6 +26,7 @@ from integration.services import (
     referral_ladder,
     referral_reminders,
     referral_tally,
+    rehearsals,
     setup,
     traces,
     upkeep,
@@ -69,7 +70,8 @@ def table() -> Mapping[str, Entry]:
         "walk": Entry(walk.walk, housekeeping=True),
         "plan_wave": Entry(waves.run_plan, housekeeping=True),
         "freeze": Entry(waves.run_freeze),
-        wave_trouble.KEPT: Entry(wave_trouble.run),
+        "rehearse": Entry(rehearsals.run),
+        wave_trouble.KEPT: Entry(wave_trouble.run, housekeeping=True),
         "probe": Entry(upkeep.probe, statuses=("suspended", "reauthorise")),
         "erase": Entry(erasure.erase, statuses=("uninstalled", "undecided")),
         "prune": Entry(upkeep.prune, housekeeping=True),
@@ -87,7 +89,11 @@ def runnable(*, housekeeping: bool = True) -> ColumnElement[bool]:
     entries = table()
     special = [name for name, entry in entries.items() if entry.statuses != ACTIVE]
     left_out = [name for name, entry in entries.items() if entry.housekeeping and not housekeeping]
-    clauses = [ChoreRow.portal_id.in_(_portals(ACTIVE)) & ChoreRow.name.not_in([*special, *left_out])]
+    others = [
+        ChoreRow.name.not_in([*special, *left_out]),
+        *(ChoreRow.name.not_like(f"{name}:%") for name in left_out),
+    ]
+    clauses = [ChoreRow.portal_id.in_(_portals(ACTIVE)) & and_(*others)]
     for name in special:
         if name not in left_out:
             clauses.append((ChoreRow.name == name) & ChoreRow.portal_id.in_(_portals(entries[name].statuses)))

@@ -18,10 +18,12 @@ from integration.nps.policy import Policy
 from integration.nps.rights import Rights
 from integration.nps.scoring import SCALE, group
 from integration.nps.workdays import local_day, zone_named
+from integration.services import colleagues, mailboxes, waves_checks
 from integration.services.deps import Deps
 from integration.services.referral_lines import scope_of
+from integration.services.reply_page import waiting as replies_waiting
 from integration.services.reports import plan_in
-from integration.store import chores, overviews, referral_lists, referral_thanks, reports, todo
+from integration.store import chores, direct_lines, overviews, referral_lists, referral_thanks, reports, todo
 from integration.store.followups import FollowUp
 from integration.store.portals import Portal
 from integration.store.reports import Scope
@@ -39,7 +41,8 @@ Tone = Literal["danger", "warn", "info"]
 class Decision:
     """Something a person has to settle. `count`: how many; `wave_id`: in which wave; `settings`: only an
     administrator can. Kinds: `worker`, `setup`, `letters_unknown`, `letters_buried`, `calls_buried`, `no_sender`,
-    `no_mail`, `thanks`, `making_failed`, `rehearse`, `rehearsal_errors`, `approve`, `plan_is_past`, `paused`, `held`.
+    `no_mail`, `thanks`, `making_failed`, `rehearse`, `rehearsal_errors`, `approve`, `plan_is_past`, `paused`, `held`,
+    `replies`, `colleague`, `direct`, `mailbox`.
     """
 
     kind: str
@@ -94,13 +97,19 @@ def find(deps: Deps, session: Session, portal: Portal, policy: Policy, rights: R
     decisions: list[Decision] = []
     if rights.sees_all:
         decisions += _plant(deps, session, portal, policy, now)
+        if messages := direct_lines.count_unsettled(session, portal.id):
+            decisions.append(Decision("direct", "warn", messages))
     if rights.may_run_waves:
         held = todo.held_count(session, portal.id)
         decisions += [Decision("held", "warn", count, wave_id) for wave_id, count in sorted(held.items())]
         for wave in todo.unfinished_waves(session, portal.id):
             decisions += _of_wave(session, wave, now)
+            if named := colleagues.open_for(session, portal.id, wave.id):
+                decisions.append(Decision("colleague", "info", named, wave.id, params={"wave": wave.name}))
     if rights.sees_clients and (thanks := _thanks(session, portal, rights)):
         decisions.append(Decision("thanks", "info", thanks))
+    if replies := replies_waiting(session, portal.id, rights):
+        decisions.append(Decision("replies", "warn", replies))
     tasks, overdue, due = _tasks(session, portal, rights, scope, now)
     order = {"danger": 0, "warn": 1, "info": 2}
     return Todo(tuple(sorted(decisions, key=lambda one: order[one.tone])), tuple(tasks), overdue, due)
@@ -123,9 +132,19 @@ def _plant(deps: Deps, session: Session, portal: Portal, policy: Policy, now: da
             found.append(Decision(kind, "danger" if tone == "danger" else "warn", stuck[name], settings=True))
     if not policy.senders:
         found.append(Decision("no_sender", "warn", settings=True))
-    if not deps.mailer.ready:
+    keys = [sender.key for sender in policy.senders]
+    lacking = mailboxes.lacking(session, portal.id, policy, keys, deps.mailer.ready)
+    if "no_way" in lacking.values() or (not keys and not deps.mailer.ready):
         found.append(Decision("no_mail", "warn"))
+    for key in keys:
+        if lacking.get(key) in ("login_refused", "never_checked"):
+            found.append(Decision("mailbox", "danger", settings=True, params={"name": _name_of(policy, key)}))
     return found
+
+
+def _name_of(policy: Policy, key: str) -> str:
+    sender = policy.sender(key)
+    return sender.name if sender is not None else ""
 
 
 def _of_wave(session: Session, wave: Wave, now: datetime) -> list[Decision]:
@@ -141,13 +160,15 @@ def _of_wave(session: Session, wave: Wave, now: datetime) -> list[Decision]:
     late: Tone = (
         "warn" if local_day(now, zone_named(plan.zone)) + timedelta(days=3) >= plan.announce else "info"
     )
-    if overviews.failed_chores(session, wave.portal_id, (f"freeze:{wave.id}",)):
+    if overviews.failed_chores(session, wave.portal_id, (f"freeze:{wave.id}", f"rehearse:{wave.id}")):
         return [Decision("making_failed", "warn", wave_id=wave.id, params=params)]
     if wave.frozen_at is None:
         return [Decision("rehearse", late, wave_id=wave.id, params=params)]
     last = todo.last_rehearsal(session, wave.portal_id, wave.id)
     if last is not None and last.detail != NO_ERRORS and wave.stage == "rehearsed":
         return [Decision("rehearsal_errors", "warn", len(last.detail.split(", ")), wave.id, params=params)]
+    if waves_checks.refusal(wave, now):
+        return [Decision("rehearse", late, wave_id=wave.id, params=params)]
     return [Decision("approve", late, wave_id=wave.id, params=params)]
 
 
@@ -175,7 +196,8 @@ def told(
 ) -> list[Task]:
     """Follow-ups as people read them, with the names of their owners.
 
-    Score and words are those the answer has now: what is kept with the follow-up is of the day it was opened.
+    Score and words are those the answer has now: what is kept with the follow-up is of the day it was opened. What a
+    client wrote past its manager is not shown to that manager, whatever else they are (product.md S5).
     """
     names = reports.names(session, portal_id, {row.owner_id for row in found})
     given = todo.answers(session, portal_id, {row.response_id for row in found if row.response_id})
@@ -188,10 +210,11 @@ def told(
 def _task(row: FollowUp, given: tuple[int, str] | None, owner: str, user_id: int, now: datetime) -> Task:
     score, comment = given or (row.facts.get("score"), str(row.facts.get("comment") or ""))
     known = score if isinstance(score, int) and score in SCALE else None
+    past = row.kind == "direct_line" and row.owner_id != user_id and row.facts.get("manager") == user_id
     return Task(
         id=row.id, kind=row.kind, client_kind=row.client_kind, client_id=row.client_id,
-        client=str(row.facts.get("client") or ""), person=str(row.facts.get("person") or ""),
+        client=str(row.facts.get("client") or ""), person="" if past else str(row.facts.get("person") or ""),
         score=known, group=None if known is None else group(known),
-        comment=comment, owner=owner, mine=row.owner_id == user_id,
+        comment="" if past else comment, owner=owner, mine=row.owner_id == user_id,
         deadline=row.deadline, overdue=row.deadline < now, critical=row.kind in CRITICAL, task_id=row.task_id,
     )  # fmt: skip

@@ -17,6 +17,7 @@ from integration.mail.outgoing import MailLater as MailLater
 from integration.mail.outgoing import MailRefused as MailRefused
 from integration.mail.outgoing import MailUnknown as MailUnknown
 from integration.mail.outgoing import OutgoingLetter as OutgoingLetter
+from integration.mail.smtp import NoMailer
 from integration.store.base import Sessions
 
 
@@ -135,6 +136,25 @@ class Mailer(Protocol):
         ...
 
 
+class Mailers(Protocol):
+    """Makes mailers for servers that administrators of portals name (product.md W19)."""
+
+    def __call__(self, url: str) -> Mailer:
+        """A mailer for `smtp://`, `smtps://` or `smtp+starttls://user:password@host:port`; `ValueError` for no address.
+
+        It reaches no server inside the operator's own network, unless the operator allows it.
+        """
+        ...
+
+
+class NoMailers:
+    """No server but the operator's can be reached: letters of own mailboxes wait."""
+
+    def __call__(self, url: str) -> Mailer:
+        """Always the one that keeps letters waiting."""
+        return NoMailer()
+
+
 class Dice(Protocol):
     """The source of unguessable values (random outside tests)."""
 
@@ -154,6 +174,14 @@ class Names(Protocol):
         """Whether a domain has somewhere to deliver mail to; nothing when the DNS did not answer."""
         ...
 
+    def addresses(self, name: str) -> list[str] | None:
+        """The addresses of a host, IPv4 and IPv6, empty when there are none; nothing when the DNS did not answer."""
+        ...
+
+    def exchanges(self, domain: str) -> list[str] | None:
+        """The hosts that take a domain's mail, empty when there are none; nothing when the DNS did not answer."""
+        ...
+
 
 class NoNames:
     """No DNS: every question stays open."""
@@ -163,6 +191,14 @@ class NoNames:
         return None
 
     def takes_mail(self, domain: str) -> bool | None:
+        """Unknown."""
+        return None
+
+    def addresses(self, name: str) -> list[str] | None:
+        """Unknown."""
+        return None
+
+    def exchanges(self, domain: str) -> list[str] | None:
         """Unknown."""
         return None
 
@@ -178,6 +214,9 @@ class Settings:
     allowed_portals: frozenset[str] = frozenset()  # domains or member ids; empty: any
     allow_http: bool = False
     worker_name: str = "worker"
+    smtp_host: str = (
+        ""  # of the operator's mail server, for the checks of senders' domains; empty: there is none
+    )
     request_log_days: int = 7  # how long the log of requests is kept, three days at least
 
 
@@ -206,3 +245,4 @@ class Deps:
     signer: Signer
     dice: Dice
     names: Names = field(default_factory=NoNames)
+    mailers: Mailers = field(default_factory=NoMailers)

@@ -19,10 +19,12 @@ from sqlalchemy.orm import Session
 from integration.bitrix import calls
 from integration.bitrix.errors import BitrixError
 from integration.nps import diagnosis
-from integration.services import checklist, pace, policies
+from integration.nps.mail_checks import Sending
+from integration.services import checklist, pace, policies, waves_checks
 from integration.services.access import PortalRest
 from integration.services.checklist import Checklist
 from integration.services.deps import Deps
+from integration.services.waves_checks import Asked
 from integration.store import checks, chores, mirror, portals, requests, schema, stuck, vitals
 from integration.store.base import reading, transaction
 from integration.store.portals import Portal
@@ -31,7 +33,13 @@ HARMS = frozenset({"events", "fields", "items", "tab"})  # lines of the check-li
 ANSWERS = 50  # answers whose clock is compared
 CLOCKS = timedelta(hours=6)  # how old they may be
 FRESH = timedelta(minutes=10)
-LEVELS = 3  # how far up a DMARC record is looked for
+# What the rules of the rehearsal find about a domain, by the names that `health_words` has for it.
+LACKS = {
+    "no_spf": "spf", "spf_lacks_server": "spf_server", "spf_broken": "spf_broken", "no_dmarc": "dmarc",
+    "dmarc_broken": "dmarc_broken", "dkim_missing": "dkim", "dkim_revoked": "dkim", "dkim_broken": "dkim",
+    "dkim_weak": "dkim", "dkim_unsigned": "dkim", "dkim_failed": "dkim", "dkim_foreign": "dkim",
+    "no_mail_for_replies": "mx",
+}  # fmt: skip
 
 
 def portal(deps: Deps, portal_id: int) -> diagnosis.Portal | None:
@@ -136,6 +144,7 @@ def look(deps: Deps, portal_id: int) -> str:
         if row is None:
             return "unknown"
         policy, _ = policies.load(session, portal_id)
+        sendings = waves_checks.sendings(deps, session, portal_id, policy)
     code = ""
     if row.status in ("active", "suspended"):
         try:
@@ -144,11 +153,12 @@ def look(deps: Deps, portal_id: int) -> str:
             code = error.code.lower() or "refused"
         except ValueError:
             code = "address_not_allowed"  # http, and the operator does not allow it any more
-    names = sorted({_domain_of(sender.email) for sender in policy.senders} - {""})
+    zone = Asked(deps.names)
+    names = sorted({one.domain for one in sendings} - {""})
     found = {
         "at": deps.clock.now().isoformat(),
         "mail": mail(deps),
-        "domains": {name: lacks(deps, name) for name in names},
+        "domains": {name: lacks(zone, [one for one in sendings if one.domain == name]) for name in names},
         "portal": code,
     }
     with transaction(deps.sessions) as session:
@@ -177,29 +187,17 @@ def _domain_of(address: str) -> str:
     return address.rpartition("@")[2].lower()
 
 
-def lacks(deps: Deps, domain: str) -> list[str] | None:
-    """Which of `spf`, `dmarc`, `mx` a sender's domain lacks; nothing when the DNS did not answer."""
-    texts, policy = deps.names.texts(domain), _dmarc(deps, domain)
-    if texts is None or policy is None:
-        return None
-    found = {
-        "spf": any(text.lower().startswith("v=spf1") for text in texts),
-        "dmarc": policy,
-        "mx": deps.names.takes_mail(domain) is not False,
-    }
-    return [name for name, there in found.items() if not there]
-
-
-def _dmarc(deps: Deps, domain: str) -> bool | None:
-    """A DMARC record of the domain or of one above it (RFC 7489 6.6.3)."""
-    labels = domain.split(".")
-    for start in range(min(LEVELS, len(labels) - 1)):
-        texts = deps.names.texts("_dmarc." + ".".join(labels[start:]))
-        if texts is None:
+def lacks(zone: Asked, sendings: list[Sending]) -> list[str] | None:
+    """What the domain of these senders lacks, by the very rules of the rehearsal (`mail_checks.verdicts`), as names of
+    `health_words`: `spf`, `spf_server`, `spf_broken`, `dmarc`, `dmarc_broken`, `dkim`, `mx`; nothing when the DNS did
+    not answer."""
+    found: set[str] = set()
+    for sending in sendings:
+        codes = waves_checks.domain_of(zone, sending)
+        if codes is None:
             return None
-        if any(text.lower().startswith("v=dmarc1") for text in texts):
-            return True
-    return False
+        found |= {LACKS[code] for code in codes if code in LACKS}
+    return [name for name in dict.fromkeys(LACKS.values()) if name in found]
 
 
 # --- the installation

@@ -12,7 +12,7 @@ from integration.bitrix.call import created_id
 from integration.bitrix.calls import ENTITY_TYPES
 from integration.bitrix.records.fields import to_moment
 from integration.logs import log
-from integration.services import followups, referral_reminders, referral_thanks
+from integration.services import followups, referral_reminders, referral_thanks, waves_cards
 from integration.services.cards import TABLES, Reading
 from integration.services.deps import Deps
 from integration.store import chores, mirror, queue
@@ -32,6 +32,7 @@ MADE: dict[str, Made] = {
     "checklist": followups.checklist_created,
     "reminder": referral_reminders.made,
     "thanks": referral_thanks.task_made,
+    waves_cards.TASK: waves_cards.owner_task_made,
 }
 
 

@@ -202,6 +202,8 @@ def task_of_response(session: Session, portal_id: int, response_id: int) -> tupl
 def _key(intent: OpenFollowUp) -> str:
     if intent.kind == "disagreement":
         return f"disagreement:{intent.facts.get('wave')}:{intent.client}"
+    if intent.message_id is not None:
+        return f"direct:{intent.message_id}"
     return f"response:{intent.response_id}:{intent.kind}"
 
 

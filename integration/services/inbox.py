@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Literal
 
@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from integration.bitrix.errors import BitrixError, Retryable
 from integration.bitrix.protocol import Event, same_token
 from integration.logs import log
-from integration.services import lifecycle, pace, tasks, traces
+from integration.services import lifecycle, pace, replies, tasks, traces
 from integration.services.access import PortalRest
 from integration.services.changes import changed, gone
 from integration.services.deps import Deps
@@ -38,6 +38,8 @@ FEW = 5  # cards finished in one commit
 ATTEMPTS = 8  # looks that fail by our own fault before people are asked
 TASK_PATIENCE = timedelta(seconds=10)  # a task's event may come before the answer that tells its id
 CARDS = re.compile(r"ONCRM(DEAL|COMPANY|CONTACT|LEAD)(ADD|UPDATE|DELETE|MOVETOCATEGORY)")
+MAIL = "activity"
+ALONE = ("portal", "field", MAIL)  # rows that are no cards, each handled by itself
 TASKS = frozenset({"ONTASKADD", "ONTASKUPDATE", "ONTASKDELETE"})
 FIELDS = re.compile(r"ONCRM(?:DEAL|COMPANY|CONTACT|LEAD)USERFIELD(?:ADD|UPDATE|DELETE|SETENUMVALUES)")
 OURS = "UF_CRM_MOLVA_"
@@ -82,6 +84,8 @@ def accept(deps: Deps, event: Event) -> Verdict:
                 return _ignore(event.name)
             if kind == "task" and not rows.is_our_task(session, receiver.portal_id, entity_id):
                 return _ignore(event.name)
+            if kind == MAIL and not replies.wanted(session, receiver.portal_id, now):
+                return _ignore(event.name)
             rows.store(session, receiver.portal_id, now, event.name, kind, entity_id)
             return ACCEPTED
     return _stranger(deps, event, bool(found))
@@ -111,6 +115,8 @@ def _about(event: Event) -> tuple[str, int]:
         return card.group(1).lower(), entity_id
     if event.name in TASKS and entity_id:
         return "task", entity_id
+    if event.name == replies.EVENT:
+        return MAIL, 0  # whichever it was: all new ones are read at once
     if FIELDS.fullmatch(event.name):
         fields = event.data.get("FIELDS")
         name = str(fields.get("FIELD_NAME") or "") if isinstance(fields, dict) else ""
@@ -150,21 +156,21 @@ def _turn(deps: Deps, portal_id: int) -> bool:
             session, InboxRow, now=deps.clock.now(), owner=deps.settings.worker_name, lease=LEASE, limit=MOST,
             portal_id=portal_id, where=rows.workable() & rows.without_cards() if full else rows.workable(),
         )  # fmt: skip
-    for row in (row for row in claimed if row.kind in ("portal", "field")):
+    for row in (row for row in claimed if row.kind in ALONE):
         with traces.work([row]):
-            _lifecycle(deps, row)
-    cards = [row for row in claimed if row.kind not in ("portal", "field")]
+            _alone(deps, row)
+    cards = [row for row in claimed if row.kind not in ALONE]
     with traces.work(cards):
         if cards:
             _look(deps, portal_id, cards)
     return bool(claimed)
 
 
-def _lifecycle(deps: Deps, row: InboxRow) -> None:
-    """An event about the application, or about our fields, which set-up makes good."""
+def _alone(deps: Deps, row: InboxRow) -> None:
+    """An event about the application, about our fields, which set-up makes good, or about mail, which is read."""
     now = deps.clock.now()
     try:
-        again = lifecycle.handle(deps, row)
+        again = _mail(deps, row, now) if row.kind == MAIL else lifecycle.handle(deps, row)
     except BitrixError as error:
         _later(deps, [row], error)
         return
@@ -172,11 +178,17 @@ def _lifecycle(deps: Deps, row: InboxRow) -> None:
         log(__name__).exception("event.failed", portal=row.portal_id, lane=row.lane, code=row.event)
         _failed(deps, row, "failed", patient=False)
         return
+    told = "" if row.kind == MAIL else "not confirmed"
     with transaction(deps.sessions) as session:
         if again is None:
             queue.done(session, row, now)
         else:
-            queue.retry(session, row, now, now + again.after, "not confirmed", payload=again.payload)
+            queue.retry(session, row, now, now + again.after, told, payload=again.payload)
+
+
+def _mail(deps: Deps, row: InboxRow, now: datetime) -> lifecycle.Again | None:
+    due = replies.on_activity(deps, row.portal_id)
+    return None if due is None else lifecycle.Again(due - now, {})
 
 
 def _look(deps: Deps, portal_id: int, claimed: Sequence[InboxRow]) -> None:

@@ -6,7 +6,7 @@ A `Scene` holds what all letters of a wave share, read once per transaction; `dr
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -24,13 +24,15 @@ from integration.nps.workdays import local_day, zone_named
 from integration.services import letter_texts, policies
 from integration.services.calendars import PortalCalendar, portal_calendar
 from integration.services.letter_texts import Own
+from integration.store import direct_lines, wave_cards
 from integration.store import letters as letter_rows
-from integration.store import wave_cards
 from integration.store.answers import agency_name
 from integration.store.clients import Contact, Deal
 from integration.store.policies import pipelines
 from integration.store.portals import Portal
 from integration.store.waves import Invitation, Wave, WaveClient
+
+MAIN_LETTERS = ("announcement", "invitation", "reminder", "last_reminder")  # bound by the gap and the wave
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,8 @@ class Draft:
     """A letter that is to be written. `key` makes it unique in its portal; moments are UTC.
 
     `facts` lack the links, which are made from `token`; `thread`: message ids of the letters it follows; `own`:
-    the agency's words, where it has some. `test`: a sample for staff, whose links lead to nobody.
+    the agency's words, where it has some. `test`: a sample for staff, whose links lead to nobody. `line`: the client
+    whose direct line stands in the foot, None where there is none; `line_token`: of its link, if it has one already.
     """
 
     key: str
@@ -56,6 +59,8 @@ class Draft:
     thread: tuple[str, ...] = ()
     own: Own | None = None
     test: bool = False
+    line: ClientKey | None = None
+    line_token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,7 @@ class Scene:
     agency: str
     services: Mapping[int, str]
     own: Mapping[tuple[str, str], Own] = field(default_factory=dict)
+    direct_line: bool = False  # whether letters name it, by the rules of today (product.md S5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,23 +88,30 @@ class Cast:
     categories: Mapping[int, int]  # deal -> pipeline
     threads: Mapping[int, list[str]] = field(default_factory=dict)
     serving: Mapping[int, frozenset[int]] = field(default_factory=dict)  # line -> who serves the client
+    direct: Mapping[ClientKey, str] = field(default_factory=dict)  # client -> token of its direct line
 
     def managers(self, line: WaveClient) -> frozenset[int]:
         """Who serves the client of a line: by the list, and by the card today (product.md W5)."""
         return self.serving.get(line.id, frozenset({line.manager_id} if line.manager_id else ()))
 
 
-def scene(session: Session, wave: Wave, now: datetime) -> Scene:
-    """Read what all letters of a wave share. Raises `LookupError` if the portal is gone."""
+def scene(session: Session, wave: Wave, now: datetime, *, before: Scene | None = None) -> Scene:
+    """Read what all letters of a wave share. Raises `LookupError` if the portal is gone.
+
+    `before`: the same, read a moment ago for the people before these; wave and portal are read anew all the same.
+    """
     portal = session.get(Portal, wave.portal_id)
     if portal is None:
         raise LookupError("no such portal")
+    if before is not None and before.wave.policy_version == wave.policy_version:
+        return replace(before, portal=portal, wave=wave, plan=Plan.from_json(wave.plan))
     policy = policies.load_version(session, portal.id, wave.policy_version)
     plan = Plan.from_json(wave.plan)
     return Scene(
         portal=portal, wave=wave, policy=policy, plan=plan, calendar=calendar_for(portal, policy, now),
         team=policies.team(session, portal.id), agency=agency_name(session, portal),
         services=pipelines(session, portal.id), own=letter_texts.in_use(session, portal.id),
+        direct_line=policies.load(session, portal.id)[0].direct_line,
     )  # fmt: skip
 
 
@@ -129,6 +142,9 @@ def casting(session: Session, portal_id: int, invitations: Collection[Invitation
         categories=dict(session.execute(deals).all()),
         threads=letter_rows.threads(session, portal_id, [i.id for i in invitations]),
         serving=wave_cards.managers(session, portal_id, clients.values()),
+        direct=direct_lines.living(
+            session, portal_id, {wave_cards.key_of(line) for line in clients.values()}
+        ),
     )
 
 
@@ -160,6 +176,8 @@ def draft(
         expires_at=_expires(stage, letter),
         thread=tuple(people.threads.get(invitation.id, ())),
         own=stage.own.get((letter, known(invitation.language))),
+        line=wave_cards.key_of(client) if stage.direct_line else None,
+        line_token=people.direct.get(wave_cards.key_of(client), ""),
     )
 
 

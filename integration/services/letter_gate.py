@@ -16,7 +16,8 @@ from integration.nps.people import ClientKey, Team
 from integration.nps.policy import Policy, Sender
 from integration.nps.workdays import DAY, WorkCalendar, local_day, zone_named
 from integration.services import wave_trouble
-from integration.store import holds, wave_cards, wave_queries
+from integration.services.heirs import heir_of
+from integration.store import dead_addresses, holds, responses, wave_cards, wave_queries
 from integration.store.letters import LetterRow
 from integration.store.waves import Invitation, Wave
 
@@ -54,8 +55,44 @@ def kept(
         return Kept("wait", "card_gone", now + AN_HOUR)  # the machine is about to follow it, or to end it
     if code := wave_trouble.held(session, wave, rules, [key]).get(key):
         return Kept("wait", code, calendar.opening(today + DAY, zone))
-    signer = rules.sender(row.sender_key) or Sender(row.sender_key, email=row.sender_address)
     managers = wave_cards.managers(session, row.portal_id, [line])[line.id]
-    if serves(signer, managers, team) or serves(Sender("", email=row.sender_address), managers, team):
+    if signs_for_own(row, rules, managers, team):
         return Kept("rewrite", "sender_serves_client", now)
     return None
+
+
+def signs_for_own(row: LetterRow, rules: Policy, managers: frozenset[int], team: Team) -> bool:
+    """Whether the one who signs a letter serves the client, by employee or by address (product.md W5)."""
+    signer = rules.sender(row.sender_key) or Sender(row.sender_key, email=row.sender_address)
+    return serves(signer, managers, team) or serves(Sender("", email=row.sender_address), managers, team)
+
+
+def thanks_useless(session: Session, row: LetterRow, invitation: Invitation | None, policy: Policy) -> str:
+    """Why thanks that are due need not leave any more; empty if they should. `policy`: the rules of today."""
+    if not policy.thanks_letters:
+        return "thanks_off"
+    if invitation is None or not invitation.address:
+        return "invitation_gone"
+    response = responses.response_of(session, row.portal_id, invitation.id)
+    if response is None or response.status != "counted":
+        return "not_counted"
+    if dead_addresses.known(session, row.portal_id, [invitation.address]):
+        return "address_refused"
+    person = ClientKey("contact", invitation.contact_id)
+    if wave_cards.gone(session, row.portal_id, [person]) and heir_of(session, row.portal_id, person) is None:
+        return "card_gone"
+    return ""
+
+
+def thanks_signer_serves(
+    session: Session, row: LetterRow, invitation: Invitation, rules: Policy, team: Team
+) -> bool:
+    """Whether the one who signs these thanks has come to serve the client meanwhile (product.md W5)."""
+    lines = wave_queries.clients_by_id(
+        session, row.portal_id, invitation.wave_id, [invitation.wave_client_id]
+    )
+    line = lines.get(invitation.wave_client_id)
+    if line is None:
+        return False
+    managers = wave_cards.managers(session, row.portal_id, [line])[line.id]
+    return signs_for_own(row, rules, managers, team)

@@ -87,12 +87,12 @@ def sample(
 def written(deps: Deps, made: Sample) -> Rendered:
     """The texts of a sample, its links leading to a page that knows nobody. Raises `MissingFact`."""
     base = deps.settings.public_url
-    return _render(made.draft, f"{base}/s/{TOKEN}", f"{base}/u/{TOKEN}")
+    return _render(made.draft, f"{base}/s/{TOKEN}", f"{base}/u/{TOKEN}", f"{base}/d/{TOKEN}")
 
 
 def shown(made: Sample) -> str:
     """The HTML of a sample for a page, its links leading nowhere. Raises `MissingFact`."""
-    return _render(made.draft, "#", "#").html
+    return _render(made.draft, "#", "#", "#").html
 
 
 def told(made: Sample) -> Mapping[str, str]:
@@ -100,8 +100,9 @@ def told(made: Sample) -> Mapping[str, str]:
     return values(made.draft.kind, made.draft.language, made.draft.facts)
 
 
-def _render(of: Draft, survey_url: str, unsubscribe_url: str) -> Rendered:
+def _render(of: Draft, survey_url: str, unsubscribe_url: str, direct_url: str) -> Rendered:
     links = {"survey_url": survey_url, "unsubscribe_url": unsubscribe_url}
+    links["direct_url"] = direct_url if of.line is not None else ""
     return render(of.kind, of.language, {**of.facts, **links}, of.own.text if of.own else None)
 
 
@@ -142,6 +143,7 @@ def _signed(stage: Scene, people: Cast, asked: Invitation, letter: LetterKind, s
         key="sample", kind=letter, language=asked.language, sender=sender, recipient_name=asked.name,
         recipient_address="", facts=facts(stage, people, asked, sender),
         own=stage.own.get((letter, known(asked.language))),
+        line=ClientKey("company", 0) if stage.direct_line else None,
     )  # fmt: skip
 
 
@@ -161,6 +163,7 @@ def _scene(session: Session, portal: Portal, policy: Policy, now: datetime) -> S
         portal=portal, wave=Wave(portal_id=portal.id, name=name), policy=policy, plan=days, calendar=calendar,
         team=policies.team(session, portal.id), agency=agency_name(session, portal),
         services=pipelines(session, portal.id), own=letter_texts.in_use(session, portal.id),
+        direct_line=policy.direct_line,
     )  # fmt: skip
 
 

@@ -7,76 +7,22 @@ from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
-from integration.i18n import known
-from integration.mail.render import Rendered, render
-from integration.nps.policy import Sender
-from integration.services import letter_texts, policies
+from integration.services import dead_addresses, policies
 from integration.services.deps import Deps
-from integration.services.letter_drafts import Draft
-from integration.services.letters_drain import MAIN_LETTERS as MAIN_LETTERS
+from integration.services.letter_drafts import MAIN_LETTERS, Draft
 from integration.services.letters_drain import drain as drain
+from integration.services.letters_queue import letter_row, queue, survey_url, unsubscribe_url, write
 from integration.store import letters as rows
 from integration.store import wave_queries
 from integration.store.answers import agency_name
 from integration.store.base import reading, transaction
 from integration.store.letters import LetterRow
 from integration.store.portals import Portal
-from integration.store.queue import put_once
 
-__all__ = ["MAIN_LETTERS", "decide", "drain", "queue", "send_test", "settle", "unfinished", "write"]
-
-
-def queue(deps: Deps, session: Session, portal_id: int, draft: Draft, now: datetime) -> int | None:
-    """Write a letter and queue it in the caller's transaction; nothing if its key was queued before.
-
-    What is stored is what will be sent. Raises `integration.mail.render.MissingFact` if a fact is missing.
-    """
-    text = write(deps, draft)
-    message_id = f"<{deps.dice.token()}@{_domain(draft.sender)}>"
-    return put_once(
-        session,
-        LetterRow,
-        portal_id=portal_id,
-        lane=rows.lane_of(draft.recipient_address),
-        now=now,
-        key=draft.key,
-        kind="test" if draft.test else draft.kind,
-        wave_id=draft.wave_id,
-        invitation_id=draft.invitation_id,
-        language=draft.language,
-        wording=letter_texts.carried(draft.kind, known(draft.language), draft.own),
-        sender_key=draft.sender.key,
-        sender_name=draft.sender.name[:200],
-        sender_address=draft.sender.email.strip(),
-        recipient_name=draft.recipient_name[:200],
-        recipient_address=draft.recipient_address,
-        subject=text.subject[:500],
-        body_text=text.text,
-        body_html=text.html,
-        headers=_headers(deps, draft),
-        message_id=message_id,
-        planned_for=draft.planned_for,
-        expires_at=draft.expires_at,
-    )
-
-
-def write(deps: Deps, draft: Draft) -> Rendered:
-    """The finished text of a draft, with its links."""
-    links = {"survey_url": survey_url(deps, draft.token), "unsubscribe_url": ""}
-    if draft.token:
-        links["unsubscribe_url"] = unsubscribe_url(deps, draft.token)
-    own = draft.own.text if draft.own else None
-    return render(draft.kind, draft.language, {**draft.facts, **links}, own)
-
-
-def survey_url(deps: Deps, token: str) -> str:
-    """The personal address of the answer page (interface.md 4)."""
-    return f"{deps.settings.public_url}/s/{token}"
-
-
-def unsubscribe_url(deps: Deps, token: str) -> str:
-    """The personal address of "never again" (interface.md 4)."""
-    return f"{deps.settings.public_url}/u/{token}"
+__all__ = [
+    "MAIN_LETTERS", "decide", "drain", "letter_row", "queue", "send_test", "settle", "survey_url", "test_draft",
+    "unfinished", "unsubscribe_url", "write",
+]  # fmt: skip
 
 
 def unfinished(deps: Deps, portal_id: int, limit: int = 500) -> list[dict[str, Any]]:
@@ -114,6 +60,8 @@ def settle(
     if row is None or row.status not in ("unknown", "buried"):
         return False
     if verdict == "resend":
+        if _by_address(row):  # whoever sends it again says that the address works
+            dead_addresses.revived(session, portal_id, row.recipient_address, who, now, f"letter {row.id}")
         row.status, row.due_at, row.handed_at, row.attempts = "waiting", now, None, 0
         row.owner, row.finished_at, row.error = None, None, ""
     elif row.status == "unknown":
@@ -126,6 +74,16 @@ def settle(
     return True
 
 
+def refused(session: Session, portal_id: int, letter_id: int) -> LetterRow | None:
+    """A letter whose address was refused for good, held until the end of the transaction; nothing if it is none."""
+    row = rows.letter(session, portal_id, letter_id, lock=True)
+    return row if row is not None and _by_address(row) else None
+
+
+def _by_address(row: LetterRow) -> bool:
+    return row.status == "buried" and row.error.startswith("address_refused")
+
+
 def send_test(
     deps: Deps, portal_id: int, sender_key: str, name: str, address: str, language: str
 ) -> int | None:
@@ -135,37 +93,25 @@ def send_test(
     """
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
-        portal = session.get(Portal, portal_id)
-        policy, _ = policies.load(session, portal_id)
-        sender = policy.sender(sender_key)
-        if portal is None or sender is None or not sender.email.strip():
-            return None
-        facts: dict[str, Any] = {
-            "sender_name": sender.name, "sender_position": sender.position, "sender_phone": sender.phone,
-            "agency": agency_name(session, portal),
-        }  # fmt: skip
-        draft = Draft(
-            key=f"test:{deps.dice.token()}", kind="test", language=language or policy.language, sender=sender,
-            recipient_name=name, recipient_address=address.strip(), facts=facts,
-        )  # fmt: skip
-        return queue(deps, session, portal_id, draft, now)
+        key = f"test:{deps.dice.token()}"
+        made = test_draft(session, portal_id, sender_key, name, address, language, key)
+        return queue(deps, session, portal_id, made, now) if made is not None else None
 
 
-def _headers(deps: Deps, draft: Draft) -> dict[str, str]:
-    """RFC 8058 one-click unsubscribing, RFC 3834 automatic submission, RFC 5322 threading."""
-    headers = {
-        "Reply-To": draft.sender.email.strip(),
-        "Auto-Submitted": "auto-generated",
-        "Content-Language": draft.language,
-    }
-    if draft.token:
-        headers["List-Unsubscribe"] = f"<{unsubscribe_url(deps, draft.token)}>"
-        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    if draft.thread:
-        headers["In-Reply-To"] = draft.thread[-1]
-        headers["References"] = " ".join(draft.thread[-10:])
-    return headers
-
-
-def _domain(sender: Sender) -> str:
-    return sender.email.strip().rpartition("@")[2] or "localhost"
+def test_draft(
+    session: Session, portal_id: int, sender_key: str, name: str, address: str, language: str, key: str
+) -> Draft | None:
+    """The short letter that only shows that a sender's letters arrive; nothing if there is no such sender."""
+    portal = session.get(Portal, portal_id)
+    policy, _ = policies.load(session, portal_id)
+    sender = policy.sender(sender_key)
+    if portal is None or sender is None or not sender.email.strip():
+        return None
+    facts: dict[str, Any] = {
+        "sender_name": sender.name, "sender_position": sender.position, "sender_phone": sender.phone,
+        "agency": agency_name(session, portal),
+    }  # fmt: skip
+    return Draft(
+        key=key, kind="test", language=language or policy.language, sender=sender, recipient_name=name,
+        recipient_address=address.strip(), facts=facts,
+    )  # fmt: skip

@@ -1,86 +1,36 @@
 """Letters leave: each is looked at once more, noted as handed over, handed over, and its fate recorded.
 
-The note is committed before the hand-over, one letter at a time: a worker that dies in between leaves one
-letter of unknown fate, which is shown to people and never sent again by itself.
+The note is committed before the hand-over, one letter at a time, together with the record of the one before: a worker
+that dies in between leaves one letter of unknown fate for each way it was busy with, which is shown to people and never
+sent again by itself.
 """
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
 
 from sqlalchemy.orm import Session
 
-from integration.nps.addresses import email_key
-from integration.nps.people import Team
-from integration.nps.policy import Policy
-from integration.nps.workdays import zone_named
-from integration.services import policies, traces
-from integration.services.calendars import PortalCalendar
-from integration.services.deps import Deps, MailError, MailLater, MailRefused, MailUnknown, OutgoingLetter
-from integration.services.letter_drafts import calendar_for
-from integration.services.letter_gate import kept
+from integration.nps.letters import THANKS_LETTERS
+from integration.services import letter_fates, letter_look, letter_routes, thanks, traces, turns
+from integration.services.deps import Deps, MailError
+from integration.services.letter_drafts import MAIN_LETTERS as MAIN_LETTERS
+from integration.services.letter_look import PAUSE, Rules, Verdict
+from integration.services.letter_routes import Key, Route
+from integration.store import letter_ways, queue
 from integration.store import letters as rows
-from integration.store import queue, wave_queries
-from integration.store.base import reading, transaction
+from integration.store.base import Sessions, at_once, one_connection, reading, transaction
 from integration.store.letters import LetterRow
-from integration.store.portals import Portal
-from integration.store.waves import Invitation, Wave
 
-log = logging.getLogger(__name__)
-
-MAIN_LETTERS = ("announcement", "invitation", "reminder", "last_reminder")  # bound by the gap and the wave
 LEASE = timedelta(minutes=10)
-PAUSE = timedelta(hours=1)  # how long a letter of a paused wave sleeps before it is looked at again
-GIVE_UP = timedelta(days=5)  # a letter without an end of its own is given up after so long
-SLACK = timedelta(hours=12)  # the gap counts days; a letter that left late in one hour does not move the next
-_SERVER_DOWN = frozenset({"connection", "auth", "no_server", "421"})
-
-
-@dataclass(frozen=True, slots=True)
-class _Verdict:
-    """What to do with a letter that is due."""
-
-    act: Literal["send", "wait", "cancel", "rewrite"]
-    until: datetime | None = None
-    why: str = ""
-
-
-@dataclass(slots=True)
-class _Rules:
-    """Policies and calendars of the portals met in one drain."""
-
-    known: dict[int, tuple[Portal, Policy, PortalCalendar]] = field(default_factory=dict)
-    teams: dict[int, Team] = field(default_factory=dict)
-    versions: dict[tuple[int, int], Policy] = field(default_factory=dict)
-
-    def of(self, session: Session, portal_id: int, now: datetime) -> tuple[Portal, Policy, PortalCalendar]:
-        if portal_id not in self.known:
-            portal = session.get_one(Portal, portal_id)
-            policy = policies.load(session, portal_id)[0]
-            self.known[portal_id] = (portal, policy, calendar_for(portal, policy, now))
-        return self.known[portal_id]
-
-    def team(self, session: Session, portal_id: int) -> Team:
-        """The employees of a portal."""
-        if portal_id not in self.teams:
-            self.teams[portal_id] = policies.team(session, portal_id)
-        return self.teams[portal_id]
-
-    def of_wave(self, session: Session, wave: Wave) -> Policy:
-        """The rules a wave was frozen with."""
-        key = (wave.portal_id, wave.policy_version)
-        if key not in self.versions:
-            self.versions[key] = policies.load_version(session, *key)
-        return self.versions[key]
 
 
 def drain(deps: Deps, limit: int = 100) -> bool:
-    """Send what is due, at most `limit` letters; True if there was anything to do.
+    """Send what is due, at most `limit` letters by each way; True if there was anything to do.
 
-    Without a mail server letters wait (interface.md 3).
+    Ways take turns, so that a slow server keeps only its own letters. Without a mail server letters wait
+    (interface.md 3).
     """
     now = deps.clock.now()
     with reading(deps.sessions) as session:
@@ -88,189 +38,150 @@ def drain(deps: Deps, limit: int = 100) -> bool:
             return False
     with transaction(deps.sessions) as session:
         found = rows.settle_unknown(session, now) > 0
-        if not deps.mailer.ready:
-            return found
+    ways: dict[int, Key] = {}
+
+    def due() -> list[int]:
+        with reading(deps.sessions) as session:
+            ways.update({key.number: key for key in letter_routes.due(deps, session, deps.clock.now())})
+        return list(ways)
+
+    return turns.in_turn(due, lambda number: _portion(deps, ways[number], limit)) or found
+
+
+def _portion(deps: Deps, key: Key, limit: int) -> bool:
+    """Some letters by one way; False if there was none."""
+    now = deps.clock.now()
+    with transaction(deps.sessions) as session:
         claimed = queue.claim(
             session, LetterRow, now=now, owner=deps.settings.worker_name, lease=LEASE, limit=limit,
-            where=LetterRow.handed_at.is_(None),
+            where=LetterRow.handed_at.is_(None) & key.letters,
         )  # fmt: skip
-    rules = _Rules()
-    try:
+    if claimed:
+        route = letter_routes.opened(deps, key)
+        try:
+            with one_connection(deps.sessions) as sessions, at_once(deps.sessions) as swift:
+                _Portion(deps, sessions, swift, route).over(claimed)
+        finally:
+            route.close()
+    return bool(claimed)
+
+
+@dataclass(slots=True)
+class _Portion:
+    """One worker's run over the letters it has claimed for one way. `handed`: the letter whose fate is to be recorded;
+    `slow`: mailboxes whose pace is used up, whose letters have been put off.
+    """
+
+    deps: Deps
+    sessions: Sessions
+    swift: Sessions | None
+    route: Route
+    rules: Rules = field(default_factory=Rules)
+    handed: tuple[LetterRow, MailError | int | None] | None = None
+    slow: set[tuple[int, str]] = field(default_factory=set)
+
+    def over(self, claimed: list[LetterRow]) -> None:
+        """Letter by letter; what is left when the way is out of reach, or the process is to end, comes back later."""
         for place, row in enumerate(claimed):
+            if turns.giving_way.get()():
+                self._give_back(claimed[place:], "")
+                return
             with traces.work([row]):
-                left = _one(deps, row, rules)
-            if not left:
-                _give_back(deps, claimed[place + 1 :])
-                break
-    finally:
-        deps.mailer.close()
-    return found or bool(claimed)
+                if not self._turn(row):
+                    continue
+                now = self.deps.clock.now()
+                self.handed = (row, self.route.send(row, now))
+            if letter_routes.is_down(self.handed[1]):
+                self._give_back(claimed[place + 1 :], "server_down")
+                return
+        with transaction(self.sessions) as session:
+            self._record(session)
+        self._told()
 
+    def _turn(self, row: LetterRow) -> bool:
+        """Record the letter before and look at this one, in one commit; True: it is noted as handed over."""
+        try:
+            sends = self._at_once(row) or self._in_order(row)
+        except Exception:
+            # What is wrong with one letter must not touch the record of the other.
+            with transaction(self.deps.sessions) as session:
+                self._record(session)
+            self.handed = None
+            raise
+        self._told()
+        return sends
 
-def _one(deps: Deps, row: LetterRow, rules: _Rules) -> bool:
-    """One letter. False: the server is out of reach, the others need not try now."""
-    now = deps.clock.now()
-    with transaction(deps.sessions) as session:
-        verdict = _look(session, row, rules, now)
+    def _at_once(self, row: LetterRow) -> bool:
+        """Where single statements commit by themselves: look, then record and note in one. False: not that simple."""
+        if self.swift is None or not self._plain():
+            return False
+        now = self.deps.clock.now()
+        with transaction(self.swift) as session:
+            if not letter_look.clear(session, row, self.rules, now, counted=False):
+                return False
+            return self._pass_on(session, row, now)
+
+    def _in_order(self, row: LetterRow) -> bool:
+        now = self.deps.clock.now()
+        with transaction(self.sessions) as session:
+            if self._plain() and letter_look.clear(session, row, self.rules, now):
+                return self._pass_on(session, row, now)
+            self._record(session)
+            return self._step(session, row, now)
+
+    def _plain(self) -> bool:
+        """Whether nothing is to be said of the letter before but that it was taken."""
+        return self.handed is None or self.handed[1] is None
+
+    def _pass_on(self, session: Session, row: LetterRow, now: datetime) -> bool:
+        before = self.handed[0] if self.handed is not None else None
+        return rows.pass_on(session, before, row, now, LEASE, self.route.key.way)
+
+    def _record(self, session: Session) -> None:
+        if self.handed is not None:
+            with traces.work([self.handed[0]]):
+                letter_fates.record(session, *self.handed, self.deps.clock.now())
+
+    def _told(self) -> None:
+        """What became of the letter before is recorded: tell the way."""
+        if self.handed is not None:
+            outcome, self.handed = self.handed[1], None
+            self.route.said(outcome, self.deps.clock.now())
+
+    def _step(self, session: Session, row: LetterRow, now: datetime) -> bool:
+        if (row.portal_id, row.sender_address) in self.slow and row.kind != "test":
+            return False
+        verdict = letter_look.closely(session, row, self.rules, now)
+        if verdict.act == "send":
+            return rows.hand_over(session, row, now, LEASE, self.route.key.way)
+        self._not_now(session, row, verdict, now)
+        return False
+
+    def _not_now(self, session: Session, row: LetterRow, verdict: Verdict, now: datetime) -> None:
+        until = verdict.until or now + PAUSE
         if verdict.act == "cancel":
-            _cancel(session, row, verdict.why, now)
-            return True
-        if verdict.act == "rewrite":
-            _anew(session, row, verdict.why, now)
-            return True
-        if verdict.act == "wait":
-            queue.retry(session, row, now, verdict.until or now + PAUSE, error=verdict.why)
-            return True
-        if not rows.hand_over(session, row, now, LEASE):
-            return True
-    outcome = deps.mailer.send([_outgoing(row, now)])[0]
-    with transaction(deps.sessions) as session:
-        _record(session, row, outcome, deps.clock.now())
-    return not (isinstance(outcome, MailLater) and outcome.code in _SERVER_DOWN)
+            letter_fates.cancel(session, row, verdict.why, now)
+        elif verdict.act == "rewrite":
+            letter_fates.anew(session, row, verdict.why, now)
+            if row.kind in THANKS_LETTERS:
+                thanks.write_again(self.deps, session, row, now)
+        elif verdict.act == "pace":
+            letter_ways.make_wait(
+                session, row.portal_id, row.sender_address, self.deps.settings.worker_name, now, until
+            )
+            self.slow.add((row.portal_id, row.sender_address))
+        else:
+            queue.retry(session, row, now, until, error=verdict.why)
 
-
-def _look(session: Session, row: LetterRow, rules: _Rules, now: datetime) -> _Verdict:
-    """Whether a letter may leave at this very moment (product.md W2, W12)."""
-    portal, policy, calendar = rules.of(session, row.portal_id, now)
-    invitation = (
-        session.get(Invitation, row.invitation_id, populate_existing=True) if row.invitation_id else None
-    )
-    wave = session.get(Wave, row.wave_id, populate_existing=True) if row.wave_id else None
-    if useless := _useless(session, row, portal, invitation, wave, now):
-        return _Verdict("cancel", why=useless)
-    if portal.status not in ("active", "new"):
-        return _Verdict("wait", now + PAUSE, f"portal_{portal.status}")
-    if row.kind == "test":
-        return _Verdict("send")
-    if wave is not None and wave.stage == "paused" and row.kind in MAIN_LETTERS:
-        return _Verdict("wait", now + PAUSE, "wave_paused")
-    zone = zone_named((invitation.time_zone if invitation else "") or policy.time_zone)
-    if row.kind in MAIN_LETTERS and invitation is not None and wave is not None:
-        own = rules.of_wave(session, wave)
-        back = kept(
-            session, row, invitation, wave, own, rules.team(session, row.portal_id), calendar.letters, now
-        )
-        if back is not None:
-            return _Verdict(back.act, back.until, back.why)
-    earliest = calendar.letters.next_allowed(max(now, _after_gap(session, row, policy, now)), zone)
-    if earliest > now:
-        return _Verdict("wait", earliest, "hours")
-    if policy.letters_per_hour and (
-        rows.handed_since(session, row.portal_id, row.sender_address, now - timedelta(hours=1))
-        >= policy.letters_per_hour
-    ):
-        return _Verdict("wait", now + timedelta(minutes=10), "pace")
-    return _Verdict("send")
-
-
-def _useless(
-    session: Session,
-    row: LetterRow,
-    portal: Portal,
-    invitation: Invitation | None,
-    wave: Wave | None,
-    now: datetime,
-) -> str:
-    """Why a letter need not leave any more; empty if it should (product.md W11, W12)."""
-    if portal.status == "uninstalled":
-        return "portal_gone"
-    if row.expires_at is not None and now >= row.expires_at:
-        return "expired"
-    if row.kind == "test":
-        return ""
-    if row.invitation_id is not None and invitation is None:
-        return "invitation_gone"
-    if row.kind in MAIN_LETTERS and invitation is not None and (invitation.outcome or invitation.revoked_at):
-        return invitation.outcome or "revoked"
-    quiet = invitation.snoozed_until if invitation is not None and row.kind in MAIN_LETTERS else None
-    if quiet is not None and quiet > now:  # said while a worker held the letter; the machine plans it anew
-        return "snoozed"
-    if row.kind in MAIN_LETTERS and wave is not None and wave.stage in wave_queries.DONE_STAGES:
-        return f"wave_{wave.stage}"
-    if wave_queries.opt_outs(session, row.portal_id, [email_key(row.recipient_address)]):
-        return "opted_out"
-    return ""
-
-
-def _after_gap(session: Session, row: LetterRow, policy: Policy, now: datetime) -> datetime:
-    """A person gets at most one letter of a wave in `letter_gap_days`, also after an outage (product.md W2)."""
-    if row.kind not in MAIN_LETTERS:
-        return now
-    gap = timedelta(days=policy.letter_gap_days) - SLACK
-    last = rows.last_handed(session, row.portal_id, row.recipient_address, MAIN_LETTERS, now - gap)
-    return last + gap if last is not None else now
-
-
-def _cancel(session: Session, row: LetterRow, why: str, now: datetime) -> None:
-    """Take a letter back; one that expired, or whose portal had gone, is named among the steps left out (W14)."""
-    if not queue.done(session, row, now, status="cancelled", error=why):
-        return
-    step = row.key.rpartition(":")[0]
-    if why not in ("expired", "portal_gone") or row.invitation_id is None or row.kind not in MAIN_LETTERS:
-        return
-    invitation = session.get(Invitation, row.invitation_id, with_for_update=True, populate_existing=True)
-    if invitation is not None and step in invitation.touches:
-        invitation.touches = {name: at for name, at in invitation.touches.items() if name != step}
-        invitation.skipped = {**invitation.skipped, step: why}
-
-
-def _anew(session: Session, row: LetterRow, why: str, now: datetime) -> None:
-    """Take a letter back and let the machine write it again; its key is free then (product.md W5)."""
-    step = row.key.rpartition(":")[0]
-    key = f"{row.key}:{row.id}"
-    if not queue.done(session, row, now, status="cancelled", error=why, key=key):
-        return
-    invitation = session.get(Invitation, row.invitation_id, with_for_update=True, populate_existing=True)
-    if invitation is not None and not invitation.outcome:
-        invitation.touches = {name: at for name, at in invitation.touches.items() if name != step}
-        moments = [datetime.fromisoformat(at) for at in invitation.touches.values()]
-        invitation.last_letter_at, invitation.due_at = max(moments, default=None), now
-
-
-def _record(session: Session, row: LetterRow, outcome: MailError | None, now: datetime) -> None:
-    """Write down what became of a letter that was handed over."""
-    if outcome is None:
-        queue.done(session, row, now, sent_at=now, error="")
-    elif isinstance(outcome, MailUnknown):
-        log.warning("letter unknown", extra={"portal": row.portal_id, "letter": row.id})
-        queue.done(session, row, now, status="unknown", error=str(outcome))
-    elif isinstance(outcome, MailRefused):
-        _refused(session, row, outcome, now)
-    elif row.expires_at is None and now - row.created_at > GIVE_UP:
-        queue.bury(session, row, now, error=f"gave_up {outcome}", handed_at=None)
-    else:
-        due = now + queue.backoff(row.attempts, row.id)
-        queue.retry(session, row, now, due, error=str(outcome), handed_at=None)
-
-
-def _refused(session: Session, row: LetterRow, outcome: MailRefused, now: datetime) -> None:
-    """A refused address is marked: whoever is still to be asked at it is unreachable now (product.md W14)."""
-    prefix = "address_refused" if outcome.recipient else "refused"
-    log.info("letter refused", extra={"portal": row.portal_id, "letter": row.id, "code": outcome.code})
-    if queue.bury(session, row, now, error=f"{prefix} {outcome}", handed_at=None) and outcome.recipient:
-        wave_queries.look_at_address(session, row.portal_id, row.recipient_address, now)
-
-
-def _give_back(deps: Deps, claimed: list[LetterRow]) -> None:
-    """The server is out of reach: the other letters come back with it."""
-    now = deps.clock.now()
-    with transaction(deps.sessions) as session:
-        for row in claimed:
-            due = now + queue.backoff(row.attempts, row.id)
-            queue.retry(session, row, now, due, error="server_down")
-
-
-def _outgoing(row: LetterRow, now: datetime) -> OutgoingLetter:
-    return OutgoingLetter(
-        sender_key=row.sender_key,
-        sender_name=row.sender_name,
-        sender_address=row.sender_address,
-        recipient_name=row.recipient_name,
-        recipient_address=row.recipient_address,
-        subject=row.subject,
-        body_text=row.body_text,
-        body_html=row.body_html,
-        message_id=row.message_id,
-        headers=row.headers,
-        sent_at=now,
-    )
+    def _give_back(self, claimed: list[LetterRow], why: str) -> None:
+        """The others come back: at once if the process is to end, else with the letter that found the way closed."""
+        now = self.deps.clock.now()
+        with transaction(self.deps.sessions) as session:
+            self._record(session)
+            for row in claimed:
+                due = now + queue.backoff(row.attempts, row.id) if why else now
+                queue.retry(session, row, now, due, error=why)
+            if why and self.handed is not None:
+                due = now + queue.backoff(self.handed[0].attempts, self.handed[0].id)
+                letter_ways.put_off(session, self.route.key.letters, now, due)
+        self._told()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any, Literal, cast
 
 from sqlalchemy.orm import Session
 
 from integration import i18n
 from integration.nps import touches
 from integration.nps.addresses import email_key, phone_key
+from integration.nps.intents import AddTimelineComment, Facts
 from integration.nps.people import CardKey
 from integration.nps.policy import Policy
 from integration.nps.touches import DONE_STAGES
@@ -21,6 +23,7 @@ from integration.services.standing import plan_of
 from integration.services.survey_guard import Purpose
 from integration.services.survey_pages import status_of
 from integration.services.survey_types import OptOutResult, SnoozeResult, UnsubscribePage
+from integration.services.writeback import tell
 from integration.store import answers, responses
 from integration.store.answers import Asked
 from integration.store.base import reading, transaction
@@ -35,7 +38,7 @@ def page(deps: Deps, token: str) -> UnsubscribePage:
     """The unsubscribe page of a link. It changes nothing and never expires (product.md S6)."""
     now = deps.clock.now()
     with reading(deps.sessions) as session:
-        found = answers.asked_by_token(session, token)
+        found = answers.asked_by_any_token(session, token)
         if found is None:
             return UnsubscribePage("unknown")
         said = answers.opt_out_of(session, found.portal.id, address_of(found.invitation))
@@ -65,7 +68,7 @@ def opt_out(
     """
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
-        found = answers.asked_by_token(session, token)
+        found = answers.asked_by_any_token(session, token)
         if found is None:
             return OptOutResult("unknown")
         seen = OptOutResult("done", _language(found), answers.agency_name(session, found.portal))
@@ -86,7 +89,8 @@ def record(session: Session, invitation: Invitation, *, source: str, now: dateti
     answers.hold_closing(session, invitation.portal_id)
     theirs = answers.invitations_to(session, invitation.portal_id, invitation)  # locks: one at a time
     address = address_of(invitation)
-    if answers.opt_out_of(session, invitation.portal_id, address) is None:
+    fresh = answers.opt_out_of(session, invitation.portal_id, address) is None
+    if fresh:
         session.add(
             OptOut(
                 portal_id=invitation.portal_id,
@@ -104,6 +108,8 @@ def record(session: Session, invitation: Invitation, *, source: str, now: dateti
         answers.cancel_letters(session, other.portal_id, now, invitation_id=other.id, thanks_too=True)
     if said is not None:
         _write_fields(session, invitation.portal_id, {i.contact_id for i in theirs}, said, now)
+    if fresh:
+        _tell(session, invitation, "never", {}, 1, now)
 
 
 def snooze(
@@ -125,7 +131,10 @@ def snooze(
         found.invitation.due_at = now  # the machine works out when to look again (nps.waves.next_touch)
         answers.cancel_letters(session, found.portal.id, now, invitation_id=found.invitation.id)
         zone = zone_named(found.invitation.time_zone or rules.time_zone)
-        return SnoozeResult("done", again, day=local_day(again, zone) if again else None)
+        day = local_day(again, zone) if again else None
+        shown = i18n.day(i18n.language_of(found.portal.language), day) if day else ""
+        _tell(session, found.invitation, "later", {"day": shown}, local_day(until, zone).toordinal(), now)
+        return SnoozeResult("done", again, day=day)
 
 
 def comes_back(deps: Deps, token: str) -> bool:
@@ -170,6 +179,24 @@ def _unproven(
     if survey_guard.judge(session, found.invitation, proof, purposes, user_agent, now).proven:
         return ""
     return survey_guard.issue(deps, session, found.invitation, second, now, now)
+
+
+def _tell(
+    session: Session,
+    invitation: Invitation,
+    code: Literal["later", "never"],
+    facts: Facts,
+    number: int,
+    now: datetime,
+) -> None:
+    """One comment in the timeline of the client's card: staff learn what the person chose (product.md W12)."""
+    found = answers.asked(session, invitation.portal_id, invitation.id)
+    if found is None or found.portal.status == "uninstalled":
+        return
+    kind = "company" if found.client.client_kind == "company" else "contact"
+    told: Facts = {"wave": found.wave.name, "person": invitation.name, "role": invitation.role, **facts}
+    intent = AddTimelineComment(CardKey(cast("Any", kind), found.client.client_id), code, told)
+    tell(session, found.portal, intent, Cause(code, invitation.id, number), now)
 
 
 def _end(session: Session, invitation: Invitation, now: datetime) -> None:

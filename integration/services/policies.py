@@ -21,7 +21,7 @@ from integration.nps.policy_json import from_json, to_json
 from integration.nps.workdays import zone_named
 from integration.services.calendars import country_of
 from integration.services.deps import Deps
-from integration.store import chores
+from integration.store import chores, mailboxes
 from integration.store import policies as rows
 from integration.store.base import transaction
 from integration.store.portals import Portal
@@ -53,16 +53,25 @@ def load(session: Session, portal_id: int) -> tuple[Policy, int]:
 
     Raises `LookupError` for an unknown portal.
     """
+    known = rows.known(session, portal_id)
+    if None in known:  # within one transaction the rules stay what they were when it began
+        return known[None]
     row = rows.newest(session, portal_id)
-    if row is not None:
-        return from_json(row.body)[0], row.version
-    return default_policy(session, portal_id), 0
+    if row is None:
+        return default_policy(session, portal_id), 0
+    known[None] = known[row.version] = (from_json(row.body)[0], row.version)
+    return known[None]
 
 
 def load_version(session: Session, portal_id: int, number: int) -> Policy:
     """The rules of one version, e.g. those a wave was frozen with; the newest if that one is gone."""
-    row = rows.version(session, portal_id, number) if number else None
-    return from_json(row.body)[0] if row is not None else load(session, portal_id)[0]
+    known = rows.known(session, portal_id)
+    if number not in known:
+        row = rows.version(session, portal_id, number) if number else None
+        if row is None:
+            return load(session, portal_id)[0]
+        known[number] = (from_json(row.body)[0], number)
+    return known[number][0]
 
 
 def ensure_stored(session: Session, portal_id: int, deps: Deps) -> tuple[Policy, int]:
@@ -158,6 +167,7 @@ def submit(
         now = deps.clock.now()
         if not rows.add_version(session, portal_id, number + 1, to_json(merged.policy), author[:200], now):
             return Refused(merged.policy, number + 1, (PolicyProblem("", "changed_meanwhile"),))
+        mailboxes.drop_others(session, portal_id, [sender.key for sender in merged.policy.senders])
         rereads = _follow(session, portal_id, {change.field for change in changed}, now)
         return Saved(number + 1, changed, merged.taken, rereads)
 

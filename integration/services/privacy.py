@@ -16,10 +16,10 @@ from sqlalchemy.orm import Session
 from integration.nps.addresses import email_key, phone_key
 from integration.nps.people import CardKey
 from integration.nps.workdays import add_months
-from integration.services import policies, rights
+from integration.services import policies, rights, said_privacy
 from integration.services.calls_queue import Cause, queue_fields
 from integration.services.deps import Deps
-from integration.store import answers, referral_imports
+from integration.store import answers, dead_addresses, referral_imports, replies
 from integration.store import privacy as rows
 from integration.store.base import reading, transaction
 from integration.store.clients import Contact, OptOut
@@ -87,6 +87,9 @@ def export(deps: Deps, portal_id: int, contact_id: int) -> dict[str, Any] | None
             "invitations": _invitations(session, portal_id, found),
             "answers": _answers(session, portal_id, found),
             **_written(found),
+            **said_privacy.given(session, portal_id, found),
+            "refused_addresses": _refused(session, portal_id, found),
+            "replies": _replies(session, portal_id, found),
         }
 
 
@@ -115,6 +118,29 @@ def _answers(session: Session, portal_id: int, found: Traces) -> list[dict[str, 
             ],
         }
         for r in found.responses
+    ]  # fmt: skip
+
+
+def _refused(session: Session, portal_id: int, found: Traces) -> list[dict[str, Any]]:
+    """Addresses of the person that take no mail, and who said that they do again."""
+    return [
+        {
+            "address": one.address, "source": one.source, "code": one.code, "since": _iso(one.since),
+            "revived_at": _iso(one.revived_at), "revived_by": one.revived_by,
+        }
+        for _, one in sorted(dead_addresses.of(session, portal_id, found.addresses).items())
+    ]  # fmt: skip
+
+
+def _replies(session: Session, portal_id: int, found: Traces) -> list[dict[str, Any]]:
+    """What the person wrote back to letters, and what came of it."""
+    return [
+        {
+            "from": one.from_address, "subject": one.subject, "text": one.words, "kind": one.kind,
+            "score_read": one.proposed, "received_at": _iso(one.received_at), "status": one.status,
+            "settled_by": one.settled_by, "settled_at": _iso(one.settled_at),
+        }
+        for one in replies.of_invitations(session, portal_id, [invitation.id for invitation in found.invitations])
     ]  # fmt: skip
 
 
@@ -167,6 +193,7 @@ def erase(
         }  # fmt: skip
         if never_again:
             _opt_out(session, portal_id, contact_id, found, now)
+        said_privacy.forget(session, portal_id, found, now)
         rows.scrub_invitations(session, portal_id, [i.id for i in found.invitations], now)
         rows.scrub_letters(session, portal_id, LetterRow.id.in_([row.id for row in found.letters]), now)
         for act in found.acts:
@@ -177,6 +204,7 @@ def erase(
             if line.client_kind == "contact" and line.client_id in found.contacts:
                 line.name = ""
         referral_imports.forget_people(session, portal_id, found.contacts, found.addresses)
+        dead_addresses.forget(session, portal_id, found.addresses)
         who = rights.name_of(session, portal_id, user_id)
         rows.remember(session, portal_id, contact_id, now, who, counts)
         return counts
@@ -214,7 +242,9 @@ def forget_old(deps: Deps, portal_id: int) -> bool:
         numbers = rows.outlived(session, portal_id, before, AT_ONCE)
         rows.scrub_invitations(session, portal_id, numbers, now)
         rows.scrub_late_letters(session, portal_id, now)
-    return len(numbers) == AT_ONCE
+        more = said_privacy.forget_older(session, portal_id, before, AT_ONCE, now)
+        dead_addresses.forget_older(session, portal_id, before)
+    return more or len(numbers) == AT_ONCE
 
 
 def _clear_cards(session: Session, portal: Portal, found: Traces, now: datetime) -> int:

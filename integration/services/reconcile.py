@@ -9,7 +9,7 @@ from typing import Any
 from integration.bitrix import calls
 from integration.bitrix.call import Call
 from integration.logs import log
-from integration.services import heirs, tasks
+from integration.services import heirs, replies, tasks
 from integration.services.access import PortalRest
 from integration.services.cards import TABLES, Reading, rows_of
 from integration.services.changes import changed_all
@@ -66,6 +66,8 @@ def reconcile(deps: Deps, portal_id: int, cursor: dict[str, Any]) -> Outcome:
     place, more = _take(deps, reading, got, place, now)
     if portal.kind == "webhook":
         check_tasks(deps, portal_id)
+    if not cursor:
+        replies.catch_up(deps, portal_id)
     if more:
         return Outcome(now, place)
     with transaction(deps.sessions) as session:

@@ -269,3 +269,15 @@ def _final(wave: Wave) -> tuple[float, Interval, Interval | None] | None:
 
 def _point(wave: Wave, head: Headline) -> Point:
     return Point(wave.name, wave.origin == IMPORT, head.nps, head.interval, head.n, head.base)
+
+
+def summaries(
+    session: Session, portal: Portal, found: Sequence[Wave], scope: Scope, now: datetime
+) -> list[tuple[Headline, Funnel, int]]:
+    """For each of some waves its headline, how far its people are, and how many clients its list has."""
+    policy, _ = policies.load(session, portal.id)
+    reader = _Reader(session, portal, policy, scope, now)
+    reader.standings |= rows.standings(session, portal.id, [wave.id for wave in found], scope)
+    return [
+        (reader.known(wave), _funnel(reader, wave), sum(reader.standing(wave).values())) for wave in found
+    ]

@@ -6,7 +6,6 @@ be done. Every decision is kept with its author. What was to be written is not s
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,9 +13,12 @@ from typing import Literal, TypeGuard, get_args
 
 from sqlalchemy.orm import Session
 
-from integration.services import letters
+from integration.services import dead_addresses, letters
 from integration.services.calls_queue import MISSING, repair_fields
 from integration.services.deps import Deps
+from integration.services.stuck_reasons import DOUBT
+from integration.services.stuck_reasons import call_reason as call_reason
+from integration.services.stuck_reasons import letter_reason as letter_reason
 from integration.store import portals as portal_rows
 from integration.store import stuck as rows
 from integration.store.base import reading, transaction
@@ -26,18 +28,9 @@ from integration.store.queue import requeue
 
 View = Literal["failed", "letters", "waiting", "letters_waiting"]
 VIEWS: tuple[View, ...] = get_args(View)
-Verb = Literal["resend", "leave", "was_sent"]
+Verb = Literal["resend", "leave", "was_sent", "revive"]
 PAGE = 50
-DOUBT = "unknown_outcome"
 _CARDS = ("lead", "deal", "company", "contact")
-_METHODS = frozenset({"access", "batch", "profile", "scope"})  # names of methods without a point
-_GONE = frozenset({"not_found", "error_not_found", "owner_not_found"})
-_RIGHTS = frozenset({"access_denied", "insufficient_scope", "invalid_scope", "wrong_auth_type"})
-_BUSY = frozenset(
-    {"query_limit_exceeded", "operation_time_limit", "overload_limit", "paced", "renewal_under_way"}
-)
-_PLAIN = frozenset({"unreadable", DOUBT, "not_recorded", "failed", "breaks"})
-_LETTER_WAITS = frozenset({"hours", "hold", "pace", "wave_paused", "server_down", "no_server", "connection"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +115,7 @@ def decide_call(deps: Deps, portal_id: int, row_id: int, verb: Verb, who: str) -
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
         row = rows.call(session, portal_id, row_id)
-        if row is None or row.status != "buried" or verb == "was_sent":
+        if row is None or row.status != "buried" or verb in ("was_sent", "revive"):
             return False
         if verb == "leave":
             row.status, row.finished_at = "cancelled", now
@@ -136,6 +129,8 @@ def decide_letter(deps: Deps, portal_id: int, letter_id: int, verb: Verb, who: s
     """Say what became of a letter, send it again, or leave one that was refused. False: nothing to decide."""
     if verb == "leave":
         return _leave_letters(deps, portal_id, [letter_id], who) == 1
+    if verb == "revive":
+        return _revive(deps, portal_id, letter_id, who)
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
         if done := letters.settle(session, portal_id, letter_id, verb, who, now):
@@ -143,12 +138,27 @@ def decide_letter(deps: Deps, portal_id: int, letter_id: int, verb: Verb, who: s
         return done
 
 
+def _revive(deps: Deps, portal_id: int, letter_id: int, who: str) -> bool:
+    """The refused address of a letter works again: the letters to come will go, this one is set aside."""
+    now = deps.clock.now()
+    with transaction(deps.sessions) as session:
+        row = letters.refused(session, portal_id, letter_id)
+        if row is None:
+            return False
+        rows.leave_letters(session, portal_id, [letter_id], now)
+        about = f"letter {letter_id}"
+        if not dead_addresses.revived(session, portal_id, row.recipient_address, who, now, about):
+            # Somebody has said so before.
+            rows.note(session, portal_id, "leave", "letter", about, 1, who, now)
+        return True
+
+
 def decide_all(deps: Deps, portal_id: int, view: View, kind: str, verb: Verb, who: str) -> int:
     """The same for all of a kind; how many it was done for. Values that newer ones have replaced stay, and letters
     that may have arrived are sent again one by one only."""
     if view == "letters":
         return _all_letters(deps, portal_id, kind, verb, who)
-    if view != "failed" or verb == "was_sent":
+    if view != "failed" or verb in ("was_sent", "revive"):
         return 0
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
@@ -186,6 +196,8 @@ def _all_letters(deps: Deps, portal_id: int, kind: str, verb: Verb, who: str) ->
         found = rows.undecided(session, portal_id, kind)
     if verb == "leave":
         return _leave_letters(deps, portal_id, [number for number, _ in found], who)
+    if verb == "revive":  # each address for itself
+        return 0
     now = deps.clock.now()
     wanted = [number for number, status in found if (verb == "resend") == (status == "buried")]
     with transaction(deps.sessions) as session:
@@ -240,7 +252,7 @@ def _letter(row: LetterRow) -> Entry:
     if row.status == "unknown":
         can = ("was_sent", "resend")
     elif row.status == "buried":
-        can = ("resend", "leave")
+        can = ("resend", "revive", "leave") if reason == "address_refused" else ("resend", "leave")
     waits = row.status in ("waiting", "working")
     return Entry(
         id=row.id, what="letter", kind=row.kind, reason=reason, detail=detail, tries=row.attempts,
@@ -252,49 +264,3 @@ def _letter(row: LetterRow) -> Entry:
 def _card(lane: str) -> tuple[str, int] | None:
     kind, _, number = lane.partition(":")
     return (kind, int(number)) if kind in _CARDS and number.isascii() and number.isdigit() else None
-
-
-def call_reason(error: str) -> tuple[str, str]:
-    """Why a call failed or waits: a code for the catalogue, and what belongs to it.
-
-    Codes: `fields_missing`, `field_ignored`, `unreadable`, `unknown_outcome`, `not_recorded`, `failed`, `gone`
-    (the card), `breaks` (its requests), `rights`, `busy`, `away`, `refused` with the portal's words; empty for none.
-    """
-    head, _, rest = error.partition(": ")
-    if not error or head in _PLAIN:
-        return head, ""
-    if head in (MISSING, "field_ignored"):
-        return head, rest
-    if head == "gave_up":
-        head, _, rest = rest.partition(": ")
-    if "." not in head and head not in _METHODS:
-        return _by_code(head.lower(), rest)
-    known, _ = _by_code(rest.lower(), "")
-    return ("away" if known == "refused" else known), ""
-
-
-def _by_code(code: str, words: str) -> tuple[str, str]:
-    if code in _GONE:
-        return "gone", ""
-    if code in _RIGHTS:
-        return "rights", ""
-    if code in _BUSY:
-        return "busy", ""
-    return "refused", re.sub(r"<[^>]*>", " ", words).strip()[:200] or code
-
-
-def letter_reason(status: str, error: str) -> tuple[str, str]:
-    """Why a letter did not go: `in_doubt`, `address_refused`, `letter_refused`, `mail_gave_up` with the server's
-    words; for one that waits `hours`, `hold`, `pace`, `wave_paused`, `server_down`, `no_server`, `connection`,
-    `portal`, `later` with the server's words, and empty for none."""
-    head, _, rest = error.partition(" ")
-    if status == "unknown":
-        return "in_doubt", ""
-    if head in ("address_refused", "refused", "gave_up"):
-        named = {"address_refused": "address_refused", "refused": "letter_refused", "gave_up": "mail_gave_up"}
-        return named[head], rest[:200]
-    if head in _LETTER_WAITS:
-        return head, ""
-    if head.startswith("portal_"):
-        return "portal", ""
-    return ("later", error[:200]) if error else ("", "")

@@ -19,7 +19,7 @@ from integration.nps.questionnaire import Answers, Problems, read
 from integration.services import policies, survey_effects, survey_guard, survey_rows
 from integration.services.deps import Deps
 from integration.services.survey_guard import PURPOSES, Purpose
-from integration.services.survey_pages import UNKNOWN, page, view
+from integration.services.survey_pages import UNKNOWN, answered, page, view
 from integration.services.survey_types import (
     AnswerResult,
     ChangedMeanwhile,
@@ -52,7 +52,9 @@ def prove(
     if purpose is None or not survey_guard.is_gesture(gesture) or survey_guard.is_scanner(user_agent):
         return None
     with transaction(deps.sessions) as session:
-        found = answers.asked_by_token(session, token)
+        found = (answers.asked_by_any_token if purpose == "unsubscribe" else answers.asked_by_token)(
+            session, token
+        )
         opened = survey_guard.opened_at(deps, found.invitation, nonce, now) if found else None
         if found is None or opened is None:
             return None
@@ -94,7 +96,7 @@ def answer(
             return AnswerResult("counted", shown)
         if verdict.proven:
             _speaks(session, found, language)
-            return _count(deps, session, found, response, given, channel, now)
+            return _count(deps, session, found, response, given, channel, shown, now)
         _log.info("answer.held", reason=verdict.reason, remote=remote, portal=found.portal.id)
         return _hold(deps, session, found, response, given, verdict.reason, channel, shown, now)
 
@@ -147,6 +149,7 @@ def _count(
     response: Response | None,
     given: Answers,
     channel: Channel,
+    shown: SurveyPage,
     now: datetime,
 ) -> AnswerResult:
     """A person answered: the answer, the outcome, the cards and the follow-up in this transaction."""
@@ -154,7 +157,7 @@ def _count(
         response = survey_rows.new(session, found, given, channel, now)
     before = survey_rows.store(session, found, response, given, now, author="client", reason="")
     survey_effects.after_count(deps, session, found, response, before, now)
-    return AnswerResult("counted", view(deps, session, found, response, now))
+    return AnswerResult("counted", answered(session, shown, found, response, now))
 
 
 def _speaks(session: Session, found: Asked, language: str) -> None:

@@ -14,7 +14,7 @@ from integration.nps.intents import AddTimelineComment, Facts, Intent, WriteScor
 from integration.nps.people import CardKey, ClientKey
 from integration.nps.scoring import group
 from integration.nps.workdays import local_day, zone_named
-from integration.services import followups, policies
+from integration.services import followups, policies, thanks
 from integration.services.calls_queue import Cause
 from integration.services.deps import Deps
 from integration.services.followups import role_of
@@ -48,6 +48,7 @@ def after_count(
     for card in _commented(found, client, deals):
         intents.append(AddTimelineComment(card, cast("Any", code), facts))
     perform(deps, session, found.portal, intents, Cause("response", response.id, response.revision))
+    thanks.after_answer(deps, session, found, response, before, now)
 
 
 def write_scores(deps: Deps, session: Session, found: Asked, cause: Cause) -> None:

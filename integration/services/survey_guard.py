@@ -18,9 +18,14 @@ from sqlalchemy.orm import Session
 from integration.services.deps import Deps
 from integration.services.survey_types import HeldReason
 from integration.store import responses
+from integration.store.direct_lines import DirectLink
 from integration.store.waves import Invitation
 
-Purpose = Literal["answer", "confirm", "unsubscribe", "unsubscribe_2", "snooze", "snooze_2"]
+Purpose = Literal[
+    "answer", "confirm", "unsubscribe", "unsubscribe_2", "snooze", "snooze_2", "colleague", "colleague_2",
+    "direct", "direct_2",
+]  # fmt: skip
+Of = Invitation | DirectLink  # whose page it is
 
 SIGNED = "survey"
 NONCE_SECONDS = 7 * 24 * 3600  # a page may lie open for a week; then the script asks for a new one
@@ -39,7 +44,7 @@ GESTURES = frozenset(
         "keyup",
     }
 )
-PURPOSES: tuple[Purpose, ...] = ("answer", "unsubscribe", "snooze")
+PURPOSES: tuple[Purpose, ...] = ("answer", "unsubscribe", "snooze", "colleague")
 SCANNERS = (
     "bot", "crawler", "spider", "preview", "headless", "scanner", "safelinks", "proofpoint", "mimecast",
     "barracuda", "symantec", "messagelabs", "trendmicro", "forcepoint", "fireeye", "trellix", "sophos",
@@ -58,15 +63,15 @@ class Verdict:
     reason: HeldReason = ""
 
 
-def sign_nonce(deps: Deps, invitation: Invitation, now: datetime) -> str:
-    """The signed value a served page carries: which invitation, and when it was opened."""
-    return deps.signer.sign(SIGNED, {"i": invitation.id, "o": now.isoformat()}, now)
+def sign_nonce(deps: Deps, of: Of, now: datetime) -> str:
+    """The signed value a served page carries: which invitation or direct line, and when it was opened."""
+    return deps.signer.sign(SIGNED, {_letter(of): of.id, "o": now.isoformat()}, now)
 
 
-def opened_at(deps: Deps, invitation: Invitation, nonce: str, now: datetime) -> datetime | None:
+def opened_at(deps: Deps, of: Of, nonce: str, now: datetime) -> datetime | None:
     """When the page behind this nonce was served; nothing if it is forged, of another link, or too old."""
     value = deps.signer.open(SIGNED, nonce, now, NONCE_SECONDS) if nonce else None
-    if value is None or value.get("i") != invitation.id:
+    if value is None or value.get(_letter(of)) != of.id:
         return None
     try:
         return datetime.fromisoformat(str(value.get("o")))
@@ -86,17 +91,17 @@ def is_scanner(user_agent: str) -> bool:
     return any(word in name for word in SCANNERS)
 
 
-def issue(
-    deps: Deps, session: Session, invitation: Invitation, purpose: Purpose, opened: datetime, now: datetime
-) -> str:
-    """A new one-time value for one purpose of one invitation; only its hash is kept."""
+def issue(deps: Deps, session: Session, of: Of, purpose: Purpose, opened: datetime, now: datetime) -> str:
+    """A new one-time value for one purpose of one page; only its hash is kept."""
     value = deps.dice.token()
-    responses.forget_proofs(session, invitation.portal_id, invitation.id, before=now)
+    numbers = _numbers(of)
+    responses.forget_proofs(session, of.portal_id, responses.of_page(*numbers), before=now)
     responses.add_proof(
         session,
-        portal_id=invitation.portal_id,
+        portal_id=of.portal_id,
         value=digest(value),
-        invitation_id=invitation.id,
+        invitation_id=numbers[0],
+        link_id=numbers[1],
         purpose=purpose,
         opened_at=opened,
         issued_at=now,
@@ -107,7 +112,7 @@ def issue(
 
 def judge(
     session: Session,
-    invitation: Invitation,
+    of: Of,
     value: str,
     purposes: tuple[Purpose, ...],
     user_agent: str,
@@ -120,7 +125,7 @@ def judge(
     proof = None
     if value:
         proof = responses.spend_proof(
-            session, invitation.portal_id, digest(value), invitation.id, tuple(purposes), now
+            session, of.portal_id, digest(value), responses.of_page(*_numbers(of)), tuple(purposes), now
         )
     if is_scanner(user_agent):
         return Verdict(False, "scanner")
@@ -134,3 +139,11 @@ def judge(
 def digest(value: str) -> str:
     """What is kept of a one-time value."""
     return hashlib.sha256(value.encode()).hexdigest()
+
+
+def _letter(of: Of) -> str:
+    return "d" if isinstance(of, DirectLink) else "i"
+
+
+def _numbers(of: Of) -> tuple[int | None, int | None]:
+    return (None, of.id) if isinstance(of, DirectLink) else (of.id, None)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
 from integration import i18n
 from integration.nps.scoring import group
-from integration.services import policies, survey_guard
+from integration.nps.touches import DONE_STAGES
+from integration.services import direct_cases, policies, survey_guard
 from integration.services.deps import Deps
 from integration.services.survey_types import PageStatus, SurveyPage
 from integration.store import answers, responses
@@ -24,9 +26,18 @@ def page(deps: Deps, token: str) -> SurveyPage:
     with reading(deps.sessions) as session:
         found = answers.asked_by_token(session, token)
         if found is None:
-            return UNKNOWN
+            return _replaced(deps, session, token)
         response = responses.response_of(session, found.portal.id, found.invitation.id)
         return view(deps, session, found, response, deps.clock.now())
+
+
+def _replaced(deps: Deps, session: Session, token: str) -> SurveyPage:
+    """A link that was replaced by a new one says so; any other is unknown (product.md S6)."""
+    found = answers.asked_by_any_token(session, token)
+    if found is None:
+        return UNKNOWN
+    shown = view(deps, session, found, None, deps.clock.now())
+    return replace(shown, status="revoked", nonce="", colleagues=False)
 
 
 def view(deps: Deps, session: Session, found: Asked, response: Response | None, now: datetime) -> SurveyPage:
@@ -36,6 +47,10 @@ def view(deps: Deps, session: Session, found: Asked, response: Response | None, 
     until = edit_until(session, found, shown)
     can_edit = status == "answered" and until is not None and now <= until
     takes_answers = status == "open" or can_edit
+    policy, _ = policies.load(
+        session, found.portal.id
+    )  # whether a page is offered follows the rules of today
+    direct = direct_cases.token_of(session, found.portal.id, found.client) if policy.direct_line else ""
     return SurveyPage(
         status=status,
         language=i18n.known(found.invitation.language, i18n.language_of(found.portal.language)),
@@ -50,7 +65,32 @@ def view(deps: Deps, session: Session, found: Asked, response: Response | None, 
         nonce=survey_guard.sign_nonce(deps, found.invitation, now) if takes_answers else "",
         can_edit=can_edit,
         edit_until=until if status == "answered" else None,
+        direct=direct if found.portal.status not in ("uninstalled", "undecided") else "",
+        colleagues=status == "open" and policy.offer_colleague and not is_late(found),
     )
+
+
+def answered(
+    session: Session, shown: SurveyPage, found: Asked, response: Response, now: datetime
+) -> SurveyPage:
+    """The page that took an answer, as it is once the answer counts; `view` reads all of it anew."""
+    until = edit_until(session, found, response)
+    return replace(
+        shown,
+        status="answered",
+        language=i18n.known(found.invitation.language, i18n.language_of(found.portal.language)),
+        score=response.score,
+        group=group(response.score),
+        comment=response.comment,
+        can_edit=until is not None and now <= until,
+        edit_until=until,
+        colleagues=False,
+    )
+
+
+def is_late(found: Asked) -> bool:
+    """Whether it is too late to ask anybody else in this wave, or the person is done with it."""
+    return bool(found.invitation.outcome) or found.wave.stage in (*DONE_STAGES, "closing")
 
 
 def status_of(session: Session, found: Asked, response: Response | None, now: datetime) -> PageStatus:

@@ -22,7 +22,8 @@ class SurveyPage:
     `status` `answered`: a counted answer exists; it may be changed while `can_edit` (until `edit_until`, UTC).
     `score` and `comment` are those of the counted answer, never of a held one. `nonce` is signed and names
     the invitation and the moment the page was served; empty where nothing can be answered any more.
-    `service` and `people` are what is judged (product.md W20).
+    `service` and `people` are what is judged (product.md W20). `direct`: token of the client's direct line, empty if
+    there is none; `colleagues`: whether somebody else may be proposed (W12).
     """
 
     status: PageStatus
@@ -38,6 +39,8 @@ class SurveyPage:
     nonce: str = ""
     can_edit: bool = False
     edit_until: datetime | None = None
+    direct: str = ""
+    colleagues: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,45 +1,48 @@
-"""What people decide about a wave on its page: make the list, approve, pause, cancel, exclude, judge held answers.
+"""What people decide about a wave on its page: make the list, approve, other days, pause, close, cancel, judge held
+answers; what concerns single clients is in `wave_line_acts`.
 
 Everything is recorded with the employee's name (product.md W2, E7, S1, W10).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from integration.nps.people import ClientKey
-from integration.services import corrections, rights, waves
+from integration.nps.wave_dates import DateProblem, Wished
+from integration.services import corrections, rehearsals, rights, wave_dates, waves
 from integration.services.deps import Deps
 from integration.services.frames import Viewer
+from integration.services.reports import plan_in
+from integration.services.wave_line_acts import LINE_VERBS, not_by_its_own, reason_in, why_in
 from integration.services.waves_errors import WaveError
-from integration.store import cards_view, todo, wave_queries
+from integration.store import todo, wave_queries
 from integration.store.base import reading
 
-MOST = 50  # lines excluded at once
-LONGEST_REASON = 400
 Done = Literal[
-    "ordered",
-    "approved",
-    "paused",
-    "resumed",
-    "cancelled",
-    "excluded",
-    "excluded_some",
-    "confirmed",
-    "rejected",
+    "ordered", "approved", "paused", "resumed", "cancelled", "closed", "moved", "excluded", "excluded_some",
+    "included", "included_anew", "held", "held_some", "lifted", "refused", "refusal_undone", "confirmed", "rejected",
     "nothing",
-]
-_STAYS = ("has_answered", "is_out")  # why one client of several is left where it is
+]  # fmt: skip
 Form = Mapping[str, Any]
+
+
+class DatesRefused(Exception):
+    """The days cannot be these; `problems` say why, one for each day."""
+
+    def __init__(self, problems: Sequence[DateProblem]) -> None:
+        super().__init__("; ".join(f"{one.step} {one.code}" for one in problems))
+        self.problems = tuple(problems)
 
 
 def act(deps: Deps, who: Viewer, wave_id: int, verb: str, form: Form) -> Done:
     """Do what a person with the right to has decided. Raises `WaveError` with why it cannot be done,
     `LookupError` for a wave the portal does not have, `PermissionError` without the right.
 
-    `form`: `why` (a reason), `lines` (ids of lines), `response` and `seen` (a held answer and its revision).
-    Doing the same twice does it once or says so.
+    `form`: `why` (a reason), `lines` (ids of lines), `until` (the first day on which they may be asked again),
+    `invitation`, `response` and `seen` (a held answer and its revision), `announce`, `start`, `reminders`, `closing`
+    (days). Doing the same twice does it once or says so. Raises `DatesRefused` for days that cannot be.
     """
     with reading(deps.sessions) as session:
         mine = rights.of(session, who.portal_id, who)
@@ -53,29 +56,19 @@ def act(deps: Deps, who: Viewer, wave_id: int, verb: str, form: Form) -> Done:
 
 
 def _rehearse(deps: Deps, who: Viewer, wave_id: int, author: str, form: Form) -> Done:
-    """Have the list made anew by the worker; the rehearsal follows when the page is looked at."""
-    with reading(deps.sessions) as session:
-        wave = wave_queries.wave(session, who.portal_id, wave_id)
-    if wave is None or wave.approved_by or wave.stage not in ("draft", "rehearsed"):
-        raise WaveError("wrong_stage", wave.stage if wave else "")
-    waves.order_freeze(deps, who.portal_id, wave_id)
+    """Have the worker make the list anew and look everything through."""
+    rehearsals.order(deps, who.portal_id, wave_id, author)
     return "ordered"
 
 
 def _approve(deps: Deps, who: Viewer, wave_id: int, author: str, form: Form) -> Done:
-    """Rehearse what is on the page and, if nothing is wrong, let the wave begin."""
-    with reading(deps.sessions) as session:
-        wave = wave_queries.wave(session, who.portal_id, wave_id)
-    if wave is None or wave.frozen_at is None:
-        raise WaveError("not_frozen", str(wave_id))
-    if not wave.approved_by:
-        waves.rehearse(deps, who.portal_id, wave_id, author)
+    """If the rehearsal found nothing wrong and still counts, let the wave begin."""
     waves.approve(deps, who.portal_id, wave_id, author)
     return "approved"
 
 
 def _pause(deps: Deps, who: Viewer, wave_id: int, author: str, form: Form) -> Done:
-    waves.pause(deps, who.portal_id, wave_id, author, _why(form))
+    waves.pause(deps, who.portal_id, wave_id, author, why_in(form))
     return "paused"
 
 
@@ -85,28 +78,33 @@ def _resume(deps: Deps, who: Viewer, wave_id: int, author: str, form: Form) -> D
 
 
 def _cancel(deps: Deps, who: Viewer, wave_id: int, author: str, form: Form) -> Done:
-    waves.cancel(deps, who.portal_id, wave_id, author, _reason(form))
+    waves.cancel(deps, who.portal_id, wave_id, author, reason_in(form))
     return "cancelled"
 
 
-def _exclude(deps: Deps, who: Viewer, wave_id: int, author: str, form: Form) -> Done:
-    why = _reason(form)
-    lines = list(dict.fromkeys(form.get("lines", ())))[:MOST]
-    if not lines:
-        raise WaveError("nobody_chosen")
-    done, kept = 0, None
-    for line in lines:
-        try:
-            done += waves.exclude(deps, who.portal_id, wave_id, int(line), author, why)
-        except WaveError as error:
-            if error.code not in _STAYS:
-                raise
-            kept = error
-    if kept is not None and not done:
-        raise kept
-    if kept is not None:
-        return "excluded_some"
-    return "excluded" if done else "nothing"
+def _close(deps: Deps, who: Viewer, wave_id: int, author: str, form: Form) -> Done:
+    waves.close(deps, who.portal_id, wave_id, author, reason_in(form))
+    return "closed"
+
+
+def _move(deps: Deps, who: Viewer, wave_id: int, author: str, form: Form) -> Done:
+    """Days that the form does not name, since their steps have begun, stay."""
+    with reading(deps.sessions) as session:
+        wave = wave_queries.wave(session, who.portal_id, wave_id)
+        plan = plan_in(wave) if wave else None
+    if plan is None:
+        raise WaveError("no_dates")
+    given = list(form.get("reminders", ()))
+    late = [given[number] if number < len(given) else None for number in range(len(plan.reminders))]
+    wished = Wished(
+        form.get("announce") or plan.announce, form.get("start") or plan.start,
+        tuple(new or old for new, old in zip(late, plan.reminders, strict=True)),
+        form.get("closing") or plan.closing,
+    )  # fmt: skip
+    problems = wave_dates.move(deps, who.portal_id, wave_id, wished, author)
+    if problems:
+        raise DatesRefused(problems)
+    return "moved"
 
 
 def _confirm(deps: Deps, who: Viewer, wave_id: int, author: str, form: Form) -> Done:
@@ -135,12 +133,7 @@ def _held(deps: Deps, who: Viewer, wave_id: int, form: Form) -> tuple[ClientKey,
         if found is None:
             raise WaveError("not_held")
         client = ClientKey.parse(f"{found.client_kind}:{found.client_id}")
-        owners = {found.manager_id, *cards_view.responsibles(session, who.portal_id, client)}
-        card = cards_view.titles(session, who.portal_id, client)
-        if not rights.of(session, who.portal_id, who).sees(found.manager_id, found.city):
-            raise PermissionError("not_yours")
-    if who.user_id in owners or (card is not None and card[1] == who.user_id):
-        raise WaveError("own_client")
+        not_by_its_own(session, who, client, found.manager_id, found.city)
     return client, number
 
 
@@ -149,18 +142,7 @@ def _settled(status: str) -> None:
         raise WaveError("changed_meanwhile")
 
 
-def _why(form: Form) -> str:
-    return str(form.get("why") or "").strip()[:LONGEST_REASON]
-
-
-def _reason(form: Form) -> str:
-    why = _why(form)
-    if not why:
-        raise WaveError("no_reason")
-    return why
-
-
-_VERBS: dict[str, Callable[[Deps, Viewer, int, str, Form], Done]] = {
+_VERBS: dict[str, Callable[[Deps, Viewer, int, str, Form], Any]] = {
     "rehearse": _rehearse, "approve": _approve, "pause": _pause, "resume": _resume, "cancel": _cancel,
-    "exclude": _exclude, "confirm": _confirm, "reject": _reject,
+    "close": _close, "move": _move, "confirm": _confirm, "reject": _reject, **LINE_VERBS,
 }  # fmt: skip

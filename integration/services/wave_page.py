@@ -1,43 +1,54 @@
-"""One wave for people: stage, calendar, rehearsal, list, held answers (product.md W, E7, S1).
+"""One wave for people: stage, calendar, rehearsal, letters, list, held answers (product.md W, E7, S1).
 
-Making the list anew may take minutes in a large portal, so it is a chore of the worker; the page shows how far
-it is. The rehearsal itself is quick and is done anew whenever the page of an unapproved wave is opened, so
-what it says is never old.
+Making the list and rehearsing may take minutes in a large portal, so that is a chore of the worker (`rehearsals`); the
+page shows how far it is, and what the last rehearsal found in numbers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
+from integration.nps.plans import Plan
 from integration.nps.rights import Rights
 from integration.nps.scoring import group
-from integration.services import reports, rights
+from integration.nps.touches import MACHINE
+from integration.nps.wave_dates import movable
+from integration.nps.workdays import local_day, zone_named
+from integration.services import (
+    policies,
+    rehearsals,
+    reports,
+    rights,
+    wave_filter,
+    wave_watching,
+    waves_checks,
+)
 from integration.services.deps import Deps
 from integration.services.frames import Viewer
-from integration.services.letter_drafts import scene
+from integration.services.rehearsals import Making as Making
 from integration.services.report_types import WaveView
-from integration.services.waves_rehearse import Report as Report
-from integration.services.waves_rehearse import report_in
-from integration.store import overviews, todo, wave_pages, wave_queries
+from integration.services.wave_filter import STANDINGS as STANDINGS
+from integration.services.wave_filter import Choices as Choices
+from integration.services.wave_filter import Filter as Filter
+from integration.services.wave_watching import Watch as Watch
+from integration.services.waves_checks import Summary as Summary
 from integration.store import reports as report_rows
+from integration.store import todo, wave_pages, wave_queries, wave_watch
 from integration.store.base import reading
-from integration.store.reports import Funnel
+from integration.store.reports import Funnel, Scope
 from integration.store.todo import HeldAnswer
+from integration.store.wave_cards import key_of
 from integration.store.wave_pages import Invited as Invited
+from integration.store.wave_watch import Said
 from integration.store.waves import Wave, WaveClient, WaveEvent
 
 PAGE = 50
 HELD = 20  # held answers shown at once
-EVENTS = 12
-STANDINGS = (
-    "", "asked", "answered", "open", "other", "not_current", "too_new", "asked_recently", "opted_out", "on_hold",
-    "no_respondent", "no_channel", "excluded_by_hand",
-)  # fmt: skip
+EVENTS = 8
 
 Event = WaveEvent  # a line of the audit trail
 
@@ -50,20 +61,17 @@ class Line:
     manager: str
     people: tuple[tuple[Invited, str | None], ...]  # with the group of the score
     seen: bool
+    hold_until: date | None = None
 
     @property
     def can_be_excluded(self) -> bool:
-        """Whether taking it out changes anything."""
-        return self.row.reason == ""
+        """Whether taking it out changes anything; who has answered stays."""
+        return self.row.reason == "" and all(person.outcome != "answered" for person, _ in self.people)
 
-
-@dataclass(frozen=True, slots=True)
-class Making:
-    """A list that is being made: share done, 0 … 1; `lines` so far; `failed`: it was given up."""
-
-    share: float
-    lines: int
-    failed: bool
+    @property
+    def by_person(self) -> bool:
+        """Whether a person has taken it out, who may think better of it."""
+        return not self.row.reason_detail.startswith(f"{MACHINE}: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,65 +84,99 @@ class WavePage:
     paused_from: str
     approved_at: datetime | None
     making: Making | None
-    report: Report | None
+    rehearsal: Summary | None
     standing: Mapping[str, int]
     funnel: Funnel
     lines: tuple[Line, ...]
     found: int
     page: int
     pages: int
-    filter: str
+    filter: Filter
+    choices: Choices
+    watch: Watch
     held: tuple[HeldAnswer, ...]
     held_count: int
     events: tuple[WaveEvent, ...]
+    trail: int
     names: Mapping[int, str]
+    plan: Plan | None
+    movable: tuple[str, ...]
+    today: date
+    why_closed: str
+    said: Said
 
 
-def read(deps: Deps, who: Viewer, wave_id: int, standing: str = "", page: int = 1) -> WavePage | None:
+def read(deps: Deps, who: Viewer, wave_id: int, asked: Filter | None = None) -> WavePage | None:
     """The page of a wave for this viewer; nothing if the portal has no such wave. Raises `LookupError` if the
-    portal is gone.
+    portal is gone. The number of queries does not depend on how many clients there are.
     """
-    now = deps.clock.now()
+    now, asked = deps.clock.now(), asked or Filter()
     with reading(deps.sessions) as session:
         mine = rights.of(session, who.portal_id, who)
         wave = wave_queries.wave(session, who.portal_id, wave_id)
         if wave is None:
             return None
         may_run = mine.may_run_waves
-        scope = (
-            report_rows.EVERYONE if may_run else reports.scope_of(session, wave.portal_id, mine, [wave.id])
-        )
-        making = _making(session, wave)
-        chosen = standing if standing in STANDINGS else ""
+        scope = scope_for(session, wave, mine)
+        making = rehearsals.making(session, wave)
+        choices, chosen = wave_filter.read(session, wave, scope, asked)
         total = 0 if making else wave_pages.count(session, wave.portal_id, wave.id, scope, chosen)
         pages = max(1, -(-total // PAGE))
-        page = min(max(1, page), pages)
+        page = min(max(1, asked.page), pages)
         rows = (
             wave_pages.lines(session, wave.portal_id, wave.id, scope, chosen, (page - 1) * PAGE, PAGE)
             if total
             else []
         )
-        names = report_rows.names(session, wave.portal_id, {row.manager_id for row in rows if row.manager_id})
+        names = {user: name for user, name, _ in choices.managers}
         held = todo.held(session, wave.portal_id, wave.id, HELD) if may_run else []
         counts = report_rows.standings(session, wave.portal_id, [wave.id], scope)[wave.id]
+        plan = reports.plan_in(wave)
+        policy, _ = policies.load(session, wave.portal_id)
+        today = local_day(now, zone_named(plan.zone if plan else policy.time_zone))
         return WavePage(
             wave=reports.wave_view(wave), rights=mine, may_run=may_run, paused_from=wave.paused_from,
             approved_at=wave.approved_at, making=making,
-            report=_report(deps, session, wave, now) if may_run and making is None else None,
+            rehearsal=waves_checks.summary(wave, now) if may_run else None,
             standing=counts,
             funnel=report_rows.funnel(session, wave.portal_id, wave.id, scope, now),
             lines=tuple(_lines(session, wave, rows, names, mine)), found=total, page=page, pages=pages,
-            filter=chosen, held=tuple(one for one in held if mine.sees(one.manager_id, one.city)),
+            filter=asked, choices=choices, watch=wave_watching.read(session, wave, scope, policy, now),
+            held=tuple(one for one in held if mine.sees(one.manager_id, one.city)),
             held_count=todo.held_count(session, wave.portal_id).get(wave.id, 0) if may_run else 0,
-            events=tuple(wave_pages.last_events(session, wave.portal_id, wave.id, EVENTS)) if may_run else (),
-            names=names,
+            events=tuple(wave_watch.trail(session, wave.portal_id, wave.id, 0, EVENTS)) if may_run else (),
+            trail=wave_watch.trail_length(session, wave.portal_id, wave.id) if may_run else 0,
+            names=names, plan=plan, movable=tuple(movable(plan, today)) if plan else (), today=today,
+            why_closed=wave.closed_why,
+            said=wave_watch.said(session, wave.portal_id, wave.id) if may_run else wave_watch.NOTHING_SAID,
         )  # fmt: skip
+
+
+def scope_for(session: Session, wave: Wave, mine: Rights) -> Scope:
+    """Whose clients of a wave the viewer sees: whoever runs it all, directors and managers theirs (product.md P2)."""
+    if mine.may_run_waves:
+        return report_rows.EVERYONE
+    return reports.scope_of(session, wave.portal_id, mine, [wave.id])
+
+
+def watch(deps: Deps, who: Viewer, wave_id: int) -> Watch | None:
+    """How far the letters of a wave are, for the part of the page that brings itself up to date; nothing if the
+    portal has no such wave."""
+    now = deps.clock.now()
+    with reading(deps.sessions) as session:
+        mine = rights.of(session, who.portal_id, who)
+        wave = wave_queries.wave(session, who.portal_id, wave_id)
+        if wave is None:
+            return None
+        policy, _ = policies.load(session, wave.portal_id)
+        return wave_watching.read(session, wave, scope_for(session, wave, mine), policy, now)
 
 
 def _lines(
     session: Session, wave: Wave, rows: list[WaveClient], names: Mapping[int, str], mine: Rights
 ) -> list[Line]:
     people: dict[int, list[Invited]] = {}
+    holds = wave_pages.holds(session, wave.portal_id, {key_of(row) for row in rows})
     for one in wave_pages.people(session, wave.portal_id, [row.id for row in rows if row.reason == ""]):
         people.setdefault(one.line_id, []).append(one)
     return [
@@ -143,31 +185,7 @@ def _lines(
             names.get(row.manager_id or 0, ""),
             tuple((one, None if one.score is None else group(one.score)) for one in people.get(row.id, [])),
             mine.sees(row.manager_id, row.city),
+            holds.get(key_of(row)),
         )
         for row in rows
     ]
-
-
-def _making(session: Session, wave: Wave) -> Making | None:
-    """How far the list is, from the order on: until a worker takes it up, only its chore tells of it."""
-    cursor: Any = wave.plan.get("freeze")
-    failed = bool(overviews.failed_chores(session, wave.portal_id, (_chore(wave.id),)))
-    ordered = overviews.open_chore(session, wave.portal_id, _chore(wave.id))
-    fresh = ordered is not None and (wave.frozen_at is None or ordered > wave.frozen_at)
-    if wave.stage not in ("draft", "rehearsed") or (cursor is None and not failed and not fresh):
-        return None
-    waiting, lines = wave_pages.pending(session, wave.portal_id, wave.id)
-    judged = bool(cursor) and cursor.get("phase") == "people"
-    share = 0.3 + 0.7 * (1 - waiting / lines) if judged and lines else min(0.3, lines / 10_000)
-    return Making(share, lines, failed)
-
-
-def _chore(wave_id: int) -> str:
-    return f"freeze:{wave_id}"
-
-
-def _report(deps: Deps, session: Session, wave: Wave, now: datetime) -> Report | None:
-    """What a rehearsal finds today, for a wave that has a list and is not approved yet."""
-    if wave.approved_by or wave.frozen_at is None or wave.stage not in ("draft", "rehearsed"):
-        return None
-    return report_in(deps, session, scene(session, wave, now), now)

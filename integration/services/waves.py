@@ -13,16 +13,17 @@ from sqlalchemy.orm import Session
 
 from integration.nps import waves as machine
 from integration.nps.workdays import DAY, local_day, zone_named
-from integration.services import policies, wave_trouble, waves_close
+from integration.services import policies, wave_trouble, waves_checks, waves_close
 from integration.services.chore_types import Outcome
 from integration.services.deps import Deps
 from integration.services.letter_drafts import Scene, calendar_for, scene
+from integration.services.rehearsals import rehearse as rehearse
 from integration.services.standing import plan_of
 from integration.services.waves_advance import advance_due as advance_due
+from integration.services.waves_cards import finish_owner_tasks
 from integration.services.waves_errors import WaveError as WaveError
 from integration.services.waves_facts import state_of
 from integration.services.waves_freeze import freeze as freeze
-from integration.services.waves_rehearse import rehearse as rehearse
 from integration.services.waves_rehearse import report_in
 from integration.store import chores, wave_cards, wave_lists, wave_queries
 from integration.store import portals as portal_rows
@@ -134,8 +135,9 @@ def _overview(session: Session, wave: Wave) -> dict[str, Any]:
 def approve(deps: Deps, portal_id: int, wave_id: int, who: str) -> list[str]:
     """Release a rehearsed wave; nothing leaves without this (product.md W2). Returns codes of its warnings.
 
-    Raises `WaveError`: `already_approved`, `wrong_stage` (not rehearsed), `plan_is_past`, or the first code of
-    what the rehearsal found wrong (W4), with all of them as its detail.
+    Raises `WaveError`: `already_approved`, `wrong_stage` (not rehearsed), `plan_is_past`, `look_missing` or
+    `look_is_old` (rehearse once more: mail servers and DNS were looked at more than a day ago, or never), or the
+    first code of what the rehearsal found wrong (W4), with all of them as its detail.
     """
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
@@ -144,6 +146,7 @@ def approve(deps: Deps, portal_id: int, wave_id: int, who: str) -> list[str]:
         report = report_in(deps, session, stage, now)
         errors = [
             *machine.approval_problems(state_of(stage), now),
+            *filter(None, [waves_checks.refusal(wave, now)]),
             *(str(finding) for finding in report.errors),
         ]
         if errors:
@@ -155,6 +158,7 @@ def approve(deps: Deps, portal_id: int, wave_id: int, who: str) -> list[str]:
         wave_queries.look_at_all(session, portal_id, wave_id, now, only_open=True)
         if stage.policy.critical_tasks:
             wave_trouble.order(session, portal_id, wave_id, now)
+        finish_owner_tasks(session, stage.portal, wave, now)
         warnings = [finding.code for finding in report.warnings]
         wave_queries.note(session, wave, now, "approved", who, ", ".join(warnings))
         return warnings
@@ -204,6 +208,7 @@ def cancel(deps: Deps, portal_id: int, wave_id: int, who: str, why: str = "") ->
         wave.stage, wave.closed_by, wave.closed_at, wave.step_due_at = "cancelled", who[:200], now, None
         _end_early(session, stage, now, who, why)
         wave_queries.look_at_all(session, portal_id, wave_id, now, only_open=False)
+        finish_owner_tasks(session, stage.portal, wave, now)
         wave_queries.note(session, wave, now, "cancelled", who, why)
 
     _change(deps, portal_id, wave_id, act)
@@ -255,6 +260,7 @@ def exclude(deps: Deps, portal_id: int, wave_id: int, line_id: int, who: str, wh
 
 def _end_early(session: Session, stage: Scene, now: datetime, who: str, why: str) -> None:
     stage.wave.plan = {**stage.wave.plan, "why": why}
+    stage.wave.closed_why = why[:500]
     wave_queries.close_open(session, stage.wave.portal_id, stage.wave.id, now, {"who": who, "why": why})
     wave_queries.cancel_waiting_letters(session, stage.wave.portal_id, stage.wave.id, now)
 

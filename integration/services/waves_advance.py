@@ -1,12 +1,14 @@
 """What is due in waves: stages, letters, outcomes. The machine decides in `nps.waves`, here it is done.
 
-Whoever moves a wave holds its row, so two workers never move the same wave at once; each step of up to 200
+Whoever moves a wave holds its row, so two workers never move the same wave at once; each step of up to 500
 people is one transaction, and what it queues has unique keys, so a process may die anywhere (product.md W2).
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -16,19 +18,20 @@ from integration.nps import waves as machine
 from integration.nps.intents import CloseWave, CreateOwnerTask, MoveStage
 from integration.nps.letters import LetterProblem
 from integration.nps.touches import CARD_GONE, MACHINE, Final, InvitationFacts, Touch
-from integration.services import letters, wave_merges
+from integration.services import dead_addresses, direct_line, wave_merges
 from integration.services.deps import Deps
 from integration.services.letter_drafts import Cast, Scene, casting, draft, scene
-from integration.services.waves_cards import clear_survey_url, owner_task, write_survey_url
+from integration.services.waves_cards import owner_task
 from integration.services.waves_close import closed, freeze_result
-from integration.services.waves_facts import facts_of, state_of
+from integration.services.waves_facts import facts_of, gone_cards, state_of
+from integration.services.waves_slice import Slice
 from integration.store import wave_cards, wave_queries
 from integration.store.base import reading, transaction
 from integration.store.waves import Invitation, Wave
 
 log = logging.getLogger(__name__)
 
-CHUNK = 200  # invitations per transaction
+CHUNK = 500  # invitations per transaction
 _ROUNDS = 25  # chunks per wave in one call; the rest comes with the next tick
 _RETRY = timedelta(hours=1)  # when nobody can sign a letter, or a fact is missing, people have to act first
 
@@ -44,8 +47,10 @@ def advance_due(deps: Deps) -> bool:
     with reading(deps.sessions) as session:
         waves = wave_queries.waves_with_due_invitations(session, now)
     for portal_id, wave_id in waves:
+        stage: Scene | None = None
         for _ in range(_ROUNDS):
-            if not _advance_chunk(deps, portal_id, wave_id):
+            stage = _advance_chunk(deps, portal_id, wave_id, stage)
+            if stage is None:
                 break
             found = True
     return found
@@ -85,8 +90,11 @@ def _move(session: Session, wave: Wave, intent: MoveStage, now: datetime) -> Non
     wave_queries.note(session, wave, now, f"stage:{intent.to}", detail="; ".join(told))
 
 
-def _advance_chunk(deps: Deps, portal_id: int, wave_id: int) -> bool:
-    """The next people of a wave that are due. False: nobody is, or another worker is at it."""
+def _advance_chunk(deps: Deps, portal_id: int, wave_id: int, last: Scene | None) -> Scene | None:
+    """The next people of a wave that are due. Nothing: nobody is, or another worker is at it.
+
+    `last`: what the people before these gave back.
+    """
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
         wave = wave_queries.locked(session, portal_id, wave_id, wait=False)
@@ -94,20 +102,27 @@ def _advance_chunk(deps: Deps, portal_id: int, wave_id: int) -> bool:
             wave_queries.due_invitations(session, portal_id, wave_id, now, CHUNK) if wave is not None else []
         )
         if wave is None or not due:
-            return False
-        stage = scene(session, wave, now)
-        if wave.approved_by and wave_merges.settle(deps, session, stage, due, now):
+            return None
+        stage = scene(session, wave, now, before=last)
+        people = casting(session, wave.portal_id, due, wave_id)
+        gone = gone_cards(session, stage, people, due)
+        if gone and wave.approved_by and wave_merges.settle(deps, session, stage, due, now):
             wave.step_due_at = now if wave.stage == "closing" else wave.step_due_at
             due = [one for one in due if one.due_at is not None and one.due_at <= now]
-        people = casting(session, wave.portal_id, due, wave_id)
-        given = facts_of(session, stage, people, due)
+            people = casting(session, wave.portal_id, due, wave_id)
+            gone = gone_cards(session, stage, people, due)
+        still_open = [one for one in due if not one.outcome]
+        given = facts_of(session, stage, people, still_open, gone=gone) if still_open else {}
+        people = _with_lines(deps, session, stage, people, due, given, now)
+        together = Slice(deps, stage, now)
         problems: set[str] = set()
         ended = False
         for invitation in due:
             before = invitation.outcome
-            problem = _advance_one(deps, session, stage, people, invitation, given[invitation.id], now)
+            problem = _advance_one(session, together, people, invitation, given.get(invitation.id))
             problems |= {problem} if problem else set()
             ended |= invitation.outcome != before
+        together.put_down(session)
         for problem in sorted(problems):
             log.warning(
                 "letter not written", extra={"portal": wave.portal_id, "wave": wave_id, "why": problem}
@@ -115,62 +130,72 @@ def _advance_chunk(deps: Deps, portal_id: int, wave_id: int) -> bool:
             wave_queries.note(session, wave, now, "letter_problem", detail=problem)
         if ended and wave.stage == "closing":
             wave.step_due_at = now  # this may have been the last one (product.md W14)
-        return True
+        return stage
 
 
-def _advance_one(
+def _with_lines(
     deps: Deps,
     session: Session,
     stage: Scene,
     people: Cast,
-    invitation: Invitation,
-    given: InvitationFacts,
+    due: Sequence[Invitation],
+    given: Mapping[int, InvitationFacts],
     now: datetime,
+) -> Cast:
+    """Whoever is written to now has a direct line of the own client (product.md S5), made at once for all of them."""
+    if not stage.direct_line:
+        return people
+    state, hours = state_of(stage), stage.calendar.letters
+    new = {
+        key
+        for one in due
+        if not one.outcome and (key := wave_cards.key_of(people.clients[one.wave_client_id])) not in people.direct
+        and isinstance(machine.next_touch(given[one.id], state, stage.policy, now, hours), Touch)
+    }  # fmt: skip
+    made = direct_line.lines_of(deps, session, stage.portal.id, new, now) if new else {}
+    return replace(people, direct={**people.direct, **made})
+
+
+def _advance_one(
+    session: Session, together: Slice, people: Cast, invitation: Invitation, given: InvitationFacts | None
 ) -> str:
     """Everything due for one person; returns why a letter could not be written, empty if all went well."""
-    if invitation.outcome:
+    stage, now = together.stage, together.now
+    if given is None:  # it has its end already
         invitation.due_at = None
         if stage.wave.stage in wave_queries.DONE_STAGES:
-            clear_survey_url(session, stage.portal, invitation, now)
+            together.over(invitation)
         return ""
     for _ in range(10):  # a touch and the waiting after it; the bound only guards against a loop
         step = machine.next_touch(given, state_of(stage), stage.policy, now, stage.calendar.letters)
         for skip in step.skipped:
             invitation.skipped = {**invitation.skipped, skip.step: skip.why}
         if isinstance(step, Final):
-            _end(session, stage, invitation, step, now)
+            _end(session, together, invitation, step)
             return ""
         if not isinstance(step, Touch):
             invitation.due_at = step.until
             return ""
-        if problem := _send(deps, session, stage, people, invitation, step, now):
+        if problem := _send(together, people, invitation, step):
             invitation.due_at = now + _RETRY
             return problem
         given = facts_of(session, stage, people, [invitation], known=given)[invitation.id]
     raise RuntimeError("an invitation does not come to rest")
 
 
-def _send(
-    deps: Deps,
-    session: Session,
-    stage: Scene,
-    people: Cast,
-    invitation: Invitation,
-    touch: Touch,
-    now: datetime,
-) -> str:
-    """Queue one letter as finished text; returns why it could not be written, else nothing."""
-    written = draft(stage, people, invitation, touch.letter, touch.step, touch.planned)
+def _send(together: Slice, people: Cast, invitation: Invitation, touch: Touch) -> str:
+    """Write one letter as finished text; returns why it could not be written, else nothing."""
+    written = draft(together.stage, people, invitation, touch.letter, touch.step, touch.planned)
     if isinstance(written, LetterProblem):
         return written.code
     try:
-        letters.queue(deps, session, stage.portal.id, written, now)
+        together.letter(written)
     except MissingFact as error:
         return f"missing {error}"
-    invitation.touches = {**invitation.touches, touch.step: now.astimezone(UTC).isoformat()}
-    invitation.last_letter_at = now
+    invitation.touches = {**invitation.touches, touch.step: together.now.astimezone(UTC).isoformat()}
+    invitation.last_letter_at = together.now
     if touch.step == "invitation":
-        write_survey_url(session, stage.portal, invitation, letters.survey_url(deps, invitation.token), now)
+        together.link(invitation)
     return ""
 
 
@@ -187,11 +212,14 @@ def _take_out(session: Session, stage: Scene, invitation: Invitation, final: Fin
         line.reason_detail = f"{MACHINE}: {CARD_GONE}"
 
 
-def _end(session: Session, stage: Scene, invitation: Invitation, final: Final, now: datetime) -> None:
+def _end(session: Session, together: Slice, invitation: Invitation, final: Final) -> None:
     """Write a final outcome down (product.md W14); letters that wait are useless now."""
-    invitation.outcome, invitation.outcome_at, invitation.due_at = final.outcome, now, None
+    invitation.outcome, invitation.outcome_at, invitation.due_at = final.outcome, together.now, None
     invitation.outcome_detail = dict(final.detail)
-    _take_out(session, stage, invitation, final)
-    wave_queries.cancel_waiting_letters(session, stage.wave.portal_id, stage.wave.id, now, [invitation.id])
-    if stage.wave.stage in wave_queries.DONE_STAGES:
-        clear_survey_url(session, stage.portal, invitation, now)
+    if final.outcome == "unreachable":
+        told = dead_addresses.why(session, invitation.portal_id, invitation.address)
+        invitation.outcome_detail = {**final.detail, **told}
+    _take_out(session, together.stage, invitation, final)
+    together.ended.append(invitation.id)
+    if together.stage.wave.stage in wave_queries.DONE_STAGES:
+        together.over(invitation)

@@ -15,7 +15,7 @@ from integration.nps.people import ClientKey, Exclusion
 from integration.nps.touches import InvitationFacts, WaveState
 from integration.services import wave_trouble
 from integration.services.letter_drafts import Cast, Scene
-from integration.store import wave_cards, wave_queries
+from integration.store import dead_addresses, wave_cards, wave_queries
 from integration.store.clients import Company, Contact
 from integration.store.waves import Invitation, WaveClient
 
@@ -43,8 +43,9 @@ def facts_of(
     invitations: Sequence[Invitation],
     *,
     known: InvitationFacts | None = None,
+    gone: Mapping[ClientKey, datetime] | None = None,
 ) -> dict[int, InvitationFacts]:
-    """What the machine must know about these invitations; `known`: what was read before in this transaction."""
+    """What the machine must know about these invitations; `known`, `gone`: what was read before in this transaction."""
     if known is not None:
         only = invitations[0]
         return {only.id: _again(only, known)}
@@ -52,10 +53,10 @@ def facts_of(
     cards = _cards(session, stage, people, invitations)
     keys = {key for invitation in invitations for key in _handles(invitation)}
     never = wave_queries.opt_outs(session, stage.portal.id, keys)
-    dead = wave_queries.refused_addresses(session, stage.portal.id, {i.address for i in invitations})
+    dead = dead_addresses.known(session, stage.portal.id, {i.address for i in invitations})
     clients = {wave_cards.key_of(people.clients[i.wave_client_id]) for i in invitations}
-    persons = {ClientKey("contact", i.contact_id) for i in invitations}
-    gone = wave_cards.gone(session, stage.portal.id, clients | persons)
+    if gone is None:
+        gone = gone_cards(session, stage, people, invitations)
     trouble = wave_trouble.held(session, stage.wave, stage.policy, clients)
     found: dict[int, InvitationFacts] = {}
     for invitation in invitations:
@@ -77,7 +78,7 @@ def facts_of(
             held=answers.get(invitation.id) == "held",
             opted_out=said_never or bool(never.intersection(_handles(invitation))),
             excluded=_exclusion(client),
-            unreachable=not invitation.address or invitation.address in dead,
+            unreachable=not invitation.address or email_key(invitation.address) in dead,
             snoozed_until=invitation.snoozed_until,
             hold_until=hold,
             gone_at=_since(gone, key, ClientKey("contact", invitation.contact_id)),
@@ -85,6 +86,15 @@ def facts_of(
             outcome=cast("Any", invitation.outcome or None),
         )
     return found
+
+
+def gone_cards(
+    session: Session, stage: Scene, people: Cast, invitations: Sequence[Invitation]
+) -> dict[ClientKey, datetime]:
+    """Cards of these people and their clients that were deleted, or merged into others, since when."""
+    clients = {wave_cards.key_of(people.clients[i.wave_client_id]) for i in invitations}
+    persons = {ClientKey("contact", i.contact_id) for i in invitations}
+    return wave_cards.gone(session, stage.portal.id, clients | persons)
 
 
 def _since(gone: Mapping[ClientKey, datetime], *keys: ClientKey) -> datetime | None:

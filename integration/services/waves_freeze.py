@@ -94,8 +94,11 @@ def _begin(deps: Deps, session: Session, portal_id: int, wave_id: int) -> Freeze
 
 
 def _planned_anew(wave: Wave, portal: Portal, policy: Policy, now: datetime) -> dict[str, Any]:
-    """The dates by the rules the list is frozen with; they may have changed since the draft."""
+    """The dates by the rules the list is frozen with; they may have changed since the draft. Days that a person chose
+    for this wave stay (product.md W1)."""
     start = Plan.from_json(wave.plan).start
+    if wave.plan.get("dates_by_hand"):
+        return {"zone": policy.time_zone}
     return plan(start, policy, calendar_for(portal, policy, now).letters).to_json()
 
 

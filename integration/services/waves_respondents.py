@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from integration.nps.addresses import email_key, phone_key
-from integration.nps.eligibility import Respondent, Verdict, assess
+from integration.nps.eligibility import Respondent, Verdict, assess, one_more
 from integration.nps.errors import UnknownZone
 from integration.nps.letters import LetterProblem, language_for, pick_sender
 from integration.nps.people import ClientFacts, ClientKey, Exclusion, Person, Team
@@ -23,8 +23,8 @@ from integration.services import policies, wave_trouble
 from integration.services.deps import Deps
 from integration.services.portals import rest_for
 from integration.services.waves_people import History, Reach, known, read_reach, with_reach
+from integration.store import dead_addresses, snapshots, wave_cards, wave_lists, wave_queries
 from integration.store import policies as policy_rows
-from integration.store import snapshots, wave_cards, wave_lists, wave_queries
 from integration.store.base import reading, transaction
 from integration.store.waves import WaveClient
 
@@ -64,7 +64,7 @@ class People:
             asked = wave_lists.asked_before(session, work.portal_id, work.wave_id)
             flagged = snapshots.flagged_people(session, work.portal_id, work.day)
             never = wave_queries.opt_outs(session, work.portal_id)
-            dead = {email_key(address) for address in wave_queries.refused_addresses(session, work.portal_id)}
+            dead = dead_addresses.known(session, work.portal_id)
             taken = {
                 email_key(address)
                 for address in wave_lists.taken_addresses(session, work.portal_id, work.wave_id)
@@ -117,9 +117,19 @@ class People:
                     line.id,
                     **_settled(verdict, clients.get(key), self.work.policy),
                 )
-                invitations += [self._invitation(line, verdict, who) for who in verdict.respondents]
+                invitations += [self._invitation(line, verdict.manager, who) for who in verdict.respondents]
             wave_lists.add_invitations(session, invitations)
         return True
+
+    def one_more(self, line: WaveClient, person: Person) -> dict[str, Any] | str:
+        """The invitation of one more person of a client on the list, whom a colleague named, or the code of why not.
+
+        Asks the portal for the addresses of the card. Raises `integration.bitrix.errors.BitrixError`.
+        """
+        reach = _read(self.deps, self.work, [person.contact_id], self.interactive)
+        seen = known(with_reach([person], reach), self.history, self.work.policy)[person.contact_id]
+        found = one_more(seen, self.work.policy, self.work.day, self.taken)
+        return found if isinstance(found, str) else self._invitation(line, line.manager_id, found)
 
     def _facts(
         self, session: Session, lines: Sequence[WaveClient]
@@ -153,10 +163,10 @@ class People:
         self.taken.update(email_key(respondent.address) for respondent in verdict.respondents)
         return verdict
 
-    def _invitation(self, line: WaveClient, verdict: Verdict, respondent: Respondent) -> dict[str, Any]:
+    def _invitation(self, line: WaveClient, manager: int | None, respondent: Respondent) -> dict[str, Any]:
         person = respondent.person
-        source, zone = self._time_zone(person, verdict, line.city)
-        serving = {verdict.manager} if verdict.manager else set()
+        source, zone = self._time_zone(person, manager, line.city)
+        serving = {manager} if manager else set()
         sender = pick_sender("invitation", line.city, serving, self.work.policy, self.team)
         return {
             "portal_id": self.work.portal_id,
@@ -175,10 +185,10 @@ class People:
             "token": self.deps.dice.token(),
         }
 
-    def _time_zone(self, person: Person, verdict: Verdict, city: str) -> tuple[str, str]:
+    def _time_zone(self, person: Person, manager: int | None, city: str) -> tuple[str, str]:
         """Where it was found, and the zone: of the card's field, else of the address, else of the responsible employee,
         else the portal's (product.md E6)."""
-        responsible = (self.zones.get(person.assigned_by or 0), self.zones.get(verdict.manager or 0))
+        responsible = (self.zones.get(person.assigned_by or 0), self.zones.get(manager or 0))
         candidates = (
             ("field", person.time_zone), ("address", zone_of_city(city)),
             *(("responsible", name) for name in responsible),

@@ -41,6 +41,7 @@ _log = log(__name__)
 SCORE, GROUP, DATE = "UF_CRM_MOLVA_NPS_SCORE", "UF_CRM_MOLVA_NPS_GROUP", "UF_CRM_MOLVA_NPS_DATE"
 COMMENT, WAVE, CHANNEL = "UF_CRM_MOLVA_NPS_COMMENT", "UF_CRM_MOLVA_NPS_WAVE", "UF_CRM_MOLVA_NPS_CHANNEL"
 _MIDNIGHT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?([+-]\d\d:?\d\d|Z)?")
+CHOICES = ("later", "never")  # comments about what a client chose instead of answering
 LINK_WAIT = timedelta(seconds=60)  # a comment waits so long for its task, then goes without the link
 
 
@@ -91,10 +92,23 @@ def score_values(portal: Portal, intent: WriteScore) -> dict[str, Any]:
     }
 
 
+def tell(session: Session, portal: Portal, intent: AddTimelineComment, cause: Cause, now: datetime) -> None:
+    """Queue the comment about something a client chose, not now or never again, once per cause (product.md W12)."""
+    words = card_texts.choice_comment(portal, intent.code, intent.facts)
+    mark = f"Molva {intent.facts.get('wave')}, № {cause.id}-{cause.kind}.{cause.revision}"
+    queue_call(
+        session, portal, comment_add(intent.card.kind, intent.card.id, words, mark), lane=lane_of(intent.card),
+        key=f"{cause}:{lane_of(intent.card)}:comment", purpose="comment", cause=cause, now=now,
+    )  # fmt: skip
+
+
 def _comment(
     session: Session, portal: Portal, intent: AddTimelineComment, cause: Cause, now: datetime
 ) -> None:
     """Where a task is still to be made the comment waits a moment for its link (`followups.task_created`)."""
+    if intent.code in CHOICES:
+        tell(session, portal, intent, cause, now)
+        return
     task_id, pending = followups.task_of_response(session, portal.id, cause.id)
     words = card_texts.answer_comment(portal, intent.facts, task_id)
     mark = f"Molva {intent.facts.get('wave')}, № {cause.id}.{cause.revision}"  # read by people as a reference

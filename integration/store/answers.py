@@ -10,6 +10,7 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from integration.store import retired_links
 from integration.store.clients import Company, Deal, OptOut
 from integration.store.letters import LetterRow
 from integration.store.portals import Portal, Staff, Stage
@@ -34,12 +35,35 @@ def asked_by_token(session: Session, token: str, *, lock: bool = False) -> Asked
     client are counted one after the other (product.md B2), and nobody waits in a circle.
     """
     readable = token.isascii() and token.isprintable()  # PostgreSQL takes no zero byte
+    if token and readable and not lock:
+        return _read_by_token(session, token)
     row = session.execute(
         select(Invitation.portal_id, Invitation.id, Invitation.wave_client_id).where(Invitation.token == token)
     ).one_or_none() if token and readable else None  # fmt: skip
     if row is None:
         return None
     return asked(session, row.portal_id, row.id, client_row=row.wave_client_id, lock=lock)
+
+
+def _read_by_token(session: Session, token: str) -> Asked | None:
+    """Everything in one statement, for a page that is only looked at."""
+    statement = (
+        select(Portal, Wave, WaveClient, Invitation)
+        .join_from(Invitation, WaveClient, WaveClient.id == Invitation.wave_client_id)
+        .join(Wave, Wave.id == Invitation.wave_id)
+        .join(Portal, Portal.id == Invitation.portal_id)
+        .where(Invitation.token == token)
+    )
+    row = session.execute(statement).one_or_none()
+    return Asked(*row) if row is not None else None
+
+
+def asked_by_any_token(session: Session, token: str) -> Asked | None:
+    """The same by a link that was replaced, too: it answers nothing, but still unsubscribes (product.md S6)."""
+    found = asked_by_token(session, token)
+    if found is None and (owner := retired_links.owner_of(session, token)) is not None:
+        return asked(session, *owner)
+    return found
 
 
 def asked(

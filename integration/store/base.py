@@ -138,6 +138,30 @@ def transaction(sessions: Sessions) -> Iterator[Session]:
 
 
 @contextmanager
+def one_connection(sessions: Sessions) -> Iterator[Sessions]:
+    """Sessions that share one connection for the length of the block, for many short transactions in a row.
+
+    Only for `transaction`: what `reading` asks of a connection would stay with it.
+    """
+    with sessions.kw["bind"].connect() as connection:
+        yield sessionmaker(connection, expire_on_commit=False)
+
+
+@contextmanager
+def at_once(sessions: Sessions) -> Iterator[Sessions | None]:
+    """Sessions over one connection on which each statement commits by itself; nothing where that gains nothing.
+
+    For what is one statement: PostgreSQL then needs no word before and after it. SQLite has nobody to talk to.
+    """
+    engine: Engine = sessions.kw["bind"]
+    if engine.dialect.name == "sqlite":
+        yield None
+        return
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        yield sessionmaker(connection, expire_on_commit=False)
+
+
+@contextmanager
 def reading(sessions: Sessions) -> Iterator[Session]:
     """A transaction that only reads: on SQLite it takes no write lock."""
     with sessions() as session:

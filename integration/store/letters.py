@@ -13,16 +13,22 @@ from sqlalchemy import (
     Index,
     Integer,
     String,
+    Table,
     Text,
     UniqueConstraint,
+    and_,
+    bindparam,
     case,
     func,
+    null,
+    or_,
     select,
     text,
     update,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from integration.nps.letters import THANKS_LETTERS
 from integration.store.base import Base, UTCDateTime
 from integration.store.queue import OPEN, Claimable
 
@@ -44,6 +50,18 @@ class LetterRow(Claimable, Base):
         UniqueConstraint("message_id"),
         Index("ix_letters_invitation", "invitation_id"),
         Index("ix_letters_pace", "portal_id", "sender_address", "handed_at"),
+        Index("ix_letters_person", "portal_id", "lane", "handed_at"),  # when somebody was last written to
+        # All that a page counts letters by, since their texts make each row large.
+        Index(
+            "ix_letters_wave",
+            "portal_id",
+            "wave_id",
+            "status",
+            "invitation_id",
+            "handed_at",
+            "planned_for",
+            "bounced_at",
+        ),
         Index("ix_letters_stuck", "portal_id", sqlite_where=text(STUCK), postgresql_where=text(STUCK)),
     )
 
@@ -99,21 +117,85 @@ def anything_due(session: Session, now: datetime) -> bool:
     return session.execute(statement).first() is not None
 
 
-def hand_over(session: Session, row: LetterRow, now: datetime, lease: timedelta) -> bool:
-    """Note that a claimed letter is being handed over now. False: the lease was lost, hands off."""
-    statement = (
-        update(LetterRow)
-        .where(
-            LetterRow.id == row.id,
-            LetterRow.status == "working",
-            LetterRow.owner == row.owner,
-            LetterRow.attempts == row.attempts,
-            LetterRow.handed_at.is_(None),
-        )
-        .values(handed_at=now, lease_until=now + lease)
-        .execution_options(synchronize_session=False)
+def hand_over(session: Session, row: LetterRow, now: datetime, lease: timedelta, way: str = "") -> bool:
+    """Note that a claimed letter is being handed over now, and how. False: the lease was lost, hands off."""
+    given = {**_fence(row), "to_handed": now, "to_lease": now + lease, "to_way": way}
+    return session.connection().execute(_HAND_OVER, given).rowcount == 1
+
+
+def pass_on(
+    session: Session, before: LetterRow | None, row: LetterRow, now: datetime, lease: timedelta, way: str
+) -> bool:
+    """`sent` for the letter before, if there was one, and `hand_over` for this one, in one statement."""
+    if before is None:
+        return hand_over(session, row, now, lease, way)
+    given = {
+        **_fence(row), "of_before": before.id, "of_tries": before.attempts, "to_now": now, "to_lease": now + lease,
+        "to_way": way,
+    }  # fmt: skip
+    return row.id in session.connection().execute(_PASS_ON, given).scalars().all()
+
+
+def sent(session: Session, row: LetterRow, now: datetime) -> bool:
+    """Record that a letter was taken. False: the lease was lost."""
+    return session.connection().execute(_SENT, {**_fence(row), "to_now": now}).rowcount == 1
+
+
+def _fence(row: LetterRow) -> dict[str, Any]:
+    return {"of_id": row.id, "of_owner": row.owner, "of_attempts": row.attempts}
+
+
+# Written once, since these two go with every letter (benchmarks/sending.py).
+_ROW: Table = cast("Table", LetterRow.__table__)
+_MINE = (
+    (_ROW.c.id == bindparam("of_id"))
+    & (_ROW.c.status == "working")
+    & (_ROW.c.owner == bindparam("of_owner"))
+    & (_ROW.c.attempts == bindparam("of_attempts"))
+)
+_HAND_OVER = (
+    update(_ROW)
+    .where(_MINE, _ROW.c.handed_at.is_(None))
+    .values(
+        handed_at=bindparam("to_handed"),
+        lease_until=bindparam("to_lease", type_=UTCDateTime),
+        way=bindparam("to_way"),
     )
-    return cast("CursorResult[Any]", session.execute(statement)).rowcount == 1
+)
+_LAST = _ROW.c.id == bindparam("of_before")
+_PASS_ON = (
+    update(_ROW)
+    .where(
+        _ROW.c.id.in_([bindparam("of_id"), bindparam("of_before")]),
+        _ROW.c.status == "working",
+        _ROW.c.owner == bindparam("of_owner"),
+        or_(
+            and_(_LAST, _ROW.c.attempts == bindparam("of_tries")),
+            and_(~_LAST, _ROW.c.attempts == bindparam("of_attempts"), _ROW.c.handed_at.is_(None)),
+        ),
+    )
+    .values(
+        status=case((_LAST, "done"), else_=_ROW.c.status),
+        finished_at=case((_LAST, bindparam("to_now", type_=UTCDateTime)), else_=_ROW.c.finished_at),
+        sent_at=case((_LAST, bindparam("to_now", type_=UTCDateTime)), else_=_ROW.c.sent_at),
+        error=case((_LAST, ""), else_=_ROW.c.error),
+        lease_until=case((_LAST, null()), else_=bindparam("to_lease", type_=UTCDateTime)),
+        handed_at=case((_LAST, _ROW.c.handed_at), else_=bindparam("to_now", type_=UTCDateTime)),
+        way=case((_LAST, _ROW.c.way), else_=bindparam("to_way")),
+    )
+    .returning(_ROW.c.id)
+)
+_SENT = (
+    update(_ROW)
+    .where(_MINE)
+    .values(
+        status="done",
+        finished_at=bindparam("to_now", type_=UTCDateTime),
+        sent_at=bindparam("to_now", type_=UTCDateTime),
+        lease_until=None,
+        error="",
+    )
+)
 
 
 def last_handed(
@@ -190,6 +272,54 @@ def by_key(session: Session, portal_id: int, key: str) -> LetterRow | None:
     return session.scalars(
         select(LetterRow).where(LetterRow.portal_id == portal_id, LetterRow.key == key)
     ).first()
+
+
+def with_link(session: Session, portal_id: int, invitation_id: int) -> list[LetterRow]:
+    """Letters of an invitation that nobody has begun to hand over, oldest first: those that wait, and those that were
+    cancelled because its link had been ended."""
+    waits = LetterRow.status.in_(("waiting", "working"))
+    ended = (LetterRow.status == "cancelled") & (LetterRow.error == "revoked")
+    statement = select(LetterRow).where(
+        LetterRow.portal_id == portal_id,
+        LetterRow.invitation_id == invitation_id,
+        waits | ended,
+        LetterRow.handed_at.is_(None),
+    )
+    return list(session.scalars(statement.order_by(LetterRow.id)))
+
+
+def take_back(session: Session, portal_id: int, letter_id: int, now: datetime, *, why: str) -> bool:
+    """Take back a letter that nobody has begun to hand over, and free its key for another one; False: too late.
+
+    One conditional update: a worker that holds the letter finds its lease gone (`hand_over`).
+    """
+    statement = (
+        update(LetterRow)
+        .where(
+            LetterRow.portal_id == portal_id,
+            LetterRow.id == letter_id,
+            LetterRow.status.in_(("waiting", "working", "cancelled")),
+            LetterRow.handed_at.is_(None),
+        )
+        .values(
+            status="cancelled", finished_at=now, lease_until=None, error=why,
+            key=LetterRow.key + f":{letter_id}",
+        )
+        .execution_options(synchronize_session=False)
+    )  # fmt: skip
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount == 1
+
+
+def thanked(session: Session, portal_id: int, wave_id: int, address: str) -> bool:
+    """Whether thanks for an answer of this wave went to an address, or wait to go (product.md F1)."""
+    statement = select(LetterRow.id).where(
+        LetterRow.portal_id == portal_id,
+        LetterRow.lane == lane_of(address),
+        LetterRow.wave_id == wave_id,
+        LetterRow.kind.in_(THANKS_LETTERS),
+        LetterRow.status != "cancelled",
+    )
+    return session.execute(statement.limit(1)).first() is not None
 
 
 def unfinished(session: Session, portal_id: int, limit: int) -> list[LetterRow]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import JSON, ForeignKey, Integer, String, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from integration.nps.policy import Policy
 from integration.store.base import Base, UTCDateTime
 from integration.store.portals import Department, Portal, Staff, Stage
 
@@ -31,6 +32,15 @@ def newest(session: Session, portal_id: int) -> PolicyRow | None:
     return session.scalars(statement.limit(1)).first()
 
 
+def known(session: Session, portal_id: int) -> dict[int | None, tuple[Policy, int]]:
+    """What readers of this session have made of a portal's versions, by number; without one: the one that counts.
+
+    Forgotten when the settings are locked or a version is added, so that nobody decides by what was.
+    """
+    found = session.info.setdefault(("policies", portal_id), {})
+    return cast("dict[int | None, tuple[Policy, int]]", found)
+
+
 def version(session: Session, portal_id: int, number: int) -> PolicyRow | None:
     """One version."""
     return session.get(PolicyRow, (portal_id, number))
@@ -38,6 +48,7 @@ def version(session: Session, portal_id: int, number: int) -> PolicyRow | None:
 
 def lock(session: Session, portal_id: int) -> None:
     """Let nobody else save settings of this portal until the transaction ends."""
+    known(session, portal_id).clear()
     session.execute(select(Portal.id).where(Portal.id == portal_id).with_for_update())
 
 
@@ -59,6 +70,7 @@ def add_version(
     session: Session, portal_id: int, number: int, body: dict[str, Any], author: str, now: datetime
 ) -> bool:
     """Store a new version. False: somebody else stored this number first."""
+    known(session, portal_id).clear()
     latest = session.scalar(select(func.max(PolicyRow.version)).where(PolicyRow.portal_id == portal_id)) or 0
     if latest >= number:
         return False

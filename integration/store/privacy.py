@@ -35,9 +35,11 @@ from integration.store.followups import FollowUp
 from integration.store.holds import ClientAct, Hold
 from integration.store.letters import LetterRow
 from integration.store.outbox import OutboxRow
+from integration.store.replies import Reply
 from integration.store.responses import Proof, Response, ResponseRevision
 from integration.store.waves import Invitation, Wave, WaveClient
 
+CHOICES = ("later", "never")  # causes of comments that name the person
 OVER = ("done", "buried", "superseded", "cancelled")
 LEAST_OF_ADDRESS = 3  # characters of an e-mail to search by: fewer would name half of the agency's clients
 #: What a follow-up keeps of its facts: nothing that names the person or quotes them.
@@ -201,7 +203,8 @@ def clients_of(session: Session, portal_id: int, lines: Collection[int]) -> Sequ
 
 
 def scrub_invitations(session: Session, portal_id: int, numbers: Sequence[int], now: datetime) -> None:
-    """Take name, address, phone and words away from invitations; scores stay, they name nobody any more.
+    """Take name, address, phone and words away from invitations; scores stay, they name nobody any more. What the
+    people wrote back goes.
 
     Links die. An invitation still open ends as excluded. Letters lose their texts; those that wait are taken
     back. Calls to the portal that carry the words are emptied or, if they wait, dropped.
@@ -224,8 +227,11 @@ def scrub_invitations(session: Session, portal_id: int, numbers: Sequence[int], 
             session, update(row).where(row.portal_id == portal_id, column.in_(responses)).values(comment="")
         )
     _change(session, delete(Proof).where(Proof.portal_id == portal_id, Proof.invitation_id.in_(numbers)))
-    _scrub_followups(session, portal_id, responses, now)
+    _change(session, delete(Reply).where(Reply.portal_id == portal_id, Reply.invitation_id.in_(numbers)))
+    scrub_followups(session, portal_id, FollowUp.response_id.in_(responses), now)
     _scrub_calls(session, portal_id, "response", responses, now)
+    for choice in CHOICES:
+        _scrub_calls(session, portal_id, choice, numbers, now)
     scrub_letters(session, portal_id, LetterRow.invitation_id.in_(numbers), now)
 
 
@@ -246,9 +252,9 @@ def scrub_letters(session: Session, portal_id: int, condition: Any, now: datetim
     return _change(session, update(LetterRow).where(mine, settled).values(**emptied))
 
 
-def _scrub_followups(session: Session, portal_id: int, responses: Collection[int], now: datetime) -> None:
+def scrub_followups(session: Session, portal_id: int, condition: Any, now: datetime) -> None:
     """Their facts lose person and words; one whose task has not been made yet is not made."""
-    mine = _all(session, FollowUp, portal_id, FollowUp.response_id.in_(responses))
+    mine = _all(session, FollowUp, portal_id, condition)
     for row in mine:
         row.facts = {name: value for name, value in row.facts.items() if name in IMPERSONAL}
         if row.status == "open" and row.task_id is None:

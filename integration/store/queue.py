@@ -7,7 +7,7 @@ date lies in the future, so that order survives retries. A buried row frees the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
 
@@ -233,6 +233,25 @@ def put_once(
     )
     statement = insert.on_conflict_do_nothing(index_elements=list(conflict)).returning(row.id)
     return cast("int | None", session.execute(statement).scalar_one_or_none())
+
+
+def put_all(
+    session: Session,
+    row: type[R],
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    portal_id: int,
+    conflict: Sequence[str] = ("portal_id", "key"),
+) -> None:
+    """Insert many rows by one statement, but for those of whose `conflict` columns there is one already.
+
+    Each names its lane, `due_at` and `created_at`, and all the same columns; it waits unless it says otherwise.
+    """
+    if rows:
+        insert = insert_for(session)(row.__table__).on_conflict_do_nothing(index_elements=list(conflict))  # type: ignore[attr-defined]
+        session.execute(
+            insert, [{"status": "waiting"} | dict(one) | {"portal_id": portal_id} for one in rows]
+        )
 
 
 def fold(

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     ForeignKey,
     Index,
     Integer,
@@ -79,8 +80,11 @@ class Proof(Base):
 
     value: Mapped[str] = mapped_column(String(64), primary_key=True)  # a hash, never the value itself
     portal_id: Mapped[int] = mapped_column(ForeignKey("portals.id", ondelete="CASCADE"))
-    invitation_id: Mapped[int] = mapped_column(ForeignKey("invitations.id", ondelete="CASCADE"))
-    purpose: Mapped[str] = mapped_column(String(16), default="answer")  # answer | confirm | unsubscribe
+    invitation_id: Mapped[int | None] = mapped_column(ForeignKey("invitations.id", ondelete="CASCADE"))
+    link_id: Mapped[int | None] = mapped_column(
+        ForeignKey("direct_links.id", ondelete="CASCADE")
+    )  # of a direct line instead of an invitation (S5)
+    purpose: Mapped[str] = mapped_column(String(16), default="answer")  # see services.survey_guard.Purpose
     opened_at: Mapped[datetime] = mapped_column(UTCDateTime)  # when the page was served
     issued_at: Mapped[datetime] = mapped_column(UTCDateTime)
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
@@ -157,7 +161,12 @@ def add_proof(session: Session, *, portal_id: int, **columns: Any) -> None:
 
 
 def spend_proof(
-    session: Session, portal_id: int, value: str, invitation_id: int, purposes: tuple[str, ...], now: datetime
+    session: Session,
+    portal_id: int,
+    value: str,
+    about: ColumnElement[bool],
+    purposes: tuple[str, ...],
+    now: datetime,
 ) -> Proof | None:
     """Mark a one-time value used; nothing if it is unknown, of another link or purpose, too old, or spent.
 
@@ -168,7 +177,7 @@ def spend_proof(
         .where(
             Proof.portal_id == portal_id,
             Proof.value == value,
-            Proof.invitation_id == invitation_id,
+            about,
             Proof.purpose.in_(purposes),
             Proof.used_at.is_(None),
             Proof.expires_at > now,
@@ -180,10 +189,15 @@ def spend_proof(
     return session.scalars(statement).one_or_none()
 
 
-def forget_proofs(session: Session, portal_id: int, invitation_id: int, before: datetime) -> None:
-    """Delete one-time values of an invitation that have expired."""
+def of_page(invitation_id: int | None, link_id: int | None) -> ColumnElement[bool]:
+    """One-time values of the pages of an invitation, or of a direct line."""
+    return Proof.invitation_id == invitation_id if link_id is None else Proof.link_id == link_id
+
+
+def forget_proofs(session: Session, portal_id: int, about: ColumnElement[bool], before: datetime) -> None:
+    """Delete one-time values of a page that have expired."""
     session.execute(
         delete(Proof)
-        .where(Proof.portal_id == portal_id, Proof.invitation_id == invitation_id, Proof.expires_at <= before)
+        .where(Proof.portal_id == portal_id, about, Proof.expires_at <= before)
         .execution_options(synchronize_session=False)
     )

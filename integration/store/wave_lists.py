@@ -138,40 +138,6 @@ def coverage(session: Session, portal_id: int, wave_id: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def counted_scores(session: Session, portal_id: int, wave_id: int) -> list[Any]:
-    """Counted answers of a wave with what accounts and channels need, by client."""
-    statement = (
-        select(
-            WaveClient.id, Invitation.contact_id, Invitation.role, Response.score, Response.comment,
-            Response.channel, Response.answered_at, WaveClient.yearly_revenue,
-        )
-        .join(Invitation, Invitation.id == Response.invitation_id)
-        .join(WaveClient, WaveClient.id == Invitation.wave_client_id)
-        .where(and_(Response.portal_id == portal_id, Response.wave_id == wave_id, Response.status == "counted"))
-        .order_by(WaveClient.id, Invitation.contact_id)
-    )  # fmt: skip
-    return list(session.execute(statement))
-
-
-def base(session: Session, portal_id: int, wave_id: int) -> tuple[int, int]:
-    """The finite base N: clients that were to be asked, and those taken off the list although their answer counts.
-
-    Without the latter an answer would stand for a client that is not there: certainty that nobody has (product.md N2).
-    """
-    answered = (
-        select(Response.id)
-        .join(Invitation, Invitation.id == Response.invitation_id)
-        .where(Invitation.wave_client_id == WaveClient.id, Response.status == "counted")
-        .exists()
-    )
-    off = case((and_(~WaveClient.eligible, answered), 1), else_=0)
-    statement = select(func.sum(case((WaveClient.eligible, 1), else_=0)), func.sum(off)).where(
-        WaveClient.portal_id == portal_id, WaveClient.wave_id == wave_id
-    )
-    eligible, extra = session.execute(statement).one()
-    return int(eligible or 0), int(extra or 0)
-
-
 def sample_invitations(session: Session, portal_id: int, wave_id: int) -> list[Invitation]:
     """One invitation of each sender and language: what a rehearsal renders."""
     first = (

@@ -6,13 +6,15 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Select, func, select, update
+from sqlalchemy import ColumnElement, CursorResult, Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
+from integration.nps.addresses import email_key
 from integration.store.clients import OptOut
 from integration.store.letters import LetterRow
+from integration.store.outbox import OutboxRow
 from integration.store.portals import Portal
 from integration.store.responses import Response
 from integration.store.waves import Invitation, Wave, WaveClient, WaveEvent
@@ -143,18 +145,6 @@ def opt_outs(session: Session, portal_id: int, among: Collection[str] | None = N
     return set(session.scalars(statement))
 
 
-def refused_addresses(session: Session, portal_id: int, among: Collection[str] | None = None) -> set[str]:
-    """Addresses a mail server refused for good."""
-    statement = select(LetterRow.recipient_address).where(
-        LetterRow.portal_id == portal_id,
-        LetterRow.status == "buried",
-        LetterRow.error.startswith("address_refused"),
-    )
-    if among is not None:
-        statement = statement.where(LetterRow.recipient_address.in_(among))
-    return set(session.scalars(statement))
-
-
 def note(
     session: Session, found: Wave, now: datetime, what: str, who: str = "molva", detail: str = ""
 ) -> None:
@@ -193,6 +183,23 @@ def cancel_waiting_letters(
     return cast("CursorResult[Any]", done).rowcount
 
 
+def settle_owner_tasks(session: Session, portal_id: int, wave_id: int, now: datetime) -> list[int]:
+    """Take back the calls that were to make the owner's tasks and have not left; the numbers of those made."""
+    mine = (
+        OutboxRow.portal_id == portal_id, OutboxRow.lane == f"wave:{wave_id}", OutboxRow.purpose == "wave_task",
+    )  # fmt: skip
+    session.execute(
+        update(OutboxRow)
+        .where(*mine, OutboxRow.status == "waiting", OutboxRow.sent_at.is_(None))
+        .values(status="superseded", finished_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    made = session.scalars(
+        select(OutboxRow.result).where(*mine, OutboxRow.status == "done").order_by(OutboxRow.id)
+    )
+    return [number for number in made if isinstance(number, int) and not isinstance(number, bool)]
+
+
 def close_open(
     session: Session, portal_id: int, wave_id: int, now: datetime, detail: Mapping[str, Any]
 ) -> int:
@@ -219,11 +226,32 @@ def close_open(
 
 
 def look_at_address(session: Session, portal_id: int, address: str, now: datetime) -> None:
-    """Let the machine look at everybody who is still to be asked at an address."""
+    """Let the machine look at everybody who is still to be asked at an address, however it is written."""
     statement = update(Invitation).where(
-        Invitation.portal_id == portal_id, Invitation.address == address, Invitation.outcome == ""
+        Invitation.portal_id == portal_id, _at_address(address), Invitation.outcome == ""
     )
     session.execute(statement.values(due_at=now).execution_options(synchronize_session=False))
+
+
+def reopen_unreachable(session: Session, portal_id: int, address: str, now: datetime) -> int:
+    """Those given up in a running wave because of an address are to be asked again; how many they are."""
+    running = select(Wave.id).where(Wave.portal_id == portal_id, Wave.stage.not_in(DONE_STAGES))
+    statement = (
+        update(Invitation)
+        .where(
+            Invitation.portal_id == portal_id,
+            Invitation.wave_id.in_(running),
+            Invitation.outcome == "unreachable",
+            _at_address(address),
+        )
+        .values(outcome="", outcome_at=None, outcome_detail={}, due_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount
+
+
+def _at_address(address: str) -> ColumnElement[bool]:
+    return Invitation.address.in_({address, address.strip(), email_key(address)})
 
 
 def exclude_client(

@@ -16,7 +16,7 @@ from integration.bitrix.protocol import Frame
 from integration.current import deps
 from integration.nps.holds import proposed
 from integration.nps.standing import Action
-from integration.services import card, card_names, card_people, card_rights, corrections, holds
+from integration.services import card, card_links, card_names, card_people, card_rights, corrections, holds
 from integration.services.card_rights import Denied, Subject
 from integration.services.card_types import CardView
 from integration.services.frames import FrameRefused, Viewer
@@ -199,6 +199,24 @@ def _restore(found: Subject, form: Mapping[str, Any]) -> Told:
     return _judged(status, "restore")
 
 
+def _revoke_link(found: Subject, form: Mapping[str, Any]) -> Told:
+    client = words.known(found.client)
+    status = card_links.revoke(deps(), found.portal_id, client, form["invitation"], found.actor)
+    return _judged(status, "revoke_link")
+
+
+def _renew_link(found: Subject, form: Mapping[str, Any]) -> Told:
+    client = words.known(found.client)
+    return _judged(
+        card_links.renew(deps(), found.portal_id, client, form["invitation"], found.actor), "renew_link"
+    )
+
+
+def _renew_direct(found: Subject, form: Mapping[str, Any]) -> Told:
+    status = card_links.renew_direct(deps(), found.portal_id, words.known(found.client), found.actor)
+    return words.said("gone", 409) if status == "unknown" else words.said("renew_direct")
+
+
 def _judged(status: str, done: str) -> Told:
     return words.said(done) if status == "done" else words.said(status, 409)
 
@@ -206,4 +224,5 @@ def _judged(status: str, done: str) -> Told:
 ACTS: dict[Action, Callable[[Subject, Mapping[str, Any]], Told]] = {
     "hold": _hold, "lift": _lift, "opt_out": _opt_out, "opt_back": _opt_back, "record": _record,
     "correct": _correct, "confirm": _confirm, "reject": _reject, "restore": _restore,
+    "revoke_link": _revoke_link, "renew_link": _renew_link, "renew_direct": _renew_direct,
 }  # fmt: skip

@@ -46,10 +46,23 @@ def _counted(kind: str, count: int) -> str:
             return i18n.plural(
                 code, "The rehearsal found {n} mistake", "The rehearsal found {n} mistakes", count
             )
+        case "replies":
+            return i18n.plural(
+                code, "{n} reply to a letter waits for you", "{n} replies to letters wait for you", count
+            )
         case "thanks":
             return i18n.plural(
                 code, "{n} recommendation to thank for", "{n} recommendations to thank for", count
             )
+        case "colleague":
+            return i18n.plural(
+                code,
+                "{n} client named a colleague to be asked instead",
+                "{n} clients named a colleague to be asked instead",
+                count,
+            )
+        case "direct":
+            return i18n.plural(code, "{n} message to the head waits", "{n} messages to the head wait", count)
         case _:
             return i18n.plural(
                 code, "{n} answer waits for confirmation", "{n} answers wait for confirmation", count
@@ -90,6 +103,18 @@ WORDS: dict[str, Words] = {
         "", mark("We are not sure that a person gave it. It counts once somebody who knows confirms it."),
         "shield", label=mark("Look and confirm"), path=WAVE,
     ),
+    "replies": Words(
+        "", mark("Clients have answered a letter by e-mail. A score counts once somebody writes it down."), "letter",
+        label=mark("Read"), path="/app/replies",
+    ),
+    "colleague": Words(
+        "", mark("Choose the contact whom we ask in the survey {wave}, or leave it."), "person",
+        label=mark("Look and decide"), path="/app/wave/{wave}/colleagues",
+    ),
+    "direct": Words(
+        "", mark("We are not sure that a person wrote it, or nobody could be given the task."), "letter",
+        label=mark("Read"), path="/app/direct",
+    ),
     "thanks": Words(
         "", mark("Somebody brought you a client who has come further, and nobody has said thanks yet."), "heart",
         label=mark("Whom to thank"), path="/app/referrals/thanks",
@@ -102,6 +127,11 @@ WORDS: dict[str, Words] = {
     "no_mail": Words(
         mark("There is no mail server"),
         mark("Letters wait until whoever runs this Molva names one."), "letter",
+    ),
+    "mailbox": Words(
+        mark("Letters of {name} do not leave"),
+        mark("Their own mail server cannot be reached or does not let us in. The letters wait."),
+        "letter", label=mark("Way and pace"), path="/app/settings/senders",
     ),
     "making_failed": Words(
         mark("The list of the survey {wave} could not be made"),

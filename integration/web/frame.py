@@ -232,8 +232,8 @@ def _sections(inside: Admitted, current: str) -> list[dict[str, Any]]:
     found = []
     if rights.sees_clients:
         found.append(("main", say("Overview"), "/app/main"))
-        if inside.wave_id:
-            found.append(("wave", say("Survey"), f"/app/wave/{inside.wave_id}"))
+        path = f"/app/wave/{inside.wave_id}" if inside.wave_id else "/app/waves"
+        found.append(("wave", say("Survey"), path))
         found.append(("referrals", say("Recommendations"), "/app/referrals"))
     if rights.may_set_up:
         found.append(("settings", say("Settings"), "/app/settings/senders"))

@@ -8,14 +8,12 @@ from typing import Any
 
 from integration import i18n
 from integration.i18n import mark
-from integration.nps.headline import Headline, Moved
 from integration.nps.rights import Rights
-from integration.nps.statistics import Interval
 from integration.services.decisions import Decision, Task, Todo
 from integration.services.main_page import MainPage
-from integration.services.report_types import Ahead, Coverage, Figures, Point, WaveView
-from integration.web import decision_words
-from integration.web.pages import day_text, language, number_text, say, share_text, zone
+from integration.services.report_types import Ahead, Figures, Point
+from integration.web import decision_words, figure_words
+from integration.web.pages import day_text, language, number_text, say, zone
 
 KINDS = {
     "detractor_meeting": mark("Meet and sort it out"),
@@ -58,7 +56,7 @@ def hero(figures: Figures, least: int) -> dict[str, Any]:
     value, interval, limits = figures.final or (head.nps, head.interval, head.limits)
     told: dict[str, Any] = {
         "wave": figures.wave.name,
-        "badge": _result_badge(figures.wave),
+        "badge": figure_words.badge(figures.wave),
         "value": None if value is None else round(value),
         "scores": list(head.scores),
         "groups": [
@@ -66,122 +64,22 @@ def hero(figures: Figures, least: int) -> dict[str, Any]:
             {"label": say("Passives"), "value": head.counts.a, "tone": "passive"},
             {"label": say("Detractors"), "value": head.counts.d, "tone": "detractor"},
         ],
-        "coverage": _coverage(figures.coverage),
+        "coverage": figure_words.coverage(figures.coverage),
         "n": head.n,
     }
     if value is None or interval is None:
-        told["few"] = _few(head.n, least)
+        told["few"] = figure_words.few(head.n, least)
         return told
     told["interval"] = (interval.low, value, interval.high, limits)
-    told["range"] = _range(interval, limits, head)
-    told["moved"] = _moved(figures.moved, figures.since) if figures.moved else ""
-    told["tone"] = _direction(figures.moved)
+    told["range"] = figure_words.lies(interval, limits, head.n, head.base)
+    told["moved"] = figure_words.moved(figures.moved, figures.since) if figures.moved else ""
+    told["tone"] = figure_words.direction(figures.moved)
     told["corrected"] = (
         say("With the corrections made since, it would be {value}.", value=number_text(round(head.nps or 0)))
         if figures.corrected
         else ""
     )
     return told
-
-
-def _result_badge(wave: WaveView) -> dict[str, str]:
-    if wave.imported:
-        return {"text": say("from an earlier survey"), "tone": "neutral"}
-    if wave.frozen:
-        return {"text": say("final"), "tone": "good"}
-    if wave.stage == "closed" and wave.frozen_on:
-        day = day_text(wave.frozen_on)
-        return {"text": say("preliminary until {day}", day=day), "tone": "warn"}
-    return {"text": say("preliminary"), "tone": "warn"}
-
-
-def _few(n: int, least: int) -> str:
-    few = i18n.plural(language(), "{n} answer so far.", "{n} answers so far.", n)
-    return f"{few} " + say(
-        "The NPS is shown from {least} answers on: fewer say nothing about all clients.",
-        least=number_text(least),
-    )
-
-
-def _range(interval: Interval, limits: Interval | None, head: Headline) -> str:
-    low, high = (number_text(round(one)) for one in interval)
-    if limits is None:
-        return say(
-            "With 95 % certainty the NPS lies between {low} and {high}, if those who answered are like the rest. "
-            "How many clients were asked is not known.",
-            low=low, high=high,
-        )  # fmt: skip
-    if head.n >= head.base:
-        return say("Every client asked has answered, so this is the NPS of all of them.")
-    least, most = (number_text(round(one)) for one in limits)
-    return say(
-        "With 95 % certainty the NPS of all clients asked lies between {low} and {high}. Whatever the silent "
-        "ones think, it cannot be below {least} or above {most}.",
-        low=low, high=high, least=least, most=most,
-    )  # fmt: skip
-
-
-def _direction(moved: Moved | None) -> str:
-    if moved is None or moved.chance or round(moved.difference) == 0:
-        return ""
-    return "good" if moved.difference > 0 else "danger"
-
-
-def _moved(moved: Moved, since: str) -> str:
-    """The change in one plain sentence, and whether it may be chance (product.md N4)."""
-    code, points = language(), round(abs(moved.difference))
-    if points == 0:
-        said = say("As high as in {wave}.", wave=since)
-    elif moved.difference > 0:
-        said = i18n.plural(
-            code, "{n} point more than in {wave}.", "{n} points more than in {wave}.", points, wave=since
-        )
-    else:
-        said = i18n.plural(
-            code, "{n} point less than in {wave}.", "{n} points less than in {wave}.", points, wave=since
-        )
-    if moved.both:
-        said += " " + say(
-            "Of {both} clients who answered both times, {rose} rose and {fell} fell.",
-            both=number_text(moved.both), rose=number_text(moved.rose), fell=number_text(moved.fell),
-        )  # fmt: skip
-    if points:
-        said += " " + (say("This may be chance.") if moved.chance else say("This is hardly chance."))
-    return said
-
-
-def _coverage(found: Coverage) -> list[dict[str, str]]:
-    """What the index rests on (product.md E7): rows of label, value, note."""
-    if not found.known:
-        note = say("how many were asked is not known")
-        return [{"label": say("Clients answered"), "value": number_text(found.answered), "note": note}]
-    share = found.answered / found.asked if found.asked else 0.0
-    people = found.people_answered / found.people if found.people else 0.0
-    rows = [
-        {
-            "label": say("Clients answered"), "value": number_text(found.answered),
-            "note": say("of {n} · {share}", n=number_text(found.asked), share=share_text(share)),
-        },
-        {
-            "label": say("People answered"), "value": number_text(found.people_answered),
-            "note": say("of {n} · {share}", n=number_text(found.people), share=share_text(people)),
-        },
-        {"label": say("Taken off the list"), "value": number_text(found.excluded), "note": _taken_off(found)},
-    ]  # fmt: skip
-    if found.revenue_share is not None:
-        note = say("of the yearly revenue of those asked")
-        rows.insert(
-            2, {"label": say("Their revenue"), "value": share_text(found.revenue_share), "note": note}
-        )
-    return rows
-
-
-def _taken_off(found: Coverage) -> str:
-    """Of how many, and whether answers of theirs count nevertheless (product.md N2)."""
-    if found.off_list:
-        said = number_text(found.off_list)
-        return say("of {n} on the list; {k} had answered, and it counts", n=number_text(found.listed), k=said)
-    return say("of {n} on the list", n=number_text(found.listed))
 
 
 def nothing(found: MainPage, now: datetime) -> dict[str, str]:

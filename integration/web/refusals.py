@@ -131,6 +131,11 @@ REFUSALS = {
         mark("It may have been removed. The overview shows the survey that is planned or under way."),
         404,
     ),
+    "no_reply": (
+        mark("There is no such reply"),
+        mark("It may have been removed with the person’s data. The list shows what is there."),
+        404,
+    ),
     "wave_owners": (
         mark("Somebody else decides about the survey"),
         mark("The head of the agency, an administrator or whoever approves the surveys can do this."),

@@ -1,112 +1,63 @@
-"""What a rehearsal, a list and an audit trail say, in words (product.md W4, E4, E7)."""
+"""What the page of a rehearsal says: findings, plan, letters, and how each sender's mail stands (product.md W4)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from integration import i18n
 from integration.i18n import mark
-from integration.nps.scoring import group
-from integration.services.wave_page import Event, Invited, Line, Report, WavePage
-from integration.web import exclusion_words
-from integration.web.card_words import HELD, REASONS
-from integration.web.pages import day_text, moment_text, number_text, say
+from integration.nps import mail_checks
+from integration.nps.findings import Finding
+from integration.nps.policy import Policy
+from integration.services.rehearsal_page import Kept, Mail, RehearsalPage
+from integration.services.rehearsal_plan import Person
+from integration.web.card_words import REASONS, ROLES
+from integration.web.finding_mends import mends
+from integration.web.finding_words import LETTERS, told
+from integration.web.pages import day_text, language, number_text, say
 
-LETTERS = {
-    "announcement": mark("Announcement letter"),
-    "invitation": mark("Letter with the question"),
-    "reminder": mark("Reminder"),
-    "last_reminder": mark("Last reminder"),
-}
-FINDINGS = {
-    "nobody_to_ask": mark("There is nobody to ask. Check in the settings who counts as a client."),
-    "setting": mark("A setting cannot work: {field}."),
-    "no_sender": mark("Nobody signs letters to clients of {city}. Letters: {letters}."),
-    "no_such_sender": mark(
-        "The person who should sign is no longer in the settings ({sender}). Letters: {letters}."
-    ),
-    "sender_serves_client": mark(
-        "Everybody who may sign serves some of these clients. Name one more person. Letters: {letters}."
-    ),
-    "sender_unfit": mark("{sender} cannot sign: {why}."),
-    "missing_placeholder": mark("A letter lacks something it needs: {placeholder}."),
-    "missing_fact": mark("A letter lacks something it needs: {what}."),
-    "no_mail_server": mark("There is no mail server: letters wait until whoever runs this Molva names one."),
-    "no_public_holidays": mark(
-        "The public holidays of your country are not known: only weekends count as days off."
-    ),
-    "no_channel": mark(
-        "Clients without e-mail and phone: {clients}. Add an address, and make the list anew."
-    ),
-    "no_respondent": mark(
-        "Clients without a person on the card: {clients}. Add one, and make the list anew."
-    ),
-    "nameless": mark("People without a name on their card: {respondents}. They are greeted without one."),
-    "import_date": mark(
-        "{share} % of the clients have been with you since {day}: probably the day of an import. Name a date field "
-        "in the settings if they are older clients."
-    ),
-    "follow_ups_open": mark(
-        "Tasks of the last survey still open: {open}. Asking again without having acted annoys."
-    ),
-    "people_without_address": mark(
-        "People nobody can write to, at clients who are asked: {people}; of them decide: {deciding}. Add an e-mail to"
-        " their cards."
-    ),
-    "no_we_did_letter": mark("The clients have not heard yet what the last survey has changed."),
-}
-UNFIT = {
-    "lacks_name": mark("no name"),
-    "lacks_position": mark("no position"),
-    "lacks_email": mark("no reply address"),
-    "lacks_phone": mark("no phone"),
-    "bad_address": mark("the address is wrong"),
-    "no_reply": mark("nobody reads the address"),
-    "dismissed": mark("no longer works here"),
-}
-EVENTS = {
-    "planned": mark("planned"),
-    "merged": mark("two cards of a client became one"),
-    "frozen": mark("list made"),
-    "rehearsed": mark("rehearsed"),
-    "approved": mark("approved"),
-    "announced": mark("announced"),
-    "paused": mark("paused"),
-    "resumed": mark("resumed"),
-    "cancelled": mark("cancelled"),
-    "closed": mark("closed"),
-    "excluded": mark("client excluded"),
-    "result_frozen": mark("results final"),
-    "task:plan_wave": mark("task to prepare the survey"),
-    "task:approve_wave_28": mark("task to approve the survey"),
-    "task:approve_wave_21": mark("task to approve the survey, once more"),
-    "stage:announced": mark("announced"),
-    "stage:calling": mark("calls"),
-    "stage:mailing": mark("question sent"),
-    "stage:reminders": mark("reminders"),
-    "stage:closing": mark("last answers"),
-    "stage:closed": mark("over"),
-}
-FILTERS = {
-    "": mark("everybody"),
-    "asked": mark("asked"),
-    "answered": mark("have answered"),
-    "open": mark("silent so far"),
-    "other": mark("done without an answer"),
-}
-OUTCOMES = {
-    "": mark("silent so far"),
-    "answered": mark("answered"),
-    "refused": mark("refused"),
-    "unreachable": mark("unreachable"),
-    "opted_out": mark("wants no questions"),
-    "excluded": mark("excluded"),
-    "postponed": mark("postponed"),
-    "no_answer": mark("did not answer"),
-    "closed_early": mark("survey ended before"),
-}
+STATED = 5  # names shown before the rest is folded away
+ZONES = {
+    "field": mark("as the card says"), "address": mark("by the city"),
+    "responsible": mark("as the responsible employee"), "portal": mark("not known: the agency’s"),
+}  # fmt: skip
+WAYS = {
+    "operator": mark("through the mail server of this Molva"), "own": mark("through an own mailbox"),
+    "portal": mark("through Bitrix24"),
+}  # fmt: skip
+SHOWS = {
+    "": mark("everybody"), "shared": mark("shared mailboxes"), "zone": mark("time zone not known"),
+    "nameless": mark("without a name"),
+}  # fmt: skip
+SPF = {
+    "pass": (mark("lets this mail server send"), "good"),
+    "unknown": (mark("there is one; from here nobody sees by which address the letters leave"), "neutral"),
+    "none": (mark("there is none"), "warn"), "permerror": (mark("broken"), "warn"),
+    "silent": (mark("no answer"), "neutral"), "fail": (mark("does not let this mail server send"), "warn"),
+    "softfail": (mark("does not let this mail server send"), "warn"),
+    "neutral": (mark("does not name this mail server"), "warn"),
+}  # fmt: skip
+DMARC = {
+    "none": (mark("there is none"), "warn"), "broken": (mark("broken"), "warn"),
+    "silent": (mark("no answer"), "neutral"),
+}  # fmt: skip
+POLICIES = {
+    "none": mark("receivers only watch"), "quarantine": mark("receivers put what proves nothing into spam"),
+    "reject": mark("receivers turn away what proves nothing"),
+}  # fmt: skip
+DKIM = {
+    "ok": (mark("the key is in the DNS"), "good"), "missing": (mark("the key is missing"), "warn"),
+    "revoked": (mark("the key has been withdrawn"), "warn"), "broken": (mark("the key cannot be read"), "warn"),
+    "weak": (mark("the key is too short"), "warn"), "silent": (mark("no answer"), "neutral"),
+    "unknown": (mark("not known yet"), "neutral"),
+}  # fmt: skip
+RECEIVED = {
+    "pass": (mark("the letter that arrived on {day} was signed by {domain}"), "good"),
+    "fail": (mark("the signature of the letter that arrived on {day} did not hold"), "warn"),
+    "none": (mark("the letter that arrived on {day} was not signed"), "warn"),
+}  # fmt: skip
 
 
 def reason(code: str) -> str:
@@ -114,125 +65,148 @@ def reason(code: str) -> str:
     return say(REASONS[code]) if code in REASONS else code
 
 
-def report(found: Report) -> dict[str, Any]:
-    """The rehearsal: counts, mistakes, warnings, who is out, letters as they would be read."""
-    out = sorted(found.reasons.items(), key=lambda item: -item[1])
+def found(kept: Kept | None, policy: Policy, path: str, settings: bool) -> dict[str, list[dict[str, Any]]]:
+    """The findings by level. `settings`: the reader may open the settings."""
+    if kept is None:
+        return {"errors": [], "warnings": [], "notes": []}
     return {
-        "asked": number_text(found.eligible),
-        "people": number_text(found.respondents),
-        "clients": number_text(found.clients),
-        "errors": _unique(_finding(one.code, one.params) for one in found.errors),
-        "warnings": _unique(_finding(one.code, one.params) for one in found.warnings if not one.params.get("must")),
-        "out": [
-            {
-                "code": code,
-                "reason": reason(code),
-                "count": number_text(number),
-                "names": found.left_out.get(code, [])[:8],
-            }
-            for code, number in out
-        ],
-        "samples": [
-            {
-                "letter": say(LETTERS.get(one.letter, one.letter)), "language": i18n.NAMES.get(one.language, ""),
-                "to": one.recipient, "subject": one.text.subject, "text": one.text.text,
-            }
-            for one in found.samples[:8]
-        ],
-    }  # fmt: skip
-
-
-def _unique(lines: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(lines))
-
-
-def _finding(code: str, params: Mapping[str, Any]) -> str:
-    if code == "missing_placeholder" and "respondents" in params:
-        code = "nameless"
-    values = {
-        name: day_text(date.fromisoformat(value)) if name == "day" else value
-        for name, value in params.items()
+        name: [_finding(one, policy, path, settings) for one in kept.of(level)]
+        for name, level in (("errors", "error"), ("warnings", "warning"), ("notes", "note"))
     }
-    if "why" in values:
-        values["why"] = say(UNFIT[values["why"]]) if values["why"] in UNFIT else values["why"]
-    if code in FINDINGS:
-        return say(FINDINGS[code], **{"city": "—", "letters": "", "sender": "", **values})
-    return code
 
 
-def filters(found: WavePage) -> list[list[Any]]:
-    """Choices of the list's filter, reasons that nobody has left out."""
-    rows: list[list[Any]] = [[code, say(words)] for code, words in FILTERS.items()]
-    for code in REASONS:
-        if found.standing.get(code):
-            rows.append([code, f"{reason(code)} ({number_text(found.standing[code])})"])
-    return rows
-
-
-def lines(found: WavePage) -> list[dict[str, Any]]:
-    """Rows of the list."""
-    early = found.wave.stage in ("draft", "rehearsed", "announced", "calling") and not found.funnel.asked
-    return [_line(one, early) for one in found.lines]
-
-
-def _line(one: Line, early: bool) -> dict[str, Any]:
-    row = one.row
-    people = []
-    for person, by in one.people:
-        shown = one.seen and person.score is not None
-        people.append(
-            {
-                "name": person.name or say("unknown person"),
-                "score": person.score if shown else None,
-                "group": by if shown else "",
-                "state": _state(person, early),
-            }
-        )
+def _finding(one: Finding, policy: Policy, path: str, settings: bool) -> dict[str, Any]:
+    what, todo = told(one)
+    names = [
+        {"name": named.name or say("unknown person"), "kind": named.kind, "id": named.id} for named in one.who
+    ]
+    named_alone = len(names) == 1 and not names[0]["id"]  # its name stands in the sentence
     return {
-        "id": row.id, "kind": row.client_kind, "card": row.client_id, "name": row.name, "city": row.city,
-        "manager": one.manager, "asked": row.reason == "", "reason": reason(row.reason) if row.reason else "",
-        "detail": exclusion_words.detail(row.reason_detail) if row.reason == "excluded_by_hand" else "",
-        "people": people,
+        "code": one.code, "what": what, "todo": todo, "names": [] if named_alone else names[:STATED],
+        "more": [] if named_alone else names[STATED:],
+        "mends": [way for way in mends(one, policy, path) if settings or not way.get("settings")],
     }  # fmt: skip
 
 
-def _state(person: Invited, early: bool) -> str:
-    if person.held:
-        return say("waits for confirmation")
-    if early and not person.outcome:
-        return say("not asked yet")
-    return say(OUTCOMES[person.outcome]) if person.outcome in OUTCOMES else person.outcome
-
-
-def held(found: WavePage) -> list[dict[str, Any]]:
-    """Held answers with why they are held."""
+def out(page: RehearsalPage, path: str) -> list[dict[str, Any]]:
+    """Who is left out, by reason, the most frequent first, with the way to the filtered list."""
+    ordered = sorted(page.reasons.items(), key=lambda item: -item[1])
     return [
         {
-            "id": one.response.id, "seen": one.response.revision, "score": one.response.score,
-            "group": group(one.response.score),
-            "comment": one.response.comment, "person": one.person, "client": one.client, "kind": one.client_kind,
-            "card": one.client_id, "when": moment_text(one.response.answered_at),
-            "why": say(HELD[one.response.held_reason]) if one.response.held_reason in HELD else "",
-            "own": one.manager_id == found.rights.user_id,
+            "code": code, "reason": reason(code), "count": number_text(number), "names": page.names.get(code, []),
+            "more": number > len(page.names.get(code, [])), "path": f"{path}?standing={code}#clients",
         }
-        for one in found.held
+        for code, number in ordered
     ]  # fmt: skip
 
 
-def events(found: Sequence[Event]) -> list[dict[str, Any]]:
-    """The audit trail: what, who, when, and the words that people gave as a reason."""
-    return [
-        {
-            "what": say(EVENTS[one.what]) if one.what in EVENTS else one.what,
-            "who": "" if one.who == "molva" else one.who,
-            "when": one.at,
-            "detail": _reason_given(one.what, one.detail),
+def people(page: RehearsalPage) -> list[dict[str, Any]]:
+    """Rows of the plan."""
+    return [_person(one) for one in page.plan.people] if page.plan else []
+
+
+def _person(one: Person) -> dict[str, Any]:
+    return {
+        "id": one.id, "client": one.client, "kind": one.client_kind, "card": one.client_id, "contact": one.contact_id,
+        "name": one.name, "role": say(ROLES[one.role]) if one.role in ROLES else "", "shared": one.shared,
+        "address": one.address, "language": i18n.NAMES.get(one.language, one.language), "lang": one.language,
+        "zone": one.zone, "source": say(ZONES[one.zone_source]) if one.zone_source in ZONES else "",
+        "letters": [
+            {
+                "what": say(LETTERS[letter.letter]) if letter.letter in LETTERS else letter.letter,
+                "when": when(letter.at), "iso": letter.at.isoformat(), "signer": letter.signer,
+                "late": letter.late,
+            }
+            for letter in one.letters
+        ],
+        "skipped": [say(LETTERS.get(name, LETTERS["reminder"])) for name in one.skipped],
+    }  # fmt: skip
+
+
+def when(at: datetime) -> str:
+    """A moment in the zone it carries: day, weekday and hour as its reader will see them."""
+    return i18n.moment(language(), at, at.tzinfo or UTC, "short")
+
+
+def mail(page: RehearsalPage) -> list[dict[str, Any]]:
+    """How the letters of each sender leave and whether providers will believe them."""
+    return [_mail(one) for one in page.mail]
+
+
+def _mail(one: Mail) -> dict[str, Any]:
+    rows: list[dict[str, str]] = []
+    if one.look is not None:
+        rows = [_row("SPF", SPF[one.look.spf.code]), _dmarc(one.look), _dkim(one)]
+    return {
+        "key": one.sender.key, "name": one.sender.name or one.sender.key, "address": one.sender.email,
+        "way": say(WAYS[one.way]) if one.way in WAYS else one.way, "server": one.look.server if one.look else "",
+        "rows": rows, "selector": one.selector, "told": _told(one),
+    }  # fmt: skip
+
+
+def _row(name: str, words: tuple[str, str], **values: object) -> dict[str, str]:
+    return {"name": name, "text": say(words[0], **values), "tone": words[1]}
+
+
+def _dmarc(look: mail_checks.Look) -> dict[str, str]:
+    if look.dmarc.code in DMARC:
+        return _row("DMARC", DMARC[look.dmarc.code])
+    return _row("DMARC", (POLICIES[look.dmarc.policy], "good"))
+
+
+def _dkim(one: Mail) -> dict[str, str]:
+    assert one.look is not None
+    bad_key = one.look.dkim.code in ("missing", "revoked", "broken", "weak")
+    if one.received is not None and not bad_key:
+        day = day_text(one.received_at.date()) if one.received_at else ""
+        return _row("DKIM", RECEIVED[one.received.dkim], day=day, domain=one.received.domain)
+    return _row("DKIM", DKIM[one.look.dkim.code])
+
+
+def _told(one: Mail) -> dict[str, str]:
+    """Whether anything vouches for the address that readers see (alignment, RFC 7489), in one sentence."""
+    if one.look is None:
+        return {"text": say("Nobody has looked yet: rehearse."), "tone": "neutral"}
+    if one.look.silent:
+        return {"text": say("The DNS did not answer; look again in a while."), "tone": "neutral"}
+    if one.proven:
+        return {
+            "text": say("Something vouches for the address readers see, so the letters are believed."),
+            "tone": "good",
         }
-        for one in found
-    ]
+    if one.look.spf.code == "unknown":
+        text = say(
+            "From here it cannot be seen whether anything vouches for the address. A letter that arrived tells."
+        )
+        return {"text": text, "tone": "neutral"}
+    text = say("Nothing vouches for the address readers see: letters may end among spam.")
+    return {"text": text, "tone": "warn"}
 
 
-def _reason_given(what: str, detail: str) -> str:
-    if what in ("paused", "cancelled", "closed"):
-        return detail
-    return detail.split(": ", 1)[-1] if what == "excluded" else ""
+def zones(counts: Mapping[str, int]) -> list[str]:
+    """Where time zones come from, most frequent first: "by the city: 12"."""
+    ordered = sorted(((code, n) for code, n in counts.items() if code in ZONES), key=lambda item: -item[1])
+    return [f"{say(ZONES[code])}: {number_text(number)}" for code, number in ordered]
+
+
+def table(rows: Iterable[Person]) -> Iterable[tuple[object, ...]]:
+    """The plan as a table for a file: a line per letter; moments as the reader's clock will show them."""
+    yield tuple(say(one) for one in _COLUMNS)
+    for one in rows:
+        about = (
+            one.client, one.city, one.name, say(ROLES[one.role]) if one.role in ROLES else "", one.address,
+            say("yes") if one.shared else "", one.language, one.zone,
+            say(ZONES[one.zone_source]) if one.zone_source in ZONES else "",
+        )  # fmt: skip
+        for letter in one.letters:
+            what = say(LETTERS[letter.letter]) if letter.letter in LETTERS else letter.letter
+            yield (*about, what, letter.at.replace(tzinfo=None), letter.signer)
+        if not one.letters:
+            yield (*about, "", "", "")
+
+
+_COLUMNS = (
+    mark("Client"), mark("City"), mark("Person"), mark("Role"), mark("E-mail"), mark("Shared mailbox"),
+    mark("Language"), mark("Time zone"), mark("Time zone known from"), mark("Letter"), mark("Leaves not before"),
+    mark("Signed by"),
+)  # fmt: skip

@@ -240,8 +240,10 @@ def _common(token: str, found: SurveyPage) -> dict[str, Any]:
         "answer_url": url_for("survey.answer", token=token),
         "prove_url": url_for("survey.prove", token=token),
         "later_url": url_for("survey.ask_later", token=token, lang=code),
+        "colleague_url": url_for("colleague.page", token=token, lang=code),
         "never_url": url_for("unsubscribe.page", token=token, lang=code),
         "comment_limit": MAX_COMMENT,
+        "direct_url": url_for("direct.page", token=found.direct, lang=code) if found.direct else "",
     }
 
 

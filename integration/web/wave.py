@@ -1,22 +1,25 @@
-"""The page of one survey: where it stands, the rehearsal, the list, held answers, and the decisions (product.md W, E7).
+"""The console of one survey: where it stands, its letters, the list, and the decisions (product.md W, E7).
 
-`POST /app/wave/<id>` shows it; with a `do` it first does what was decided and then shows what came of it.
+`POST /app/wave/<id>` shows it; with a `do` it first does what was decided and then shows what came of it. Which part
+of the list is shown stands in the address (`?standing=open&branch=Kazan`), and every form of the page keeps it.
 """
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
-from flask import Blueprint, Response, request
-from marshmallow import fields, validate
+from flask import Blueprint, Response, current_app, request
 
 from integration.current import deps
 from integration.i18n import mark
 from integration.services import wave_acts, wave_page
 from integration.services.frames import Viewer
-from integration.services.wave_page import STANDINGS, WavePage
+from integration.services.wave_acts import DatesRefused
+from integration.services.wave_page import Filter, WavePage
 from integration.services.waves import WaveError
-from integration.web import forms, frame, rehearsal_words, wave_words
+from integration.web import frame, wave_list_words, wave_words
+from integration.web.forms.wave import KEPT, LARGEST, WaveForm, read
 from integration.web.pages import say
 
 blueprint = Blueprint("wave", __name__)
@@ -30,6 +33,11 @@ DONE = {
         mark("What was still to come has moved by as long as it stood still."),
     ),
     "cancelled": (mark("The survey is cancelled."), mark("Letters that waited are taken back.")),
+    "closed": (
+        mark("The survey is closed."),
+        mark("Nothing more is sent. The result is preliminary for a while."),
+    ),
+    "moved": (mark("The dates are changed."), mark("Days off were moved on to the next working day.")),
     "excluded": (mark("Taken off the list."), mark("Who did it and why is kept with the list.")),
     "excluded_some": (
         mark("Taken off the list, except for those who cannot be."),
@@ -37,6 +45,22 @@ DONE = {
             "Who has answered stays: the answer counts, and the client with it. So does who was out before."
         ),
     ),
+    "included": (mark("Back on the list."), mark("Letters that had been taken back for this wait again.")),
+    "included_anew": (
+        mark("Back on the list."),
+        mark("The list is being made anew, with the people of this client."),
+    ),
+    "held": (
+        mark("On hold."),
+        mark("Nothing is sent to them before that day; the card in Bitrix24 says so, too."),
+    ),
+    "held_some": (mark("On hold, except for clients whose cards are gone."), ""),
+    "lifted": (mark("The hold is lifted."), mark("They are asked as planned.")),
+    "refused": (
+        mark("The refusal is written down."),
+        mark("Nothing more is sent to this person in this survey."),
+    ),
+    "refusal_undone": (mark("The refusal is undone."), mark("The person is asked again as planned.")),
     "confirmed": (mark("The answer counts now."), mark("The cards and tasks follow by themselves.")),
     "rejected": (mark("The answer stays out."), mark("It counts nowhere; the person may still answer.")),
 }
@@ -47,13 +71,32 @@ REFUSED = {
     "plan_is_past": mark(
         "The day of the question has passed. Cancel this survey; the next one is planned by itself."
     ),
-    "not_running": mark("Only a survey that is under way can be paused."),
+    "not_running": mark("The survey is not under way."),
     "not_paused": mark("The survey is not paused."),
     "is_over": mark("The survey is over."),
     "has_answered": mark("This client has answered: the answer counts, so the client stays on the list."),
     "is_out": mark("This client is not on the list of those asked anyway."),
     "no_reason": mark("Please say why: it is kept with the survey."),
-    "nobody_chosen": mark("Tick the clients that are to be taken out."),
+    "nobody_chosen": mark("Tick the clients first."),
+    "hold_missing": mark("Choose the day until which nobody asks them."),
+    "hold_past": mark("Choose a day after today."),
+    "hold_too_far": mark(
+        "A hold lasts a year at most. Whoever wants no questions at all is marked on the card."
+    ),
+    "hold_reason_too_long": mark("Please say it in fewer words."),
+    "card_gone": mark("The card is gone from Bitrix24. Nothing has been changed."),
+    "cannot_refuse": mark(
+        "It cannot be written down: the person has answered, or is done for another reason."
+    ),
+    "nothing_to_undo": mark("There is nothing to undo any more."),
+    "by_machine": mark("The card is gone or was merged with another one, so the client cannot come back."),
+    "not_invited": mark(
+        "The people of this client were never on the list of this survey; the next one asks them."
+    ),
+    "paused_first": mark("The survey is paused. Resume it: its dates move by themselves, then change them."),
+    "no_dates": mark("This survey has no dates."),
+    "look_missing": mark("Rehearse the survey first, then approve it."),
+    "look_is_old": mark("The rehearsal is older than a day. Rehearse once more, then approve."),
     "not_held": mark("Somebody has settled this answer already."),
     "own_client": mark("This is your own client: somebody else has to judge the answer."),
     "changed_meanwhile": mark("The client has answered again meanwhile. Look at the new answer first."),
@@ -62,65 +105,93 @@ REFUSED = {
 }
 
 
-class WaveForm(forms.Form):
-    """What the page of a survey posts: what to do, with a reason; the filter and page of the list."""
-
-    do = fields.String(load_default="", validate=validate.Length(max=20))
-    part = fields.String(load_default="", validate=validate.Length(max=20))
-    why = fields.String(load_default="", validate=validate.Length(max=2000))
-    standing = fields.String(load_default="", validate=validate.OneOf(STANDINGS))
-    page = fields.Integer(load_default=1, validate=validate.Range(1, 1_000_000))
-    response = fields.Integer(load_default=0, validate=validate.Range(0, 2**31 - 1))
-    seen = fields.Integer(load_default=0, validate=validate.Range(0, 2**31 - 1))
-    lines = fields.List(fields.Integer(validate=validate.Range(1, 2**31 - 1)), load_default=list)
-
-
-@blueprint.post(f"/app/wave/<int(max={2**31 - 1}):wave_id>")
+@blueprint.post(f"/app/wave/<int(max={LARGEST}):wave_id>")
 def page(wave_id: int) -> Response:
     """Show a survey, after doing what was decided."""
     who = frame.entered()
-    form = _form()
-    if form["part"] == "making":
-        return _making(who, wave_id)
-    notices = _act(who, wave_id, form) if form["do"] else []
-    found = wave_page.read(deps(), who, wave_id, form["standing"], form["page"])
+    form = read(WaveForm)
+    if form["part"] in PARTS:
+        return _part(who, wave_id, form["part"])
+    notices = done(who, wave_id, form) if form["do"] else []
+    found = wave_page.read(deps(), who, wave_id, chosen(form))
     if found is None:
         raise frame.Refusal("no_survey", who)
-    typed = {"why": form["why"], "lines": form["lines"]} if any(n["tone"] == "warn" for n in notices) else {}
+    typed = _typed(form) if any(one["tone"] == "warn" for one in notices) else {}
+    path = request.path
     return frame.page(
-        "app/wave/page.html", who, found=found, notices=notices, typed=typed, **_told(found), path=request.path,
-        status=422 if typed else 200,
+        "app/wave/page.html", who, found=found, notices=notices, typed=typed, **_told(found), path=path,
+        here=address(path, found.filter, page=str(found.page)), part_of=lambda **more: address(path, **more),
+        part_of_page=address(path, found.filter), status=422 if typed else 200,
+        places=[name for name in PLACES if name in current_app.blueprints],
     )  # fmt: skip
 
 
-def _form() -> dict[str, Any]:
-    posted: dict[str, Any] = {**request.form.to_dict(), "lines": request.form.getlist("lines")}
-    found: dict[str, Any] = forms.read(WaveForm, posted)
-    return found
+PARTS = ("making", "watch")
+PLACES = ("wave_report", "rehearsal", "replies", "colleagues")  # other pages about a survey
 
 
-def _act(who: Viewer, wave_id: int, form: dict[str, Any]) -> list[dict[str, str]]:
+def chosen(form: dict[str, Any]) -> Filter:
+    """Which part of the list is asked for."""
+    return Filter(**{name: form[name].strip() for name in KEPT}, page=form["page"])
+
+
+def address(path: str, around: Filter | None = None, **more: str) -> str:
+    """The address of the page with a filter: what is chosen, changed by `more`."""
+    kept = {name: getattr(around, name) for name in KEPT} if around else {}
+    if more.get("page") == "1":
+        more.pop("page")
+    query = urlencode({name: value for name, value in {**kept, **more}.items() if value})
+    return f"{path}?{query}" if query else path
+
+
+def _typed(form: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "do": form["do"], "why": form["why"], "lines": form["lines"], "until": form["until"] or "",
+        **{name: form[name] or "" for name in ("announce", "start", "closing")}, "reminders": form["reminders"],
+    }  # fmt: skip
+
+
+def done(who: Viewer, wave_id: int, form: dict[str, Any]) -> list[dict[str, str]]:
+    """Do what somebody has decided about a survey, or a client of it, and say what came of it. Raises `Refusal`."""
     try:
-        done = wave_acts.act(deps(), who, wave_id, form["do"], form)
+        came = wave_acts.act(deps(), who, wave_id, form["do"], form)
     except WaveError as error:
         return [{"tone": "warn", "heading": _refused(error), "line": ""}]
+    except DatesRefused as refused:
+        return [
+            {
+                "tone": "warn",
+                "heading": say("The dates stay as they were."),
+                "line": wave_words.dates(refused.problems),
+            }
+        ]
     except PermissionError:
         raise frame.Refusal("wave_owners", who) from None
     except LookupError:
         raise frame.Refusal("no_survey", who) from None
-    if done not in DONE:
+    if came not in DONE:
         return []
-    heading, line = DONE[done]
-    return [{"tone": "good", "heading": say(heading), "line": say(line)}]
+    heading, line = DONE[came]
+    return [{"tone": "good", "heading": say(heading), "line": say(line) if line else ""}]
 
 
 def _refused(error: WaveError) -> str:
-    """What stands in the way; mistakes of a rehearsal are listed on the page itself."""
-    return say(REFUSED.get(error.code, mark("The rehearsal still finds mistakes. They are listed below.")))
+    """What stands in the way; mistakes of a rehearsal are listed on its own page."""
+    return say(REFUSED.get(error.code, mark("The rehearsal still finds mistakes. Look through them.")))
 
 
-def _making(who: Viewer, wave_id: int) -> Response:
-    """How far the list is, for the script of the page."""
+def _part(who: Viewer, wave_id: int, part: str) -> Response:
+    """How far the list or the letters are, for the script of the page."""
+    if part == "watch":
+        watched = wave_page.watch(deps(), who, wave_id)
+        if watched is None:
+            raise frame.Refusal("no_survey", who)
+        return frame.fragment(
+            "app/wave/_watch.html",
+            who,
+            watch=wave_words.watch(watched),
+            part_of=lambda **more: address(request.path, **more),
+        )
     found = wave_page.read(deps(), who, wave_id)
     if found is None:
         raise frame.Refusal("no_survey", who)
@@ -131,11 +202,14 @@ def _told(found: WavePage) -> dict[str, Any]:
     now = deps().clock.now()
     return {
         "wave": wave_words.wave(found.wave, found.standing, found.funnel, now),
-        "report": rehearsal_words.report(found.report) if found.report else None,
-        "filters": rehearsal_words.filters(found),
-        "lines": rehearsal_words.lines(found),
-        "held": rehearsal_words.held(found),
-        "events": rehearsal_words.events(found.events),
+        "filters": wave_list_words.filters(found),
+        "lines": wave_list_words.lines(found),
+        "held": wave_list_words.held(found),
+        "events": wave_list_words.events(found.events),
+        "watch": wave_words.watch(found.watch),
+        "out": wave_words.left_out(found.standing),
+        "steps": wave_words.steps(found),
+        "listed": sum(found.standing.values()),
         "announce": found.wave.day("announced"),
         "runs": found.wave.stage in ("announced", "calling", "mailing", "reminders", "closing")
         or (found.wave.stage == "rehearsed" and bool(found.wave.approved_by)),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
 from integration import i18n
 from integration.i18n import mark
+from integration.nps.wave_dates import DateProblem, steps_of, wished
 from integration.services.report_types import Funnel, WaveView
-from integration.web.pages import language, number_text, say, zone
+from integration.services.wave_page import Watch, WavePage
+from integration.services.wave_watching import LetterState
+from integration.web.card_words import REASONS
+from integration.web.pages import language, moment_text, number_text, say, zone
 
 STAGES = {
     "draft": mark("It is planned. Nothing is sent before it has been approved."),
@@ -50,15 +54,20 @@ STEPS = {
 def wave(found: WaveView, standing: Mapping[str, int], funnel: Funnel, now: datetime) -> dict[str, Any]:
     """Where a survey stands, how far its people are, and its days."""
     stage = _stage(found)
-    text, tone = BADGES.get(stage, BADGES["draft"])
     return {
         "id": found.id,
         "name": found.name,
         "stage": say(STAGES.get(stage, STAGES["draft"])),
-        "badge": {"text": say(text), "tone": tone},
+        "badge": badge(found),
         "funnel": _funnel(standing, funnel) if found.listed and not found.imported else [],
         "days": days(found, now.astimezone(zone()).date()),
     }
+
+
+def badge(found: WaveView) -> dict[str, str]:
+    """The stage in a word or two, with the tone of its badge."""
+    text, tone = BADGES.get(_stage(found), BADGES["draft"])
+    return {"text": say(text), "tone": tone}
 
 
 def _stage(found: WaveView) -> str:
@@ -127,3 +136,84 @@ def days(found: WaveView, today: date) -> list[dict[str, Any]]:
         for name, day in found.days
         if name in STEPS
     ]
+
+
+DATE_FIELDS = {
+    "announce": mark("Announcement letter"),
+    "start": mark("Letter with the question"),
+    "closing": mark("End of the survey"),
+}
+DATE_PROBLEMS = {
+    "begun": mark("{step}: this has begun, its day cannot be changed any more."),
+    "not_ahead": mark("{step}: choose a day after today."),
+    "too_far": mark("{step}: at most a year ahead."),
+    "other_year": mark("{step}: it has to stay in the year of the survey."),
+}
+
+
+def step_name(step: str) -> str:
+    """A step whose day can be changed."""
+    if step in DATE_FIELDS:
+        return say(DATE_FIELDS[step])
+    return say("Reminder {number}", number=step.rpartition("_")[2])
+
+
+def dates(problems: Sequence[DateProblem]) -> str:
+    """Why days cannot be taken, one sentence each."""
+    return " ".join(_date_problem(one) for one in problems)
+
+
+def _date_problem(one: DateProblem) -> str:
+    if one.code == "too_close":
+        return i18n.plural(
+            language(), "{step}: at least {n} day after the step before it.",
+            "{step}: at least {n} days after the step before it.", one.days, step=step_name(one.step),
+        )  # fmt: skip
+    return say(DATE_PROBLEMS[one.code], step=step_name(one.step))
+
+
+def steps(found: WavePage) -> list[dict[str, Any]]:
+    """The days that can still be changed, for their form."""
+    if found.plan is None:
+        return []
+    days = steps_of(wished(found.plan))
+    return [
+        {
+            "name": "reminders" if step.startswith("reminder_") else step, "id": step, "label": step_name(step),
+            "day": day.isoformat(), "free": step in found.movable, "shown": day,
+        }
+        for step, day in days.items()
+    ]  # fmt: skip
+
+
+LETTERS: dict[LetterState, tuple[str, str]] = {
+    "waiting": (mark("Wait to leave"), ""),
+    "sent": (mark("Sent"), ""),
+    "late": (mark("Left late"), "warn"),
+    "unknown": (mark("Fate unknown"), "warn"),
+    "refused": (mark("Not accepted"), "danger"),
+    "bounced": (mark("Came back"), "danger"),
+}
+_ALWAYS = ("waiting", "sent")  # shown also where there are none
+
+
+def watch(found: Watch) -> dict[str, Any]:
+    """Letters by state, and when those that wait will have left."""
+    shown = [
+        {"code": code, "label": say(words), "count": found.letters[code], "tone": tone}
+        for code, (words, tone) in LETTERS.items()
+        if found.letters[code] or code in _ALWAYS
+    ]
+    moving = found.due > 0
+    return {
+        "total": found.total, "states": shown, "moving": moving,
+        "percent": round(100 * (found.total - found.letters["waiting"]) / found.total) if found.total else 0,
+        "ends": say("At this pace the last of them leaves about {moment}.", moment=moment_text(found.ends))
+        if moving and found.ends else "",
+    }  # fmt: skip
+
+
+def left_out(standing: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Who is not asked, by reason, most first."""
+    found = sorted(((number, code) for code, number in standing.items() if code in REASONS), reverse=True)
+    return [{"code": code, "reason": say(REASONS[code]), "count": number} for number, code in found]

@@ -59,21 +59,50 @@ def deed(kind: str, at: datetime, score: int = -1, comment: str = "", who: str =
     return Deed(who, kind, at, score, comment)  # type: ignore[arg-type]
 
 
+def days_of(letters: list[tuple[str, datetime]]) -> list[tuple[str, date]]:
+    return [(kind, at.astimezone(ZONE).date()) for kind, at in letters]
+
+
 def test_the_silent_get_every_letter() -> None:
     days = [date(2026, 10, 1), date(2026, 10, 5), date(2026, 10, 12)]
     expected = [("announcement", date(2026, 9, 17)), *(("question", day) for day in days)]
-    assert letters_for([], DAYS, OFFICE) == expected
+    assert days_of(letters_for([], DAYS, OFFICE)) == expected
 
 
 def test_an_answer_ends_the_letters_and_so_does_a_refusal() -> None:
     for kind in ("answered", "opted_out"):
-        found = letters_for([deed(kind, moment(10, 3), 9)], DAYS, OFFICE)
-        assert [day for _, day in found] == [date(2026, 9, 17), date(2026, 10, 1)]
+        found = letters_for([deed(kind, moment(10, 3), 9)], DAYS, OFFICE, thanked=False)
+        assert days_of(found) == [("announcement", date(2026, 9, 17)), ("question", date(2026, 10, 1))]
+
+
+@pytest.mark.parametrize(
+    ("deeds", "thanks"),
+    [
+        # three days after the question, which is a Sunday; the gap goes before the two hours
+        ([deed("answered", moment(10, 1, 11), 9)], ("thanks_promoter", moment(10, 5, 9))),
+        # long after the last letter two hours are enough; in the evening it is the next morning
+        ([deed("answered", moment(10, 28, 11), 7)], ("thanks_passive", moment(10, 28, 13))),
+        ([deed("answered", moment(10, 28, 17), 7)], ("thanks_passive", moment(10, 29, 9))),
+        # the words are those of the answer that stands when the letter leaves, and once it left there is no second
+        (
+            [deed("answered", moment(10, 1, 11), 9), deed("corrected", moment(10, 2, 11), 2)],
+            ("thanks_detractor", moment(10, 5, 9)),
+        ),
+        (
+            [deed("answered", moment(10, 1, 11), 9), deed("corrected", moment(10, 5, 11), 2)],
+            ("thanks_promoter", moment(10, 5, 9)),
+        ),
+    ],
+)
+def test_thanks_come_once_in_the_words_of_the_group(deeds: list[Deed], thanks: tuple[str, datetime]) -> None:
+    found = letters_for(deeds, DAYS, OFFICE)
+    assert [one for one in found if one[0].startswith("thanks")] == [thanks]
+    assert not any(kind.startswith("thanks") for kind, _ in letters_for(deeds, DAYS, OFFICE, thanked=False))
 
 
 def test_who_postpones_is_asked_once_more_two_weeks_later() -> None:
     found = letters_for([deed("postponed", moment(10, 1, 14))], DAYS, OFFICE)
-    assert found[-1] == ("question", date(2026, 10, 15))
+    assert days_of(found)[-1] == ("question", date(2026, 10, 15))
     assert len(found) == 3
 
 

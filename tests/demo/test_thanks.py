@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from integration.bitrix.sandbox.story import tell
+from integration.bitrix.sandbox.story_year import LEAVES
 from integration.demo import settings
 from integration.demo.actual import Actual, Task
 from integration.demo.days import Office
@@ -81,3 +82,11 @@ def test_whose_thanks_they_are() -> None:
     assert owner_of(ground(6, (6, default, head)), ("company", 3)) == 6
     assert owner_of(ground(6, (default, head)), ("company", 3)) == default
     assert owner_of(ground(6, (head,)), ("company", 3)) == head
+    assert owner_of(ground(6, (default, head)), ("company", 3), frozenset({6})) == 6
+
+
+def test_whoever_leaves_later_was_there_to_be_asked() -> None:
+    """Thanks ordered in spring stay with a manager who leaves in summer; those of July go to somebody else."""
+    known = {f"lead{n}_{kind}": n for n in (1, 2) for kind in ("company", "deal")}
+    spring, summer = brought(tell(11, 14).acts, known)
+    assert (spring.still, summer.still) == (frozenset({LEAVES}), frozenset())

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from integration.demo.processes import Child, StuckError, wait_for
-from integration.demo.year import Agenda
+from integration.demo.year import Agenda, Year
 
 START = datetime(2026, 1, 12, 6, tzinfo=UTC)
 
@@ -25,6 +28,41 @@ def test_the_agenda_gives_what_is_due_in_the_order_of_time_and_of_entry() -> Non
         thunk()
     assert done == ["a", "b", "c"]
     assert agenda.next == START + timedelta(hours=9)
+
+
+@dataclass
+class FakeWorld:
+    """Molva tells how many rows are due, one number a look, in the end none; what the runner does is written down."""
+
+    folder: Path
+    due: list[int]
+    moment: datetime = START
+    seen: list[Any] = field(default_factory=list)
+    children: dict[str, Any] = field(default_factory=dict)
+    upheaval: Any = field(default_factory=threading.RLock)
+
+    def __post_init__(self) -> None:
+        self.control, self.mail = self, self.folder
+
+    def post(self, *_: Any) -> None: ...
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def jump(self, moment: datetime) -> None:
+        self.seen.append("leap")
+        self.moment = moment
+
+    def metrics(self) -> dict[str, float]:
+        self.seen.append(self.due.pop(0) if self.due else 0)
+        return {"molva_due_rows": self.seen[-1]}
+
+
+def test_the_clock_does_not_leap_over_what_became_due_between_two_looks(tmp_path: Path) -> None:
+    """A letter to be tried again in two seconds waits for nobody who looks a moment too early."""
+    world = FakeWorld(tmp_path, [0, 0, 1])  # at rest, and due when the next moment is looked for
+    Year(world, {}, lambda _: None).run(START + timedelta(days=1))  # type: ignore[arg-type]
+    assert world.seen[:7] == [0, 0, 1, 0, 0, 0, "leap"]
 
 
 def a_child(tmp_path: Path, program: str) -> Child:

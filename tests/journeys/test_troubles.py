@@ -22,8 +22,9 @@ CLIENTS, SEED = 14, 5
 def test_a_silent_mail_server_a_dead_portal_and_lost_events_are_made_good(tmp_path: Path) -> None:
     story = tell(SEED, CLIENTS)
     world = World(tmp_path, story)
-    play = Play(story, world, Teller(quiet=True))
+    play = Play(story, world, Teller(quiet=True), losses=True)
     done: list[str] = []
+    sold = next(act.at for act in story.acts if act.about.endswith("«2» & Co is won"))
     tokens_die = story.begin + timedelta(days=100)
     mailed, announced = (play.office.opening(day) for day in (play.days.mailed, play.days.announced))
 
@@ -39,12 +40,17 @@ def test_a_silent_mail_server_a_dead_portal_and_lost_events_are_made_good(tmp_pa
             back, "the portal is back", lambda: world.control.put("settings", {"down": False})
         )
 
+    def lose(every: int) -> None:
+        losses = {"lose_every": every, "duplicate_every": 4, "reorder": True}
+        world.control.put("settings", {"events": losses})
+
     def disturb(now: datetime) -> None:
-        losses = {"events": {"lose_every": 3, "duplicate_every": 4, "reorder": True}}
-        once("losses", story.begin + timedelta(days=20), now, lambda: world.control.put("settings", losses))
+        once("losses", story.begin + timedelta(days=20), now, lambda: lose(3))
         once("tokens", tokens_die, now, lambda: world.control.post("tokens/expire", {"refresh": True}))
         once("mail", announced, now, lambda: write_switch(world.mail, "temporary", 7))
         once("mail again", mailed, now, lambda: write_switch(world.mail, "temporary", 5))
+        once("no word of a sale", sold, now, lambda: lose(1))
+        once("words again", sold + timedelta(minutes=5), now, lambda: lose(3))
         once("portal", mailed + timedelta(hours=1), now, dead_for_an_hour)
 
     play.year.disturb = disturb
@@ -52,7 +58,7 @@ def test_a_silent_mail_server_a_dead_portal_and_lost_events_are_made_good(tmp_pa
         _, actual, problems = play.run()
     finally:
         world.stop()
-    assert done == ["losses", "tokens", "mail", "mail again", "portal"]
+    assert done == ["losses", "tokens", "no word of a sale", "words again", "mail", "mail again", "portal"]
     assert play.reopened == 1
     assert problems == []
     assert actual.scores

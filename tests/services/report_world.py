@@ -38,6 +38,7 @@ class Client:
     revenue: int = 100_000
     comment: str = ""
     held: bool = False
+    channel: str = "email"
 
 
 @dataclass
@@ -107,7 +108,7 @@ def _client(session: Any, world: World, told: Told, client: Client, stage: str) 
         if score is not None:
             given = Response(
                 portal_id=world.portal_id, wave_id=told.wave, invitation_id=invitation.id, score=score,
-                comment=client.comment, channel="email", status="held" if client.held else "counted",
+                comment=client.comment, channel=client.channel, status="held" if client.held else "counted",
                 held_reason="no_script" if client.held else "", answered_at=world.clock.now(),
             )  # fmt: skip
             session.add(given)

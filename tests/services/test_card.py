@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Engine, event, insert
 
 from integration.nps.people import CardKey, ClientKey
+from integration.nps.standing import LINK_ACTS
 from integration.services import card, card_people, corrections, holds
 from integration.services.card_rights import Denied, checked, kind_of_placement
 from integration.services.card_types import CardView
@@ -143,9 +144,17 @@ def test_names_of_other_peoples_clients_are_not_told(world: World) -> None:
         (HEAD, False, {"opt_back"}),
         (HEAD, True, set()),
         (DIRECTOR, False, {"opt_back"}),
-        (MANAGER, False, {"record", "correct", "confirm", "reject", "opt_back"}),
-        (OUTSIDER, False, {"hold", "lift", "opt_out", "opt_back", "correct", "confirm", "reject", "restore"}),
-        (MANAGER, True, {"record", "correct", "confirm", "reject"}),  # W10 holds for administrators as well
+        (MANAGER, False, {"record", "correct", "confirm", "reject", "opt_back", *LINK_ACTS}),
+        (
+            OUTSIDER,
+            False,
+            {"hold", "lift", "opt_out", "opt_back", "correct", "confirm", "reject", "restore", *LINK_ACTS},
+        ),
+        (
+            MANAGER,
+            True,
+            {"record", "correct", "confirm", "reject", *LINK_ACTS},
+        ),  # W10 holds for administrators as well
     ],
 )
 def test_what_may_be_done_depends_on_who_looks(

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from sqlalchemy import delete
 
 from integration.nps.people import ClientKey
-from integration.services import main_page, wave_acts, wave_page, waves
+from integration.services import main_page, rehearsals, wave_acts, wave_page, waves
 from integration.services.decisions import Todo
 from integration.services.first_run import STEPS, FirstRun
+from integration.services.wave_page import Filter
 from integration.services.waves_errors import WaveError
 from integration.store.base import Sessions, transaction
 from integration.store.chores import ChoreRow
@@ -78,14 +80,14 @@ def test_a_draft_asks_to_be_looked_through_then_approved_then_no_more(world: Wor
     beat(world)
     assert kinds(world) == ["rehearse"]
     waves.freeze(world.deps, world.portal_id, wave_id)
-    assert kinds(world) == ["approve"]
+    assert kinds(world) == ["rehearse"], "nobody has looked at the letters yet"
     told = Told(wave_id)
     world.set(Wave, wave_id, stage="rehearsed")
     rehearsed(world, told, "no_sender, nobody_to_ask")
     found = todo(world).decisions
     assert [(one.kind, one.count, one.wave_id) for one in found] == [("rehearsal_errors", 2, wave_id)]
     assert found[0].params["announce"] == date(2026, 2, 16)
-    rehearsed(world, told, "no errors")
+    waves.rehearse(world.deps, world.portal_id, wave_id, "Пётр Сом")
     assert kinds(world) == ["approve"]
     waves.approve(world.deps, world.portal_id, wave_id, "Пётр Сом")
     assert kinds(world) == []
@@ -244,7 +246,7 @@ def test_a_director_reads_the_wave_of_the_own_clients_and_nothing_of_how_it_is_r
     assert page is not None
     assert [line.row.client_id for line in page.lines] == [1, 3]
     assert [person.score for line in page.lines for person, _ in line.people] == [3, None]
-    assert (page.may_run, page.held, page.events, page.report) == (False, (), (), None)
+    assert (page.may_run, page.held, page.events, page.rehearsal) == (False, (), (), None)
     assert page.standing == {"": 2}
 
 
@@ -263,7 +265,7 @@ def test_a_list_is_paged_and_filtered(world: World) -> None:
     told = tell(world, "2026", clients)
 
     def look(standing: str = "", page: int = 1) -> tuple[int, int, int]:
-        found = wave_page.read(world.deps, viewer(world), told.wave, standing, page)
+        found = wave_page.read(world.deps, viewer(world), told.wave, Filter(standing=standing, page=page))
         assert found is not None
         return found.found, len(found.lines), found.page
 
@@ -282,22 +284,24 @@ def test_making_rehearsing_and_approving_from_the_page(world: World) -> None:
     """The list is ordered from the worker; its page then shows the rehearsal; approving keeps who and when."""
     world.client(2)
     wave_id, me = world.planned(), viewer(world)
-    with pytest.raises(WaveError, match="not_frozen"):
+    with pytest.raises(WaveError, match="wrong_stage"):
         wave_acts.act(world.deps, me, wave_id, "approve", {})
     assert wave_acts.act(world.deps, me, wave_id, "rehearse", {}) == "ordered"
-    chore = next(row for row in world.rows(ChoreRow) if row.name == f"freeze:{wave_id}")
+    chore = next(row for row in world.rows(ChoreRow) if row.name == f"rehearse:{wave_id}")
     waves.freeze(world.deps, world.portal_id, wave_id, steps=1)
     page = wave_page.read(world.deps, me, wave_id)
     assert page is not None
     assert page.making is not None
-    assert (page.making.failed, page.report, page.lines) == (False, None, ())
-    while waves.run_freeze(world.deps, world.portal_id, chore.cursor).due_at is not None:
+    assert (page.making.failed, page.rehearsal, page.lines) == (False, None, ())
+    while rehearsals.run(world.deps, world.portal_id, chore.cursor).due_at is not None:
         pass
+    with transaction(world.deps.sessions) as session:
+        session.execute(delete(ChoreRow))
     page = wave_page.read(world.deps, me, wave_id)
     assert page is not None
     assert page.making is None
-    assert page.report is not None
-    assert (page.report.errors, page.report.eligible) == ([], 1)
+    assert page.rehearsal is not None
+    assert (page.rehearsal.errors, page.rehearsal.refusal, page.funnel.people) == (0, "", 1)
     assert wave_acts.act(world.deps, me, wave_id, "approve", {}) == "approved"
     assert world.wave().approved_by == f"Пётр Сом ({HEAD})"
     with pytest.raises(WaveError, match="already_approved"):
@@ -316,9 +320,9 @@ def test_pausing_cancelling_and_excluding_keep_who_and_why(world: World) -> None
     for form, code in (({"lines": [line]}, "no_reason"), ({"why": "спор"}, "nobody_chosen")):
         with pytest.raises(WaveError, match=code):
             wave_acts.act(world.deps, me, wave_id, "exclude", form)
-    form = {"lines": [line, 10**6], "why": "спор"}
-    assert wave_acts.act(world.deps, me, wave_id, "exclude", form) == "excluded"
-    assert wave_acts.act(world.deps, me, wave_id, "exclude", form) == "nothing"
+    out = {"lines": [line, 10**6], "why": "спор"}
+    assert wave_acts.act(world.deps, me, wave_id, "exclude", out) == "excluded"
+    assert wave_acts.act(world.deps, me, wave_id, "exclude", out) == "nothing"
     assert world.lines()[("company", 2)].reason_detail == f"Пётр Сом ({HEAD}): спор"
     with pytest.raises(WaveError, match="no_reason"):
         wave_acts.act(world.deps, me, wave_id, "cancel", {"why": "  "})

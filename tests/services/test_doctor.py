@@ -62,6 +62,12 @@ class Names:
     def takes_mail(self, domain: str) -> bool | None:
         return domain == "good.example"
 
+    def addresses(self, name: str) -> list[str] | None:
+        return []
+
+    def exchanges(self, domain: str) -> list[str] | None:
+        return []
+
 
 @pytest.fixture
 def deps(sessions: Sessions, clock: HandClock, portal: Portal) -> Deps:

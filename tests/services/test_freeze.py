@@ -251,7 +251,9 @@ def test_people_without_an_address_are_kept_for_the_rehearsal_where_their_client
         found = wave_lists.without_address(session, world.portal_id, wave_id)
     assert found == [("Клиент 2", 201, "decides")]
     warned = waves.rehearse(world.deps, world.portal_id, wave_id)["warnings"]
-    assert {"code": "people_without_address", "params": {"people": 1, "deciding": 1}} in warned
+    lonely = next(one for one in warned if one["code"] == "people_without_address")
+    assert lonely["params"] == {"people": 1, "deciding": 1}
+    assert [(one["name"], one["id"]) for one in lonely["who"]] == [("Анна Коваль-201 · Клиент 2", 201)]
 
 
 def test_only_who_got_the_question_or_answered_was_asked_not_whose_letter_came_to_grief(world: World) -> None:

@@ -147,6 +147,7 @@ def test_housekeeping_is_not_announced_unless_asked_for(deps: Any, portal: Porta
     later = clock.now() + timedelta(minutes=10)
     with transaction(deps.sessions) as session:
         schedule(session, portal.id, "reconcile", clock.now(), later, every_seconds=600)
+        schedule(session, portal.id, "critical:7", clock.now(), later + timedelta(days=1))
     assert health.next_due(deps) is None
     assert health.next_due(deps, housekeeping=True) == later
     clock.moment = later

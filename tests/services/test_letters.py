@@ -194,7 +194,7 @@ def test_a_worker_killed_before_the_note_loses_nothing(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(rows, "hand_over", killed)
+        patch.setattr(rows, "pass_on", killed)
         with pytest.raises(Killed):
             letters.drain(waiting.deps)
     waiting.clock.advance(minutes=11)
@@ -327,11 +327,11 @@ def test_a_person_s_letters_keep_their_order(waiting: World) -> None:
         session.add(
             LetterRow(
                 portal_id=first.portal_id, lane=first.lane, due_at=waiting.clock.now(), created_at=waiting.clock.now(),
-                key="thanks_passive:1", kind="thanks_passive", sender_name="A", sender_address="a@agency.example.com",
+                key="test:1", kind="test", sender_name="A", sender_address="a@agency.example.com",
                 recipient_address=address, subject="Спасибо", body_text="t", body_html="", message_id="<thanks@x>",
             )
         )  # fmt: skip
-    waiting.until(msk(2, 16, 17))
+    waiting.until(msk(2, 20, 17))  # thanks keep the gap, too
     assert [letter.subject for letter in waiting.post.sent if letter.recipient_address == address][
         -1
     ] == "Спасибо"

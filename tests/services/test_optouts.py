@@ -46,6 +46,30 @@ def test_one_click_ends_everything_for_this_person_and_nobody_else(world: World)
     assert world.post(9, token=world.tokens[7]).status == "closed"
 
 
+def test_the_client_s_card_is_told_once_what_a_person_chose(sessions: Sessions, clock: HandClock) -> None:
+    """One comment in the timeline for "never again", one for each "not now", in the portal's language."""
+    for language, never, later in (
+        ("ru", "больше не спрашивать", "сейчас не время"), ("uk", "більше не питати", "зараз не час"),
+        ("en", "never ask again", "not a good moment"),
+    ):  # fmt: skip
+        world = make_world(sessions, clock, people=((7, "decides"), (8, "")), language=language, tag=language)
+        never_token, later_token = world.tokens[7], world.tokens[8]
+        for _ in range(2):
+            optouts.opt_out(world.deps, never_token, one_click=True)
+            proof = proof_for(world, "snooze", contact=8)
+            assert optouts.snooze(world.deps, later_token, proof=proof).status == "done"
+        told = [
+            (row.lane, Call.from_json(row.call).params["fields"]["COMMENT"])
+            for row in world.outbox("comment")
+        ]
+        assert [lane for lane, _ in told] == ["company:12", "company:12"]
+        assert never in told[0][1].split("\n")[0]
+        assert later in told[1][1].split("\n")[0]
+        assert "Person7" in told[0][1].split("\n")[1]
+        optouts.snooze(world.deps, later_token, user_agent="curl/8")  # a machine: nothing is told
+        assert len(world.outbox("comment")) == 2
+
+
 def test_saying_it_again_changes_nothing(world: World, clock: HandClock) -> None:
     optouts.opt_out(world.deps, world.tokens[7], one_click=True)
     clock.advance(days=3)

@@ -9,9 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from integration.services import optouts, survey
-from integration.store.base import Sessions
+from integration.nps.people import ClientKey
+from integration.services import colleagues, direct_line, optouts, survey
+from integration.store.base import Sessions, transaction
 from integration.store.clients import OptOut
+from integration.store.colleagues import Colleague
+from integration.store.direct_lines import DirectMessage
 from tests.conftest import HandClock
 from tests.services.survey_world import BROWSER, TOUCH, World, make_world
 
@@ -32,6 +35,10 @@ class Scanner:
         self.seen: list[dict[str, Any]] = []
         self.confirms: list[str] = []
         self.unsubscribes: list[str] = []
+        with transaction(world.deps.sessions) as session:
+            key, now = ClientKey("company", 12), world.clock.now()
+            url = direct_line.link_of(world.deps, session, world.portal.id, key, now)
+        self.direct = url.rpartition("/")[2]
 
     def do(self, action: str, number: int) -> None:
         world, deps, token = self.world, self.world.deps, self.world.token
@@ -57,6 +64,22 @@ class Scanner:
                 result = optouts.opt_out(deps, token, proof=known[number % len(known)], user_agent=self.agent)
                 assert result.status == "needs_confirmation"
                 self.unsubscribes.append(result.confirm)
+            case "direct":
+                known = ["", *self.unsubscribes, *self.confirms, *(post["proof"] for post in self.seen)]
+                said = direct_line.say(
+                    deps, self.direct, {"words": f"{number % 3}"}, proof=known[number % len(known)],
+                    user_agent=self.agent,
+                )  # fmt: skip
+                assert said.status in ("needs_confirmation", "too_many")
+                self.confirms += [said.confirm] if said.confirm else []
+            case "colleague":
+                known = ["", *self.unsubscribes, *self.confirms, *(post["proof"] for post in self.seen)]
+                named = colleagues.propose(
+                    deps, token, {"name": "Bot", "reach": "bot"}, proof=known[number % len(known)],
+                    user_agent=self.agent,
+                )  # fmt: skip
+                assert named.status in ("needs_confirmation", "closed")
+                self.confirms += [named.confirm] if named.confirm else []
             case "snooze":
                 optouts.snooze(deps, token, proof=self.unsubscribes[0] if self.unsubscribes else "")
 
@@ -78,6 +101,8 @@ ACTIONS = st.tuples(
             "replay",
             "unsubscribe",
             "snooze",
+            "direct",
+            "colleague",
         ]
     ),
     st.integers(0, 40),
@@ -102,6 +127,10 @@ def test_no_sequence_of_scanner_actions_counts_or_unsubscribes(
     assert world.invitation().outcome == ""
     assert world.invitation().snoozed_until is None
     assert (world.rows_by_portal(OptOut), world.all_outbox(), world.followups()) == ([], [], [])
+    assert (world.rows(Colleague), {row.status for row in world.rows(DirectMessage)} <= {"held"}) == (
+        [],
+        True,
+    )
 
 
 @COMMON

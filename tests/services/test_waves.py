@@ -137,7 +137,7 @@ def test_the_personal_link_stands_in_the_card_while_the_wave_runs(world: World) 
     written = [Call.from_json(row.call).params for row in world.outbox(purpose="field")]
     token = world.invitations()[200].token
     assert [(p["entityTypeId"], p["id"], p["fields"]) for p in written] == [
-        (3, 200, {"UF_CRM_MOLVA_SURVEY_URL": f"https://molva.example/s/{token}"}),
+        (3, 200, {"UF_CRM_MOLVA_SURVEY_URL": f"https://molva.example/s/{token}?via=link"}),
         (3, 200, {"UF_CRM_MOLVA_SURVEY_URL": ""}),
     ]
     assert {row.lane for row in world.outbox(purpose="field")} == {"contact:200"}
@@ -184,16 +184,16 @@ def test_a_failure_in_the_middle_of_a_chunk_sends_nobody_anything_twice(
     for number in range(2, 12):
         world.client(number)
     world.approved()
-    genuine, calls = letters.queue, 0
+    genuine, calls = letters.letter_row, 0
 
-    def fragile(*args: object, **kwargs: object) -> int | None:
+    def fragile(*args: object, **kwargs: object) -> object:
         nonlocal calls
         calls += 1
         if calls % 7 == 0:
             raise RuntimeError("killed")
         return genuine(*args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("integration.services.waves_advance.letters.queue", fragile)
+    monkeypatch.setattr("integration.services.waves_slice.letters.letter_row", fragile)
     monkeypatch.setattr("integration.services.waves_advance.CHUNK", 4)
     world.clock.moment = msk(2, 16, 10)
     failures = 0

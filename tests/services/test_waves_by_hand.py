@@ -243,6 +243,7 @@ def test_a_wave_approved_after_its_announcement_day_goes_on_without_that_letter(
     wave_id = world.planned()
     waves.rehearse(world.deps, world.portal_id, wave_id)
     world.until(msk(3, 1))
+    waves.rehearse(world.deps, world.portal_id, wave_id)
     waves.approve(world.deps, world.portal_id, wave_id, "Пётр Сом")
     world.until(AFTER)
     assert "announcement" not in days_of(world)

@@ -23,6 +23,7 @@ from integration.store.portals import Department, Staff, Stage
 from integration.store.responses import Response
 from integration.store.waves import Invitation, Wave, WaveClient, WaveEvent
 from tests.conftest import HandClock, a_portal
+from tests.services.dns_world import SERVER, Zone
 
 HEAD, DIRECTOR, MANAGER = 1, 5, 6
 SERVICE = 9
@@ -316,8 +317,9 @@ class World:
 def make_world(sessions: Sessions, clock: HandClock, *, policy: Mapping[str, Any] | None = None) -> World:
     contacts, post = Contacts(), Post()
     deps = Deps(
-        sessions=sessions, clock=clock, settings=Settings(public_url="https://molva.example", worker_name="w1"),
-        rest=contacts, oauth=Never(), mailer=post, signer=KeySigner(("a-test-key",)), dice=SecretDice(),
+        sessions=sessions, clock=clock, rest=contacts, oauth=Never(), mailer=post, names=Zone(),
+        settings=Settings(public_url="https://molva.example", worker_name="w1", smtp_host=SERVER),
+        signer=KeySigner(("a-test-key",)), dice=SecretDice(),
     )  # fmt: skip
     with transaction(sessions) as session:
         fields = {"contact": {"UF_CRM_MOLVA_SURVEY_URL": {"id": 1, "type": "string", "items": {}}}}

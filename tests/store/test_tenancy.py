@@ -16,17 +16,21 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import integration.store
-from integration.store import answers, letters, responses, wave_lists, wave_queries
+from integration.store import answers, letters, responses, wave_export, wave_lists, wave_queries, wave_report
 from integration.store.base import Base, Sessions, transaction
 from integration.store.letters import LetterRow
 from integration.store.policies import PolicyRow
 from integration.store.portals import Portal
 from integration.store.queue import Claimable
+from integration.store.reports import EVERYONE
 from integration.store.responses import Proof, Response, ResponseRevision
 from integration.store.waves import Invitation, Wave, WaveClient, WaveEvent
 from tests.conftest import START, a_portal
 
 CROSSING = {
+    "answers.asked_by_any_token": "the token of a link is unguessable, unique, and names its portal",
+    "direct_lines.by_token": "the token of a link is unguessable, unique, and names its portal",
+    "retired_links.owner_of": "the token of a link is unguessable, unique, and names its portal",
     "answers.asked_by_token": "the token of a link is unguessable, unique, and names its portal",
     "chores.beat": "a worker belongs to no portal",
     "chores.last_beat": "a worker belongs to no portal",
@@ -36,6 +40,8 @@ CROSSING = {
     "inbox.receivers": "finds the portal of an event by what the portal signs it with",
     "installations.is_member": "finds portals themselves",
     "installations.is_ours": "finds portals themselves",
+    "letter_ways.due_routes": "tells a worker by which ways of which portals letters are due",
+    "letter_ways.put_off": "the operator's server is out of reach for whatever portal's letters",
     "letters.anything_due": "whether a worker has to wake up; tells nothing about whose letter it is",
     "letters.settle_unknown": "sets aside what dead workers left, wherever they left it",
     "mirror.put_cards": "each of its rows carries its portal",
@@ -134,7 +140,7 @@ def _survey(session: Session, member: str) -> Survey:
     add("wave", Wave(**mine, name="2026", stage="closing", policy_version=1, plan={"freeze": FREEZE},
                      planned_at=START, step_due_at=START))  # fmt: skip
     wave = {**mine, "wave_id": ids["wave"]}
-    add("line", WaveClient(**wave, client_kind="company", client_id=5, name="Five", city="Kyiv",
+    add("line", WaveClient(**wave, client_kind="company", client_id=5, name="Five", city="Kyiv", manager_id=6,
                            eligible=True, reason="pending", since=date(2020, 1, 1), deal_id=1))  # fmt: skip
     add("invitation", Invitation(**wave, wave_client_id=ids["line"], contact_id=50, address="a@example.com",
                                  token=f"t-{member}", due_at=START, touches={"invitation": "x"}))  # fmt: skip
@@ -167,8 +173,21 @@ READS: dict[str, Call] = {
     "since_dates": lambda s, p, of: wave_lists.since_dates(s, p, of.wave),
     "coverage": lambda s, p, of: wave_lists.coverage(s, p, of.wave)["clients"],
     "coverage of contacts": lambda s, p, of: wave_lists.coverage(s, p, of.wave)["contacts"],
-    "counted_scores": lambda s, p, of: wave_lists.counted_scores(s, p, of.wave),
-    "base": lambda s, p, of: sum(wave_lists.base(s, p, of.wave)),
+    "answers": lambda s, p, of: wave_report.answers(s, p, of.wave, EVERYONE),
+    "people": lambda s, p, of: wave_report.people(s, p, of.wave, EVERYONE),
+    "outcomes of a scope": lambda s, p, of: wave_report.outcomes(s, p, of.wave, EVERYONE),
+    "asked_by": lambda s, p, of: wave_report.asked_by(s, p, of.wave, EVERYONE),
+    "coverage of a scope": lambda s, p, of: wave_report.coverage(s, p, of.wave, EVERYONE).clients,
+    "corrections": lambda s, p, of: wave_report.corrections(
+        s, p, of.wave, EVERYONE, START - timedelta(days=1), 9
+    ),
+    "left_out": lambda s, p, of: wave_report.left_out(s, p, of.wave, EVERYONE, 9),
+    "file of clients": lambda s, p, of: list(wave_export.clients(s, p, of.wave, EVERYONE)),
+    "file of people": lambda s, p, of: list(wave_export.people(s, p, of.wave, EVERYONE)),
+    "file of letters": lambda s, p, of: list(wave_export.letters(s, p, of.wave, EVERYONE)),
+    "file of those left out": lambda s, p, of: list(wave_export.left_out(s, p, of.wave, EVERYONE)),
+    "file of the trail": lambda s, p, of: list(wave_export.trail(s, p, of.wave)),
+    "file's managers": lambda s, p, of: wave_export.managers(s, p, of.wave, EVERYONE),
     "sample_invitations": lambda s, p, of: wave_lists.sample_invitations(s, p, of.wave),
     "unnamed": lambda s, p, of: wave_lists.unnamed(s, p, of.wave),
     "lines_by_reason": lambda s, p, of: wave_lists.lines_by_reason(s, p, of.wave, "pending", 9),
@@ -203,8 +222,12 @@ WRITES: dict[str, Call] = {
     "close_open": lambda s, p, of: wave_queries.close_open(s, p, of.wave, LATER, DETAIL),
     "exclude_client": lambda s, p, of: wave_queries.exclude_client(s, p, of.wave, of.line, LATER, DETAIL),
     "cancel_letters": lambda s, p, of: answers.cancel_letters(s, p, LATER, invitation_id=of.invitation),
-    "spend_proof": lambda s, p, of: responses.spend_proof(s, p, "p-mine", of.invitation, ("answer",), START),
-    "forget_proofs": lambda s, p, of: responses.forget_proofs(s, p, of.invitation, START + timedelta(days=2)),
+    "spend_proof": lambda s, p, of: responses.spend_proof(
+        s, p, "p-mine", responses.of_page(of.invitation, None), ("answer",), START
+    ),
+    "forget_proofs": lambda s, p, of: responses.forget_proofs(
+        s, p, responses.of_page(of.invitation, None), START + timedelta(days=2)
+    ),
 }
 
 

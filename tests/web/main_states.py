@@ -51,7 +51,7 @@ def planned(world: World) -> Viewer:
     world.client(20, since=date(2026, 1, 5))
     world.client(21, people=0)
     world.client(22, email=None)
-    waves.freeze(world.deps, world.portal_id, world.planned())
+    waves.rehearse(world.deps, world.portal_id, world.planned(), "molva")
     _settled(world)
     return viewer(world, administrator=True)
 

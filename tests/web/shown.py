@@ -19,13 +19,21 @@ from integration.services import frames
 from integration.services.frames import Viewer
 from integration.store.base import Sessions, make_engine, make_sessions
 from integration.store.portals import Portal
-from integration.store.waves import Wave
+from integration.store.waves import Wave, WaveClient
 from integration.web import frame
 from tests.bitrix.sandbox.agencies import small_agency
 from tests.conftest import HandClock
-from tests.services import import_world, report_world, tab_world
+from tests.services import import_world, report_world, tab_world, yearly_world
 from tests.services.wave_world import DIRECTOR, MANAGER, World, make_world
-from tests.web import main_states, referral_world, request_world, setup_world
+from tests.web import (
+    main_states,
+    referral_world,
+    rehearsal_states,
+    reply_world,
+    request_world,
+    said_states,
+    setup_world,
+)
 from tests.web.conftest import served
 from tests.web.portal_site import CLIENT_ID, portal_site
 from tests.web.settings_world import PortalOfFields
@@ -34,7 +42,7 @@ CALLER = 77
 SCRIPT = "http://portal.example/bx24.js"
 #: Parts of pages and answers for scripts: tested with their pages.
 PARTS = {
-    "referrals.export", "referral_import.report",
+    "referrals.export", "referral_import.report", "wave_report.export", "rehearsal.letter", "rehearsal.people",
     "settings.clients_live", "settings.followups_live", "settings.referrals_live", "settings.senders_live",
     "settings.wave_live", "settings.letter_look", "settings.letter_shown", "settings.letters_fate",
     "settings.letters_clients", "settings.requests_export", "start.live", "session.renew", "card_referrer.found",
@@ -96,7 +104,9 @@ def _desk(sessions: Sessions, state: main_states.State) -> Iterator[Place]:
 
     waves = world.rows(Wave)
     for site in served(app):
-        yield _inside(site, app, world.deps, viewer, wave=waves[-1].id if waves else 0)
+        lines = world.rows(WaveClient, wave_id=waves[-1].id) if waves else []
+        line = next((row.id for row in lines if row.reason == ""), 0)
+        yield _inside(site, app, world.deps, viewer, wave=waves[-1].id if waves else 0, line=line)
 
 
 def _undecided(world: World) -> Viewer:
@@ -113,6 +123,13 @@ def _referrals(world: World) -> Viewer:
     """Two years of recommendations, and a chain of fifty."""
     referral_world.agency(world)
     referral_world.chain(world)
+    return report_world.viewer(world, 1, administrator=True)
+
+
+def _years(world: World) -> Viewer:
+    """Two surveys over the same clients, the result of the second final and corrected since."""
+    report_world.beat(world)
+    yearly_world.two_years(world, after=True)
     return report_world.viewer(world, 1, administrator=True)
 
 
@@ -193,7 +210,13 @@ def place(name: str, url: str) -> Iterator[Place]:
         "planned": lambda: _desk(sessions, main_states.planned), "crowd": lambda: _desk(sessions, main_states.large),
         "stuck": lambda: _set_up(sessions, 0), "very stuck": lambda: _set_up(sessions, 10_000),
         "referrals": lambda: _desk(sessions, _referrals), "many referrals": lambda: _desk(sessions, _many_referrals),
-        "lists": lambda: _desk(sessions, _lists), "undecided": lambda: _desk(sessions, _undecided),
+        "nothing wrong": lambda: _desk(sessions, rehearsal_states.clean),
+        "much wrong": lambda: _desk(sessions, rehearsal_states.many),
+        "being rehearsed": lambda: _desk(sessions, rehearsal_states.running),
+        "rehearsed in vain": lambda: _desk(sessions, rehearsal_states.given_up),
+        "years": lambda: _desk(sessions, _years), "lists": lambda: _desk(sessions, _lists),
+        "undecided": lambda: _desk(sessions, _undecided),
+        "replies": lambda: _desk(sessions, reply_world.replied), "said": lambda: _desk(sessions, said_states.said),
         "client": lambda: _card(sessions, True), "never asked": lambda: _card(sessions, False),
     }  # fmt: skip
     with worlds[name]() as made:
@@ -220,12 +243,45 @@ PAGES = (
     Shown("survey, a manager", "agency", "/app/wave/{wave}", who=MANAGES),
     Shown("survey of ten thousand", "crowd", "/app/wave/{wave}"),
     Shown("survey, nothing typed", "agency", "/app/wave/{wave}", {"do": "cancel", "why": ""}, status=422),
+    Shown("survey, nobody fits", "agency", "/app/wave/{wave}", {"q": "zzz", "letters": "late"}),
+    Shown("survey, days that cannot be", "planned", "/app/wave/{wave}", {"do": "move", "closing": "2026-02-01"},
+          status=422),
+    *(Shown(f"rehearsal: {name}", name, "/app/wave/{wave}/rehearsal")
+      for name in ("nothing wrong", "being rehearsed", "rehearsed in vain")),
+    Shown("rehearsal: much wrong", "much wrong", "/app/wave/{wave}/rehearsal", who={"user_id": MANAGER}),
+    Shown("rehearsal: nobody found", "nothing wrong", "/app/wave/{wave}/rehearsal", {"q": "zzz"}),
+    Shown("rehearsal: a wrong selector", "nothing wrong", "/app/wave/{wave}/rehearsal",
+          {"do": "selector", "sender": "head", "selector": "two words"}, status=422),
+    Shown("rehearsal of a survey under way", "agency", "/app/wave/{wave}/rehearsal"),
+    Shown("survey, who did what", "agency", "/app/wave/{wave}/trail"),
+    Shown("client of a survey", "agency", "/app/wave/{wave}/client/{line}"),
+    Shown("client of a survey, nothing typed", "agency", "/app/wave/{wave}/client/{line}", {"do": "exclude"},
+          status=422),
+    Shown("colleagues named", "said", "/app/wave/{wave}/colleagues"),
+    Shown("colleagues named, no reason", "said", "/app/wave/{wave}/colleagues",
+          {"do": "dismiss", "proposal": "1", "why": ""}, status=422),
+    Shown("colleagues named, none yet", "agency", "/app/wave/{wave}/colleagues"),
+    Shown("direct line", "said", "/app/direct"),
+    Shown("direct line, nothing waits", "new", "/app/direct"),
+    Shown("surveys", "agency", "/app/waves"),
+    Shown("replies, all", "replies", "/app/replies", {"show": "all"}),
+    Shown("replies that wait", "replies", "/app/replies"),
+    Shown("replies, none yet", "new", "/app/replies"),
+    Shown("reply, no score chosen", "replies", "/app/replies/1", {"do": "record", "score": ""}, status=422),
+    Shown("reply to read", "replies", "/app/replies/2"),
+    Shown("surveys, none yet", "new", "/app/waves", {"do": "plan", "start": "2026-01-01"}, status=422),
+    Shown("report", "years", "/app/wave/{wave}/report"),
+    Shown("report, a manager", "years", "/app/wave/{wave}/report", who=MANAGES),
+    Shown("report before the survey", "planned", "/app/wave/{wave}/report"),
     *(Shown(f"first run: {step}", "new", f"/app/start/{step}") for step in ("senders", "clients", "calendar", "test")),
     Shown("first run, where one stands", "new", "/app/start"),
     Shown("first run: a letter to nobody", "new", "/app/start/test", {"do": "test", "address": "x"}, status=422),
     Shown("first run: finished", "agency", "/app/start/test", {"do": "finish"}),
     *(Shown(f"settings: {section}", "agency", f"/app/settings/{section}") for section in SETTINGS),
     Shown("settings: nobody signs", "agency", "/app/settings/senders", {"do": "save", "version": "0"}, status=409),
+    Shown("settings: way of a sender", "agency", "/app/settings/senders/way", {"sender": "head"}),
+    Shown("settings: way of a sender, refused", "agency", "/app/settings/senders/way",
+          {"sender": "head", "do": "save", "way": "own", "host": "", "port": "465"}, status=422),
     Shown("settings: letter", "agency", "/app/settings/letters/invitation/ru"),
     Shown("settings: set-up", "stuck", "/app/settings/setup"),
     Shown("settings: outbox", "stuck", "/app/settings/outbox"),

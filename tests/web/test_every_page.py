@@ -64,10 +64,11 @@ STOPS = """() => { const named = new Set(); return [...document.querySelectorAll
   }).length; }"""
 FOCUS = """() => { const one = document.activeElement, seen = node => { const style = getComputedStyle(node);
     return (style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0) || style.boxShadow !== 'none'; };
-  window.stops = window.stops || new Map(); const known = window.stops.has(one);
-  if (!known) window.stops.set(one, 1);
+  window.stops = window.stops || new Map(); const times = (window.stops.get(one) || 0) + 1, same = one === window.last;
+  const inside = same && one.type === 'date' && times < 6, known = times > 1 && !inside;
+  window.stops.set(one, times); window.last = one;
   const near = [one, one.nextElementSibling, one.parentElement, one.closest('label')].filter(Boolean);
-  return {end: one === document.body || known, seen: near.some(seen), what: one.outerHTML.slice(0, 120)}; }"""
+  return {end: one === document.body || known, inside, seen: near.some(seen), what: one.outerHTML.slice(0, 120)}; }"""
 
 pytestmark = pytest.mark.browser
 
@@ -194,7 +195,7 @@ def test_every_address_has_a_row_in_the_table() -> None:
     looked_at = set()
     for shown in PAGES:
         if shown.path != "/app/broken":
-            looked_at.add(addresses.match(shown.path.format(wave=1), "POST")[0])
+            looked_at.add(addresses.match(shown.path.format(wave=1, line=1), "POST")[0])
     assert looked_at | PARTS == found
     assert len({shown.name for shown in PAGES}) == len(PAGES)
 
@@ -269,6 +270,8 @@ def test_the_keyboard_reaches_every_control_and_shows_where_it_is(
         now = window.page.evaluate(FOCUS)
         if now["end"]:
             break
+        if now["inside"]:  # day, month and year of a date are places of one field
+            continue
         assert now["seen"], f"no mark of the focus: {now['what']}"
         reached += 1
     assert reached == stops

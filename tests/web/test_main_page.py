@@ -144,7 +144,7 @@ def test_the_first_steps_go_on_where_they_stand_and_end_with_an_approved_survey(
 
 def test_a_draft_with_its_list_waits_for_approval(year: Year) -> None:
     who = replace(main_states.planned(year), language="en")
-    assert [row.stage for row in year.rows(Wave)] == ["draft"]
+    assert [row.stage for row in year.rows(Wave)] == ["rehearsed"]
     assert "waits for approval" in words(show(year, who))
 
 

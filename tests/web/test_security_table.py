@@ -25,6 +25,7 @@ from integration.services import frames, portals, setup
 from integration.services.deps import Deps
 from integration.store.base import make_engine, make_sessions, reading
 from integration.store.portals import Portal
+from integration.store.waves import WaveClient
 from tests.bitrix.sandbox.agencies import small_agency
 from tests.conftest import HandClock
 from tests.services.survey_world import MANAGER, World
@@ -96,12 +97,14 @@ def test_every_address_has_a_row_and_every_row_an_address(real: tuple[World, Fla
 VALUES = {
     "kind": "company", "card_id": "12", "letter": "invitation", "language": "en", "step": "senders", "rest": "main",
     "import_id": "1",
+    "reply_id": "1",
     "name": "privacy", "token": "made-up-by-somebody-who-has-no-letter", "filename": "kit.css",
 }  # fmt: skip
 
 
-def path_of(row: Row, wave: int) -> str:
-    values = {**VALUES, "wave_id": wave}
+def path_of(row: Row, place: World) -> str:
+    line = next(one.id for one in place.rows(WaveClient) if one.wave_id == place.wave_id)
+    values = {**VALUES, "wave_id": place.wave_id, "line_id": line}
     if row.address.startswith("/bitrix/placement"):
         values["name"] = "crm_deal_detail_tab"
     return re.sub(r"<(?:[^:>]+:)?(\w+)>", lambda found: str(values[found[1]]), row.address)
@@ -130,7 +133,7 @@ def test_pages_links_and_words_answer_as_the_table_says(real: tuple[World, Flask
         if row.method == "POST" and row.address in BY_FRAME:
             continue
         for who, session in sessions.items():
-            answer = visit(client, row, path_of(row, place.wave_id), session)
+            answer = visit(client, row, path_of(row, place), session)
             status, own = row.of(who)
             if answer.status_code != status:
                 wrong.append(f"{who}: {row.method} {row.address} {answer.status_code}, not {status}")
@@ -163,7 +166,7 @@ def test_forged_and_expired_sessions_are_those_of_a_stranger(real: tuple[World, 
     forged.append(place.deps.signer.sign("survey", {"portal_id": place.portal.id}, place.clock.now()))
     for row in (row for row in table() if row.of("stranger")[0] == 401):
         for session in forged:
-            answer = visit(client, row, path_of(row, place.wave_id), session)
+            answer = visit(client, row, path_of(row, place), session)
             assert answer.status_code == 401, row
             assert not [secret for secret in OURS if secret in answer.text], row
 

@@ -8,15 +8,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 from werkzeug.test import TestResponse
 
-from integration.services import waves
+from integration.services import rehearsals, waves
 from integration.services.frames import Viewer
 from integration.store.base import transaction
 from integration.store.chores import ChoreRow
 from integration.store.responses import Response
 from integration.store.waves import Invitation, WaveClient
-from integration.web import rehearsal_words
+from integration.web import wave_list_words
 from tests.conftest import a_portal
 from tests.services.report_world import LONG, MARKUP, Client, beat, hire, scores, tell, viewer
 from tests.services.wave_world import DIRECTOR, HEAD, MANAGER, World
@@ -49,15 +50,16 @@ def test_every_state_is_a_whole_page_in_every_language(year: World, name: str, l
     assert not re.search(r"\{[a-z_]+\}|None|Undefined", words(page))
 
 
-def test_the_rehearsal_says_who_gets_what_who_is_out_and_shows_the_letters(year: World) -> None:
+def test_the_console_sums_the_rehearsal_up_and_leads_to_all_of_it(year: World) -> None:
     page = show(year, replace(main_states.planned(year), language="en"))
     said = words(page)
     for piece in (
-        "no mistakes", "Clients asked 7 of 10 on the list", "Approve: announce on 16 February 2026",
-        "Clients without e-mail and phone: 1.", "Who is not asked, and why",
-        "Letter with the question · Русский", "Клиент 22", "not asked yet",
+        "Rehearsed on", "Clients asked 7 of 10 on the list", "Approve: announce on 16 February 2026",
+        "Look through the rehearsal", "Who is not asked, and why", "Клиент 22", "not asked yet",
     ):  # fmt: skip
         assert piece in said, piece
+    assert f'formaction="/app/wave/{year.wave().id}/rehearsal"' in page
+    assert f'formaction="/app/wave/{year.wave().id}?standing=too_new"' in page
     assert MARKUP not in page
     assert LONG in said
     assert page.count('type="checkbox"') == 7
@@ -67,7 +69,7 @@ def test_a_rehearsal_with_mistakes_offers_no_approval_and_posting_it_changes_not
     who = replace(main_states.mistaken(year), language="en")
     page = show(year, who)
     assert 'value="approve"' not in page
-    assert "Nobody signs letters to clients of Казань." in words(page)
+    assert "It cannot be approved yet." in words(page)
     answer = post(year, who, do="approve")
     assert answer.status_code == 422
     assert "The rehearsal still finds mistakes." in words(answer.text)
@@ -82,7 +84,7 @@ def test_the_list_is_made_by_the_worker_while_the_page_shows_how_far_it_is(year:
     ordered = show(year, who, do="rehearse")
     assert "The list is being made." in words(ordered)
     assert f'data-poll="/app/wave/{wave_id}"' in ordered, "the page waits for a worker that has not begun yet"
-    cursor = next(row for row in year.rows(ChoreRow) if row.name == f"freeze:{wave_id}").cursor
+    cursor = next(row for row in year.rows(ChoreRow) if row.name == f"rehearse:{wave_id}").cursor
     waves.freeze(year.deps, year.portal_id, wave_id, steps=1)
     page = show(year, who)
     assert f'data-poll="/app/wave/{wave_id}"' in page
@@ -91,8 +93,10 @@ def test_the_list_is_made_by_the_worker_while_the_page_shows_how_far_it_is(year:
     assert "<html" not in part
     assert "1 client looked at so far" in words(f"<main{part}")
     assert "data-done" not in part
-    while waves.run_freeze(year.deps, year.portal_id, cursor).due_at is not None:
+    while rehearsals.run(year.deps, year.portal_id, cursor).due_at is not None:
         pass
+    with transaction(year.deps.sessions) as session:
+        session.execute(delete(ChoreRow))
     assert "data-done" in post(year, who, part="making").text
     assert 'value="approve"' in show(year, who)
 
@@ -223,7 +227,7 @@ def test_ten_thousand_clients_are_paged_fast_and_the_filter_stays(year: World) -
     who = replace(main_states.large(year), language="en")
     page = show(year, who, standing="too_new", page="133")
     assert "Page 133 of 134" in words(page)
-    assert '<input type="hidden" name="standing" value="too_new">' in page
+    assert f'action="/app/wave/{year.wave().id}?standing=too_new&amp;page=133"' in page
     assert page.count("<tr>") == 51
     assert len(page.encode()) < 100_000
     client = make_app(year.deps).test_client()
@@ -237,4 +241,48 @@ def test_ten_thousand_clients_are_paged_fast_and_the_filter_stays(year: World) -
 
 @pytest.mark.parametrize("stage", ["announced", "calling", "mailing", "reminders", "closing", "closed"])
 def test_a_stage_that_the_survey_enters_has_words_in_the_audit_trail(stage: str) -> None:
-    assert f"stage:{stage}" in rehearsal_words.EVENTS
+    assert f"stage:{stage}" in wave_list_words.EVENTS
+
+
+def test_what_is_chosen_stands_in_the_address_of_every_form_and_act(year: World) -> None:
+    who = replace(main_states.full(year), language="en")
+    path = f"/app/wave/{year.wave().id}"
+    client = make_app(year.deps).test_client()
+    page = client.post(f"{path}?standing=open&q=%D0%9A%D0%BB", data=form(year, who)).text
+    kept = f"{path}?standing=open&amp;q=%D0%9A%D0%BB"
+    actions = set(re.findall(r'<form method="post" action="([^"]*)"', page)) - {path}
+    assert actions == {kept}, "every act comes back to the same part of the list"
+    assert f'<form class="form row filter" method="post" action="{path}" data-address>' in page
+    line = next(row.id for row in year.rows(WaveClient, wave_id=year.wave().id, reason="excluded_by_hand"))
+    again = client.post(
+        f"{path}?standing=excluded_by_hand", data=form(year, who, do="include", lines=str(line))
+    ).text
+    assert '<option value="excluded_by_hand" selected' in again
+
+
+def test_letters_on_their_way_and_the_trail_come_as_a_part_and_as_a_file(year: World) -> None:
+    who = replace(main_states.full(year), language="en")
+    part = post(year, who, part="watch").text
+    assert "<html" not in part
+    assert "data-done" in part
+    client = make_app(year.deps).test_client()
+    path = f"/app/wave/{year.wave().id}/trail"
+    show(year, who, do="pause", why="=1+1")
+    answer = client.post(path, data=form(year, who, format="csv"))
+    assert (answer.mimetype, answer.headers["Content-Disposition"].partition(";")[0]) == (
+        "text/csv",
+        "attachment",
+    )
+    assert "paused,,'=1+1" in answer.text, "what people typed is no formula"
+    assert client.post(path, data=form(year, viewer(year, MANAGER))).status_code == 403
+    assert "paused" in words(client.post(path, data=form(year, who, page="99")).text)
+
+
+def test_days_that_cannot_be_stay_in_their_form_with_what_is_wrong(year: World) -> None:
+    who = replace(main_states.planned(year), language="en")
+    answer = post(year, who, do="move", announce="2026-02-10", closing="2026-02-01")
+    assert answer.status_code == 422
+    assert "End of the survey: at least 1 day after the step before it." in words(answer.text)
+    assert 'name="closing" value="2026-02-01"' in answer.text
+    assert 'name="announce" value="2026-02-10"' in answer.text
+    assert "The dates are changed." in words(show(year, who, do="move", announce="2026-02-10"))

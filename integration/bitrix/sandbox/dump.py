@@ -15,6 +15,7 @@ def dump(state: State) -> Json:
         "comments": _rows(state.comments.rows),
         "log_messages": _rows(state.log_messages.rows),
         "activities": _rows(state.activities.rows),
+        "mails": list(state.mails),
         "tasks": _rows(state.tasks.rows),
         "checklists": _rows(state.checklists.rows),
         "task_results": _rows(state.task_results.rows),

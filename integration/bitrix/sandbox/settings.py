@@ -64,6 +64,8 @@ class Settings:
     ``3`` instead of ``CO_3`` (bitrix24.md 8.4). ``close_date_on_final`` writes the day into ``closedate``
     when a deal reaches a final stage. ``trigger_moves`` maps a trigger's code to the stage a customer hung
     it on. ``layout_default`` is what the common card view answers before anybody customised it.
+    ``mailboxes`` are the addresses the portal sends from (not named: those of its employees), ``mail_fails`` lets every
+    e-mail fail after its activity was made, ``smtp`` ("host:port") is where e-mails are handed to.
     """
 
     rate_limit: RateLimit = field(default_factory=RateLimit)
@@ -78,6 +80,9 @@ class Settings:
     close_date_on_final: bool = True
     layout_default: bool = False
     missing_methods: list[str] = field(default_factory=list)
+    mailboxes: list[str] | None = None
+    mail_fails: bool = False
+    smtp: str = ""
     trigger_moves: dict[str, str] = field(default_factory=dict)
     down: bool = False
     suspended: bool = False

@@ -129,6 +129,7 @@ class State:
         self.trigger_log: list[Json] = []
         self.recurring: list[Json] = []
         self.absences: list[Json] = []
+        self.mails: list[Json] = []
         self.calendar: Json = {}
 
     def now(self) -> int:

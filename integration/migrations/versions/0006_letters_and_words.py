@@ -83,7 +83,22 @@ def upgrade() -> None:
     sa.UniqueConstraint('portal_id', 'activity_id', name=op.f('uq_replies_portal_id_activity_id'))
     )
     with op.batch_alter_table('replies', schema=None) as batch_op:
+        batch_op.create_index('ix_replies_invitation', ['invitation_id'], unique=False)
         batch_op.create_index('ix_replies_open', ['portal_id', 'status', 'id'], unique=False)
+
+    op.create_table('retired_links',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('portal_id', sa.Integer(), nullable=False),
+    sa.Column('invitation_id', sa.Integer(), nullable=False),
+    sa.Column('token', sa.String(length=64), nullable=False),
+    sa.Column('retired_at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['invitation_id'], ['invitations.id'], name=op.f('fk_retired_links_invitation_id_invitations'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['portal_id'], ['portals.id'], name=op.f('fk_retired_links_portal_id_portals'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_retired_links')),
+    sa.UniqueConstraint('token', name=op.f('uq_retired_links_token'))
+    )
+    with op.batch_alter_table('retired_links', schema=None) as batch_op:
+        batch_op.create_index('ix_retired_links_invitation', ['invitation_id'], unique=False)
 
     op.create_table('sender_mailboxes',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -123,6 +138,11 @@ def upgrade() -> None:
     with op.batch_alter_table('direct_messages', schema=None) as batch_op:
         batch_op.create_index('ix_direct_messages_link', ['link_id', 'id'], unique=False)
 
+    with op.batch_alter_table('proofs', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('link_id', sa.Integer(), nullable=True))
+        batch_op.alter_column('invitation_id', existing_type=sa.Integer(), nullable=True)
+        batch_op.create_foreign_key(op.f('fk_proofs_link_id_direct_links'), 'direct_links', ['link_id'], ['id'], ondelete='CASCADE')
+
     with op.batch_alter_table('invitations', schema=None) as batch_op:
         batch_op.add_column(sa.Column('colleague_id', sa.Integer(), nullable=True))
 
@@ -131,11 +151,40 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('activity_id', sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column('bounced_at', sa.DateTime(timezone=True), nullable=True))
         batch_op.create_index('ix_letters_pace', ['portal_id', 'sender_address', 'handed_at'], unique=False)
+        batch_op.create_index('ix_letters_person', ['portal_id', 'lane', 'handed_at'], unique=False)
+        batch_op.create_index('ix_letters_wave', ['portal_id', 'wave_id', 'status', 'invitation_id', 'handed_at', 'planned_for', 'bounced_at'], unique=False)
+
+    _note_dead_addresses(op.get_bind())
 
     with op.batch_alter_table('waves', schema=None) as batch_op:
         batch_op.add_column(sa.Column('closed_why', sa.String(length=500), server_default='', nullable=False))
         batch_op.add_column(sa.Column('looked', sa.JSON(), server_default='{}', nullable=False))
 
+
+
+def _note_dead_addresses(connection: sa.Connection) -> None:
+    """Until now the letter that was refused for good was the only note of it."""
+    letters = sa.table(
+        'letters', *map(sa.column, ('id', 'portal_id', 'status', 'error', 'recipient_address')),
+        sa.column('finished_at', sa.DateTime(timezone=True)), sa.column('created_at', sa.DateTime(timezone=True)),
+    )
+    dead = sa.table(
+        'dead_addresses', *map(sa.column, ('portal_id', 'address', 'source', 'code', 'revived_by')),
+        sa.column('since', sa.DateTime(timezone=True)),
+    )
+    refused = sa.select(
+        letters.c.portal_id, letters.c.recipient_address, letters.c.error,
+        sa.func.coalesce(letters.c.finished_at, letters.c.created_at, type_=sa.DateTime(timezone=True)),
+    ).where(letters.c.status == 'buried', letters.c.error.startswith('address_refused'), letters.c.recipient_address != '')
+    found: dict[tuple[int, str], dict[str, object]] = {}
+    for portal_id, address, error, since in connection.execute(refused.order_by(letters.c.id)):
+        key = (portal_id, address.strip().casefold()[:255])
+        code = error.removeprefix('address_refused').strip().partition(' ')[0][:64]
+        found.setdefault(key, {
+            'portal_id': portal_id, 'address': key[1], 'source': 'smtp', 'code': code, 'since': since, 'revived_by': '',
+        })
+    if found:
+        connection.execute(sa.insert(dead), list(found.values()))
 
 
 def downgrade() -> None:
@@ -144,6 +193,8 @@ def downgrade() -> None:
         batch_op.drop_column('closed_why')
 
     with op.batch_alter_table('letters', schema=None) as batch_op:
+        batch_op.drop_index('ix_letters_wave')
+        batch_op.drop_index('ix_letters_person')
         batch_op.drop_index('ix_letters_pace')
         batch_op.drop_column('bounced_at')
         batch_op.drop_column('activity_id')
@@ -152,13 +203,24 @@ def downgrade() -> None:
     with op.batch_alter_table('invitations', schema=None) as batch_op:
         batch_op.drop_column('colleague_id')
 
+    op.execute(sa.text('DELETE FROM proofs WHERE invitation_id IS NULL'))
+    with op.batch_alter_table('proofs', schema=None) as batch_op:
+        batch_op.drop_constraint(op.f('fk_proofs_link_id_direct_links'), type_='foreignkey')
+        batch_op.alter_column('invitation_id', existing_type=sa.Integer(), nullable=False)
+        batch_op.drop_column('link_id')
+
     with op.batch_alter_table('direct_messages', schema=None) as batch_op:
         batch_op.drop_index('ix_direct_messages_link')
 
+    with op.batch_alter_table('retired_links', schema=None) as batch_op:
+        batch_op.drop_index('ix_retired_links_invitation')
+
+    op.drop_table('retired_links')
     op.drop_table('direct_messages')
     op.drop_table('sender_mailboxes')
     with op.batch_alter_table('replies', schema=None) as batch_op:
         batch_op.drop_index('ix_replies_open')
+        batch_op.drop_index('ix_replies_invitation')
 
     op.drop_table('replies')
     with op.batch_alter_table('direct_links', schema=None) as batch_op:

@@ -11,6 +11,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 from integration.i18n import LANGUAGES
 
 SMALL = 4 * 1024
+MESSAGE = 48 * 1024  # 4000 Cyrillic letters, percent-encoded
 ANSWER = 128 * 1024  # a long comment in Cyrillic letters, percent-encoded
 FRAME = 64 * 1024
 PAGE = 256 * 1024  # a page inside the portal with its longest form, a letter in three languages
@@ -57,8 +58,27 @@ class GestureForm(Form):
     type = fields.String(required=True, validate=validate.Length(min=1, max=32))
     trusted = fields.Boolean(required=True)
     purpose = fields.String(
-        load_default="answer", validate=validate.OneOf(("answer", "unsubscribe", "snooze"))
+        load_default="answer",
+        validate=validate.OneOf(("answer", "unsubscribe", "snooze", "colleague", "direct")),
     )
+
+
+class MessageForm(DecisionForm):
+    """A message of the direct line (product.md S5). `switch` asks for another language and sends nothing."""
+
+    words = _short(8_000)
+    person = _short(400)
+    back = _short(400)
+    switch = fields.Boolean(load_default=False)
+
+
+class ColleagueForm(DecisionForm):
+    """A colleague whom a client proposes to ask instead (product.md W12)."""
+
+    name = _short(400)
+    reach = _short(400)
+    words = _short(1_000)
+    switch = fields.Boolean(load_default=False)
 
 
 def posted(schema: type[Schema], limit: int) -> dict[str, Any]:

@@ -218,7 +218,11 @@ COUNTED: dict[str, Callable[[str, int], str]] = {
 }
 RECORDS = {
     "spf": mark("an SPF record"),
+    "spf_server": mark("an SPF record that names the mail server"),
+    "spf_broken": mark("an SPF record without mistakes"),
     "dmarc": mark("a DMARC record"),
+    "dmarc_broken": mark("a DMARC record without mistakes"),
+    "dkim": mark("a signature (DKIM) that holds"),
     "mx": mark("a mail exchanger, so replies are lost"),
 }
 PLACES = {  # the section of the settings in which something can be done about it

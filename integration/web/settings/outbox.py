@@ -16,14 +16,19 @@ from integration.web.pages import language, say
 from integration.web.settings import sections, stuck_words
 
 PATH = "/app/settings/outbox"
-VERBS = ("resend", "leave", "was_sent")
+VERBS = ("resend", "leave", "was_sent", "revive")
 VIEWS = {
     "failed": mark("Not written"),
     "letters": mark("Letters to decide about"),
     "waiting": mark("Waiting for Bitrix24"),
     "letters_waiting": mark("Letters on their way"),
 }
-BUTTONS = {"resend": mark("Send again"), "leave": mark("Leave it"), "was_sent": mark("It was sent")}
+BUTTONS = {
+    "resend": mark("Send again"),
+    "leave": mark("Leave it"),
+    "was_sent": mark("It was sent"),
+    "revive": mark("The address works again"),
+}
 EMPTY = {
     "failed": (
         mark("Everything has reached Bitrix24"),
@@ -100,6 +105,7 @@ def _decide(who: Viewer, verb: Verb, number: int) -> dict[str, str]:
         "was_sent": i18n.plural(
             code, "{n} letter is noted as sent.", "{n} letters are noted as sent.", count
         ),
+        "revive": say("The address counts as working again. Letters to come will go to it."),
     }
     return {"tone": "good", "heading": texts[verb], "line": ""}
 

@@ -23,6 +23,8 @@ KEPT = (
      mark("To know who is a client and who recommended whom"), mark("As long as the card exists in Bitrix24")),
     (mark("E-mails and phones of people who are asked"), mark("To send them the letters"), "retention"),
     (mark("Scores and words"), mark("To act on them and to see what changes"), "words"),
+    (mark("Messages to the head of the agency, and colleagues whom clients named"),
+     mark("To answer them, and to know whom the client meant"), "retention"),
     (mark("Letters as they were sent"), mark("To show what was said to whom, and never to say it twice"), "retention"),
     (mark("Addresses of those who said “never again”"), mark("So that they are never asked again"),
      mark("For ever: it protects them")),

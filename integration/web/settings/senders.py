@@ -7,13 +7,15 @@ from typing import Any
 
 from flask import Response
 
+from integration.current import deps
 from integration.i18n import mark
 from integration.nps.policy import Policy, PolicyProblem, Sender
 from integration.nps.policy_checks import SIZES
+from integration.services import mailboxes
 from integration.services.frames import Viewer
 from integration.services.waves_people import normal_email
 from integration.web.forms.settings_people import SenderRow
-from integration.web.settings import people
+from integration.web.settings import people, way_words
 from integration.web.settings.problems import code_words
 from integration.web.settings.sections import part, section
 from integration.web.settings.sheet import Form, Raw, Sheet, Situation, look, respond
@@ -155,7 +157,9 @@ def _more(here: Situation) -> dict[str, Any]:
     }  # fmt: skip
     dismissed = {one.user_id for one in here.choices.staff if not one.active}
     covered = {city.strip().casefold() for city in here.wanted.sender_by_city}
+    ways = mailboxes.overview(deps(), here.who.portal_id)
     return {
+        "ways": {key: (way_words.brief(box), *way_words.state(box)) for key, box in ways.items()},
         "picker": people.picker(here.choices, named),
         "cards": dict(list(cards.items())[: people.SUGGESTED]),
         "offered": [

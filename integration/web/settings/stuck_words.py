@@ -13,6 +13,7 @@ CALLS = {
     "task": mark("Task"),
     "checklist": mark("Checklist of a task"),
     "wave_task": mark("Task about the survey"),
+    "wave_task_done": mark("Task about the survey ticked off"),
     "field": mark("Field on the card"),
     "referral": mark("Who recommended"),
     "reminder": mark("Reminder to name who recommended"),
@@ -77,6 +78,26 @@ REASONS = {
     "no_server": mark("No mail server is set up, so letters wait."),
     "connection": mark("The mail server does not answer."),
     "portal": mark("Bitrix24 does not answer applications at the moment."),
+    "portal_unsent": mark(
+        "Bitrix24 has put the e-mail into the contact’s card and could not send it. Mostly the sender’s mailbox is not "
+        "connected to Bitrix24: connect it, then send the letter again."
+    ),
+    "portal_doubt": mark(
+        "Bitrix24 broke off while it was sending. Before anything goes again, Molva looks into the contact’s card."
+    ),
+    "portal_refused": mark(
+        "Bitrix24 does not send this letter. Look whether the contact’s card still exists, or choose another way for "
+        "this sender."
+    ),
+    "portal_no_employee": mark(
+        "The sender is no employee in Bitrix24, so it cannot send in this name. Choose another way for this sender."
+    ),
+    "portal_dismissed": mark(
+        "The sender has left, so Bitrix24 does not send in this name. Choose somebody else who signs."
+    ),
+    "portal_no_card": mark(
+        "Bitrix24 sends letters to contacts with a card only. A test letter goes when the sender has another way."
+    ),
     "later": mark("The mail server asks to try again later."),
 }
 SPOKEN = (
@@ -92,6 +113,7 @@ DONE = {
     ("resend", "letter"): mark("letter sent again"),
     ("leave", "letter"): mark("letter left as it is"),
     ("was_sent", "letter"): mark("letter noted as sent"),
+    ("revive", "address"): mark("address noted as working again"),
 }
 
 

@@ -27,8 +27,9 @@ from integration.web.settings.sheet import Form, Raw, Sheet, Situation, look, re
 NUMBERS = (
     "wave_month", "wave_day", "plan_days_before", "announce_days", "letter_gap_days", "calling_days",
     "attempts_per_day", "max_attempts", "closing_days", "edit_days", "snooze_days", "hours_from", "hours_to",
-    "letters_per_hour",
+    "letters_per_hour", "letters_per_day", "thanks_after_hours",
 )  # fmt: skip
+SWITCHES = ("calling", "thanks_letters", "offer_colleague", "direct_line")
 TEXTS = ("country", "time_zone", "language", "readiness")
 OVERDUE = mark("It is time to make the list")
 STEPS = {
@@ -51,7 +52,7 @@ REGIONS = ("Europe/", "Asia/", "America/", "Africa/", "Australia/", "Pacific/", 
 def _filled(policy: Policy, here: Situation) -> Raw:
     return {
         **{name: str(getattr(policy, name)) for name in (*NUMBERS, *TEXTS)},
-        "calling": "1" if policy.calling else "",
+        **{name: "1" if getattr(policy, name) else "" for name in SWITCHES},
         "reminder_days": ", ".join(map(str, policy.reminder_days)),
         "languages": list(policy.languages),
         "wave_owner": people.shown(here.choices, policy.wave_owner),
@@ -59,7 +60,7 @@ def _filled(policy: Policy, here: Situation) -> Raw:
 
 
 def _typed(form: Form) -> Raw:
-    one = (*NUMBERS, *TEXTS, "calling", "reminder_days", "wave_owner")
+    one = (*NUMBERS, *TEXTS, *SWITCHES, "reminder_days", "wave_owner")
     return {**{name: form.get(name, "") for name in one}, "languages": form.getlist("languages")}
 
 
@@ -126,7 +127,7 @@ def _steps(found: Preview) -> list[dict[str, Any]]:
 
 
 SHEET = Sheet(
-    "wave", (*NUMBERS, *TEXTS, "calling", "reminder_days", "languages", "wave_owner"), _filled, _typed, _read,
+    "wave", (*NUMBERS, *TEXTS, *SWITCHES, "reminder_days", "languages", "wave_owner"), _filled, _typed, _read,
     more=_more, live=_live,
 )  # fmt: skip
 

@@ -22,9 +22,9 @@
         failures = 0;
         const found = document.createElement("div");
         found.innerHTML = html;
-        if (found.querySelector("[data-done]")) { over(); return; }
+        if (found.querySelector("[data-done]") && place.dataset.then !== "stay") { over(); return; }
         if (place.innerHTML !== html) place.innerHTML = html;
-        setTimeout(look, EVERY);
+        if (!found.querySelector("[data-done]")) setTimeout(look, EVERY);
       }).catch(function () {
         failures += 1;
         if (failures < 20) setTimeout(look, EVERY * Math.min(failures, 6));

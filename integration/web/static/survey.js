@@ -72,7 +72,7 @@
   /* Changing the language keeps what has been chosen and written. */
   document.querySelectorAll("a[data-language]").forEach(function (link) {
     link.addEventListener("click", function (event) {
-      if (!form.elements.comment || event.ctrlKey || event.metaKey || event.shiftKey) return;
+      if (!(form.elements.comment || form.elements.words) || event.ctrlKey || event.metaKey || event.shiftKey) return;
       event.preventDefault();
       form.elements.lang.value = link.dataset.language;
       var field = document.createElement("input");

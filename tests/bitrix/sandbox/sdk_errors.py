@@ -233,6 +233,12 @@ _no(
     errors.BitrixAPIInsufficientScope,
     "insufficient_scope",
 )
+_no(
+    "crm.activity.add",
+    typed("crm.activity.add", fields={"TYPE_ID": 4, "SUBJECT": "", "RESPONSIBLE_ID": 6}),
+    BAD,
+    "",
+)
 _no("crm.activity.get", typed("crm.activity.get", bitrix_id=999), BAD, "")
 _no(
     "crm.activity.update",

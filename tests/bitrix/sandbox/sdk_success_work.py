@@ -88,6 +88,18 @@ succeeds(
     lambda r: r[0] is True and (r[1]["COMPLETED"], r[1]["STATUS"]) == ("Y", "2"),
 )
 
+
+MAIL = {
+    "TYPE_ID": 4, "DIRECTION": 2, "COMPLETED": "Y", "OWNER_TYPE_ID": 3, "OWNER_ID": 7, "SUBJECT": "How are we doing?",
+    "DESCRIPTION": "<p>Ten seconds</p>", "DESCRIPTION_TYPE": 3, "RESPONSIBLE_ID": 6,
+    "COMMUNICATIONS": [{"VALUE": "ivan@example.com", "ENTITY_ID": 7, "ENTITY_TYPE_ID": 3}],
+    "SETTINGS": {"MESSAGE_FROM": "Boris Example <user6@example.com>"},
+    "START_TIME": "2026-09-01T15:00:00+03:00", "END_TIME": "2026-09-01T15:01:00+03:00",
+}  # fmt: skip
+
+
+succeeds("crm.activity.add", typed("crm.activity.add", fields=MAIL), lambda r: r == 1)
+
 _SECTION = [{"name": "main", "title": "About", "type": "section", "elements": [{"name": "TITLE"}]}]
 succeeds(
     "crm.item.details.configuration.set",

@@ -12,6 +12,7 @@ from . import (  # noqa: F401
     event_methods,
     layouts,
     links,
+    mails,
     system,
     task_methods,
     timeline,

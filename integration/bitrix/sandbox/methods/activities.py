@@ -6,6 +6,7 @@ from typing import Any
 
 from ..agency import Json
 from ..errors import RestError, empty_code
+from ..forms import as_list
 from ..items import find
 from ..portal import Answer, Context, method
 from ..schema import KINDS
@@ -16,7 +17,9 @@ from .rows import rows_page, selected
 _TYPES = {"ID": "integer", "OWNER_ID": "integer", "OWNER_TYPE_ID": "integer", "TYPE_ID": "integer",
           "PROVIDER_ID": "string", "PROVIDER_TYPE_ID": "string", "SUBJECT": "string", "COMPLETED": "string",
           "STATUS": "integer", "RESPONSIBLE_ID": "integer", "DEADLINE": "datetime", "CREATED": "datetime",
-          "LAST_UPDATED": "datetime", "AUTHOR_ID": "integer", "ASSOCIATED_ENTITY_ID": "integer"}  # fmt: skip
+          "LAST_UPDATED": "datetime", "AUTHOR_ID": "integer", "ASSOCIATED_ENTITY_ID": "integer",
+          "DIRECTION": "integer", "ORIGINATOR_ID": "string", "ORIGIN_ID": "string",
+          "START_TIME": "datetime"}  # fmt: skip
 _MOMENTS = ("CREATED", "LAST_UPDATED", "START_TIME", "END_TIME", "DEADLINE")
 
 
@@ -37,7 +40,7 @@ def add_activity(state: State, owner: tuple[int, int], data: Json, user_id: int)
         "STATUS": 1,
         "RESPONSIBLE_ID": user_id,
         "PRIORITY": "2",
-        "DIRECTION": "2",
+        "DIRECTION": 2,
         "CREATED": now,
         "LAST_UPDATED": now,
         "START_TIME": now,
@@ -48,14 +51,22 @@ def add_activity(state: State, owner: tuple[int, int], data: Json, user_id: int)
         "ASSOCIATED_ENTITY_ID": 0,
         "SETTINGS": [],
         "PROVIDER_PARAMS": [],
+        "ORIGINATOR_ID": None,
+        "ORIGIN_ID": None,
+        "COMMUNICATIONS": [],
     } | data
     return state.activities.insert(row["ID"], row)
 
 
 def show(state: State, row: Json) -> Json:
-    """Numbers as strings, moments with the server's offset."""
+    """Numbers as strings, moments with the server's offset; whom it was said to stands in ``COMMUNICATIONS``, which
+    only lists give, and only when it is selected."""
     zone = state.zone_now()
-    shown = {k: str(v) if isinstance(v, int) and k not in _MOMENTS else v for k, v in row.items()}
+    shown = {
+        k: str(v) if isinstance(v, int) and k not in _MOMENTS else v
+        for k, v in row.items()
+        if k != "COMMUNICATIONS"
+    }
     return shown | {name: zone.moment(row[name]) for name in _MOMENTS}
 
 
@@ -90,7 +101,11 @@ def todo_add(ctx: Context, params: Json) -> Any:
 def activity_list(ctx: Context, params: Json) -> Answer:
     """Activities of all cards."""
     found = rows_page(ctx.state.activities, _TYPES, params, ctx.state.zone, strict=False)
-    rows = [selected(show(ctx.state, row), params) for row in found.rows]
+    names = [str(name) for name in as_list(params.get("select", params.get("SELECT")))]
+    rows = []
+    for row in found.rows:
+        more = {"COMMUNICATIONS": row["COMMUNICATIONS"]} if "COMMUNICATIONS" in names else {}
+        rows.append(selected(show(ctx.state, row), params) | more)
     return Answer(rows, found.total, found.next)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup, escape
 
 from ..agency import DEAL, LEAD, Json
+from ..methods.mails import EMAIL
 from ..schema import Kind
 from ..tasks import DONE, may_see, sub_status
 from ..values import to_int
@@ -15,6 +17,8 @@ from .cells import stages_of
 from .formats import bb, moment
 from .visit import Visit
 
+_HIDDEN = re.compile(r"<(style|head|script)\b.*?</\1>", re.IGNORECASE | re.DOTALL)
+_TAGS = re.compile(r"<[^>]+>")
 #: Statuses of tasks for people.
 TASK_WORDS = {2: "Waiting", 3: "In progress", 4: "Awaiting control", 5: "Done", 6: "Deferred", -1: "Overdue"}
 
@@ -95,7 +99,11 @@ def _plans(visit: Visit, kind: Kind, row: Json) -> list[Entry]:
             continue
         due = visit.t("until {when}", when=_when(visit, r["DEADLINE"])) if r["DEADLINE"] else ""
         title = str(r["SUBJECT"] or visit.t("To do"))
-        body = Markup("{} {}").format(bb(str(r["DESCRIPTION"] or "")), due)
+        told = str(r["DESCRIPTION"] or "")
+        if r["TYPE_ID"] == EMAIL:
+            title = visit.t("E-mail: {subject}", subject=title)
+            told = _TAGS.sub(" ", _HIDDEN.sub("", told)) if r["DESCRIPTION_TYPE"] == "3" else told
+        body = Markup("{} {}").format(bb(told), due)
         tone = "done" if r["COMPLETED"] == "Y" else ""
         who = visit.name(r["RESPONSIBLE_ID"])
         found.append(Entry("todo", r["CREATED"], _when(visit, r["CREATED"]), who, title, body, tone))
