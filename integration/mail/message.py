@@ -121,7 +121,11 @@ def _header(name: str, value: str) -> str:
 
 @lru_cache(maxsize=256)
 def _named(name: str, shown: str, address: str) -> str:
-    return _addressed(name, mailbox(shown, address))
+    """The sender's own header; its fault is not the recipient's."""
+    try:
+        return _addressed(name, mailbox(shown, address))
+    except MailRefused as error:
+        raise MailRefused(error.code, recipient=False) from error
 
 
 def _addressed(name: str, one: Address) -> str:

@@ -20,6 +20,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from integration.mail.message import to_bytes
 from integration.mail.outgoing import MailError, MailLater, MailRefused, MailUnknown, OutgoingLetter
+from integration.nps.mail_refusals import fault
 
 _PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 _FRESH_SECONDS = 20.0  # a connection idle for longer is not trusted with another letter
@@ -279,9 +280,13 @@ class _PinnedTls(smtplib.SMTP_SSL, _Pinned):
 
 
 def _verdict(code: int, text: bytes, *, recipient: bool) -> MailError:
-    """4xx (and what is no reply) may pass, 5xx will not (RFC 5321 4.2.1); 552 of an address is a full box."""
-    if 500 <= code < 600 and code not in (503, 530, 535):
-        return MailRefused(str(code), _words(text), recipient=recipient and code != 552)
+    """4xx (and what is no reply) may pass, 5xx will not (RFC 5321 4.2.1); 552 of an address is a full box.
+
+    A "no" to the sender that is said only at `RCPT`, as most servers do, is one to the sender: it may be set right.
+    """
+    about = fault(text.decode("utf-8", "replace")) if recipient else "letter"
+    if 500 <= code < 600 and code not in (503, 530, 535) and about != "way":
+        return MailRefused(str(code), _words(text), recipient=about == "address" and code != 552)
     return MailLater(str(code), _words(text))
 
 

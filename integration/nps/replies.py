@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 from typing import Literal
 
 from .addresses import email_key
+from .mail_refusals import fault
 from .reply_scores import proposed
 
 ReplyKind = Literal["reply", "absence", "bounce", "complaint", "refusal"]
@@ -33,11 +34,13 @@ class Read:
 @dataclass(frozen=True, slots=True)
 class Returned:
     """A letter that came back. `code`: the status, e.g. ``5.1.1``, empty if none is named; `addresses`: who may be
-    meant, the most certain first. `final` off: the server still tries (4.x.x)."""
+    meant, the most certain first. `final` off: the server still tries (4.x.x); `dead`: nobody reads at the address,
+    while a full mailbox or a letter taken for spam says nothing about it."""
 
     code: str
     addresses: tuple[str, ...]
     final: bool
+    dead: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +181,8 @@ def answers(subject: str, user_id: int | None, at: datetime, letters: Collection
 # --- what it is
 
 _DAEMONS = re.compile(
-    r"^(?:mailer[-_.]?daemon|postmaster|mail[-_.]?daemon|bounces?|mdaemon)(?:[+@\-_.]|$)", re.I
+    r"^(?:(?:mailer[-_.]?daemon|postmaster|mail[-_.]?daemon|bounces?|mdaemon)(?:[+@\-_.]|$)|microsoftexchange[0-9a-f]{8,}@)",
+    re.I,
 )
 _RETURNED = re.compile(
     r"undeliver|delivery status notification|returned mail|mail delivery (?:failed|failure|subsystem|system)|"
@@ -197,6 +201,10 @@ _RECIPIENT = re.compile(
     r"^\s*(?:final-recipient|original-recipient|x-failed-recipients)\s*:\s*(?:rfc822\s*;)?\s*<?([^\s<>;,]+@[^\s<>;,]+)",
     re.I | re.M,
 )
+_MACHINE = re.compile(  # a field of a notice, or a reply code with its status
+    r"^\s*(?:status|final-recipient|original-recipient|x-failed-recipients|diagnostic-code|remote-mta)\s*:|"
+    r"(?<![\d.])[45]\d\d[ \-]#?[45]\.\d{1,3}\.\d{1,3}(?!\d)|(?<![\d.])[45]\d\d\s+<[^\s<>@]+@[^\s<>]+>", re.I | re.M,
+)  # fmt: skip
 _ADDRESS = re.compile(r"[\w.+\-=/!#$%&'*^{|}~]{1,64}@[\w\-]+(?:\.[\w\-]+)+")
 _AUTOMATIC = re.compile(
     r"^\s*(?:автоответ|автоматическ|автоматичн|автовідпов|automatic reply|auto(?:matic)?[- ]?re(?:ply|sponse)|"
@@ -232,23 +240,29 @@ def looks_returned(sender: str, subject: str) -> bool:
 
 
 def returned(sender: str, subject: str, text: str) -> Returned | None:
-    """What a mail server's notice says; nothing if it is none. `text`: the whole of it, nothing cut out."""
-    code = _code_in(text)
-    if not looks_returned(sender, subject) or not (code or _DAEMONS.match(sender.strip())):
+    """What a mail server's notice says; nothing if it is none. `text`: the whole of it, nothing cut out.
+
+    Whoever does not write as a server does must say it as one does, and not about itself: people write of undelivered
+    goods and clause 5.1.2, too.
+    """
+    code, near = _code_in(text)
+    daemon, own = bool(_DAEMONS.match(sender.strip())), email_key(sender)
+    if not looks_returned(sender, subject) or not (daemon or (code and _MACHINE.search(text))):
         return None
     certain = [email_key(one) for one in _RECIPIENT.findall(text)]
     named = [email_key(one.strip(".'")) for one in _ADDRESS.findall(text)]
     late = code.startswith("4") or (not code and bool(_DELAYED.search(subject) or _DELAYED.search(text)))
-    found = dict.fromkeys(one for one in [*certain, *named] if one)
-    return Returned(code, tuple(found)[:50], final=not late)
+    found = dict.fromkeys(one for one in [*certain, *named] if one and (daemon or one != own))
+    return Returned(code, tuple(found)[:50], final=not late, dead=fault(near) == "address")
 
 
-def _code_in(text: str) -> str:
-    """The status a notice names: the field of a machine first, then one in the words, then a server's reply code."""
+def _code_in(text: str) -> tuple[str, str]:
+    """The status a notice names and what stands around it: the field of a machine first, then one in the words, then a
+    server's reply code."""
     for pattern in (_STATUS, _CODE, _REPLY_CODE):
         if found := pattern.search(text):
-            return found.group(1)
-    return ""
+            return found.group(1), text[found.start(1) : found.end(1) + 200]
+    return "", ""
 
 
 def read(sender: str, subject: str, text: str) -> Read:

@@ -200,12 +200,16 @@ def planned_days(plan: Plan) -> dict[str, date]:
     return days | {f"reminder_{number}": day for number, day in enumerate(plan.reminders, start=1)}
 
 
-def may_record(stage: str, outcome: str, status: str, *, approved: bool, revoked: bool) -> bool:
+def may_record(
+    stage: str, outcome: str, status: str, *, approved: bool, revoked: bool, preliminary: bool = False
+) -> bool:
     """Whether an answer given by word of mouth can be recorded for an invitation (product.md W17).
 
-    The wave runs, nobody counted an answer, and the person has not said "never" and was not taken out.
+    The wave runs, or is closed with a ``preliminary`` result (W14), as long as links live (S6); nobody counted an
+    answer, and the person has not said "never" and was not taken out.
     """
-    if not approved or revoked or stage not in RECORDABLE or status == "counted":
+    ends = stage not in RECORDABLE and not (stage == "closed" and preliminary)
+    if not approved or revoked or ends or status == "counted":
         return False
     return outcome not in ("answered", "opted_out", "excluded")
 

@@ -246,7 +246,7 @@ def _person(one: Asked, of: Read, wave: Wave, hold: date | None) -> AskedPerson:
         next=coming, held=status == "held",
         recordable=may_record(
             wave.stage, invitation.outcome, status, approved=bool(wave.approved_by),
-            revoked=invitation.revoked_at is not None,
+            revoked=invitation.revoked_at is not None, preliminary=wave.preliminary,
         ),
     )  # fmt: skip
 

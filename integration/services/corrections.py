@@ -124,6 +124,7 @@ def record(
         if not may_record(
             found.wave.stage, found.invitation.outcome, response.status if response else "",
             approved=bool(found.wave.approved_by), revoked=found.invitation.revoked_at is not None,
+            preliminary=found.wave.preliminary,
         ):  # fmt: skip
             return RecordResult("closed")
         response = response or survey_rows.new(session, found, given, channel, now)

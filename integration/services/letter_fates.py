@@ -17,7 +17,8 @@ from integration.store.waves import Invitation
 
 log = logging.getLogger(__name__)
 
-GIVE_UP = timedelta(days=5)  # a letter without an end of its own is given up after so long
+GIVE_UP = timedelta(days=5)  # a letter without an end of its own is given up after so long,
+TRIED = 12  # and so many attempts, some two hours: one that had waited for its day is not given up at the first "later"
 
 
 def record(session: Session, row: LetterRow, outcome: MailError | int | None, now: datetime) -> None:
@@ -31,7 +32,7 @@ def record(session: Session, row: LetterRow, outcome: MailError | int | None, no
         queue.done(session, row, now, status="unknown", error=str(outcome))
     elif isinstance(outcome, MailRefused):
         _refused(session, row, outcome, now)
-    elif row.expires_at is None and now - row.created_at > GIVE_UP:
+    elif row.expires_at is None and now - row.created_at > GIVE_UP and row.attempts > TRIED:
         queue.bury(session, row, now, error=f"gave_up {outcome}", handed_at=None)
     else:
         due = now + queue.backoff(row.attempts, row.id)

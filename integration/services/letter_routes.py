@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from integration.services import portal_mail
 from integration.services.deps import Deps, Mailer, MailError, MailLater, OutgoingLetter
-from integration.store import letter_ways, mailboxes
+from integration.store import letter_marks, letter_ways, mailboxes
 from integration.store.base import reading, transaction
 from integration.store.letters import LetterRow
 
@@ -64,7 +64,7 @@ def due(deps: Deps, session: Session, now: datetime) -> list[Key]:
 def opened(deps: Deps, key: Key) -> Route:
     """A way, ready to take letters; nothing is connected yet."""
     if key.way == "operator":
-        return Route(key, partial(_hand_over, deps.mailer), deps.mailer.close)
+        return Route(key, partial(_hand_over, deps, deps.mailer), deps.mailer.close)
     if key.way == "portal":
         return Route(key, lambda row, now: portal_mail.send(deps, key.portal_id, row))
     with reading(deps.sessions) as session:
@@ -75,7 +75,7 @@ def opened(deps: Deps, key: Key) -> Route:
     except ValueError:
         return Route(key, lambda row, now: MailLater("connection", "no_address"))
     known = box.check_code if box is not None else ""
-    return Route(key, partial(_hand_over, mailer), mailer.close, _Mindful(deps, key, url, known).heard)
+    return Route(key, partial(_hand_over, deps, mailer), mailer.close, _Mindful(deps, key, url, known).heard)
 
 
 def outgoing(row: LetterRow, now: datetime) -> OutgoingLetter:
@@ -100,7 +100,11 @@ def is_down(outcome: MailError | int | None) -> bool:
     return isinstance(outcome, MailLater) and outcome.code in DOWN
 
 
-def _hand_over(mailer: Mailer, row: LetterRow, now: datetime) -> MailError | None:
+def _hand_over(deps: Deps, mailer: Mailer, row: LetterRow, now: datetime) -> MailError | int | None:
+    if (
+        letter_marks.of(row) is not None
+    ):  # given to the portal before its sender's way was changed: it may have gone
+        return portal_mail.cleared_up(deps, row.portal_id, row)
     return mailer.send([outgoing(row, now)])[0]
 
 

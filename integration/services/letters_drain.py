@@ -7,9 +7,11 @@ sent again by itself.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from integration.nps.letters import THANKS_LETTERS
@@ -18,10 +20,12 @@ from integration.services.deps import Deps, MailError
 from integration.services.letter_drafts import MAIN_LETTERS as MAIN_LETTERS
 from integration.services.letter_look import PAUSE, Rules, Verdict
 from integration.services.letter_routes import Key, Route
-from integration.store import letter_ways, queue
+from integration.store import letter_marks, letter_ways, queue
 from integration.store import letters as rows
 from integration.store.base import Sessions, at_once, one_connection, reading, transaction
 from integration.store.letters import LetterRow
+
+log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=10)
 
@@ -81,22 +85,35 @@ class _Portion:
     slow: set[tuple[int, str]] = field(default_factory=set)
 
     def over(self, claimed: list[LetterRow]) -> None:
-        """Letter by letter; what is left when the way is out of reach, or the process is to end, comes back later."""
+        """Letter by letter; what is left when the way is out of reach, or the process is to end, comes back later.
+
+        One that fails by a fault of ours keeps its lease, and is of unknown fate if it was handed over; others go on.
+        """
+        failed: Exception | None = None
         for place, row in enumerate(claimed):
             if turns.giving_way.get()():
                 self._give_back(claimed[place:], "")
                 return
-            with traces.work([row]):
-                if not self._turn(row):
-                    continue
-                now = self.deps.clock.now()
-                self.handed = (row, self.route.send(row, now))
+            try:
+                with traces.work([row]):
+                    if not self._turn(row):
+                        continue
+                    now = self.deps.clock.now()
+                    self.handed = (row, self.route.send(row, now))
+            except OperationalError:
+                raise  # the database itself
+            except Exception as error:
+                log.error("letter failed", extra={"portal": row.portal_id, "letter": row.id})
+                failed = failed or error
+                continue
             if letter_routes.is_down(self.handed[1]):
                 self._give_back(claimed[place + 1 :], "server_down")
                 return
         with transaction(self.sessions) as session:
             self._record(session)
         self._told()
+        if failed is not None:
+            raise failed
 
     def _turn(self, row: LetterRow) -> bool:
         """Record the letter before and look at this one, in one commit; True: it is noted as handed over."""
@@ -152,7 +169,7 @@ class _Portion:
         if (row.portal_id, row.sender_address) in self.slow and row.kind != "test":
             return False
         verdict = letter_look.closely(session, row, self.rules, now)
-        if verdict.act == "send":
+        if verdict.act == "send" or (verdict.act in ("cancel", "rewrite") and _in_doubt(row, verdict)):
             return rows.hand_over(session, row, now, LEASE, self.route.key.way)
         self._not_now(session, row, verdict, now)
         return False
@@ -185,3 +202,8 @@ class _Portion:
                 due = now + queue.backoff(self.handed[0].attempts, self.handed[0].id)
                 letter_ways.put_off(session, self.route.key.letters, now, due)
         self._told()
+
+
+def _in_doubt(row: LetterRow, verdict: Verdict) -> bool:
+    """Whether the portal may have sent it already: that is looked up before it is taken back or written again."""
+    return letter_marks.of(row) is not None and verdict.why not in ("portal_gone", "expired")

@@ -65,22 +65,33 @@ def send(deps: Deps, portal_id: int, letter: LetterRow) -> MailError | int:
     people decide), `MailRefused` (`no_card`, `no_employee`, `dismissed`, `portal_refused`; never the recipient's
     fault). To be called outside of any transaction, and again for the same row until it is none of `MailLater`.
     """
+    if letter_marks.of(letter) is not None:
+        return cleared_up(deps, portal_id, letter)
     with reading(deps.sessions) as session:
         scene = _scene(session, portal_id, letter)
     if isinstance(scene, MailError):
         return scene
-    rest = PortalRest(deps, portal_id)
+    return _first(deps, portal_id, letter, scene, PortalRest(deps, portal_id))
+
+
+def cleared_up(deps: Deps, portal_id: int, letter: LetterRow) -> MailError | int:
+    """Look what became of an attempt in doubt, by whatever way the letter would leave now; sends nothing.
+
+    The id of the e-mail, or `MailLater` `in_doubt`: look once more; when the portal has ended the attempt without a
+    trace the mark is dropped, and the letter is looked at anew like any other.
+    """
+    earlier = letter_marks.of(letter)
+    with reading(deps.sessions) as session:
+        invitation = session.get(Invitation, letter.invitation_id) if letter.invitation_id else None
+    if earlier is None or invitation is None or invitation.portal_id != portal_id:
+        return MailUnknown("in_doubt")  # the card it went into is not known any more
     try:
-        earlier = letter_marks.of(letter)
-        if earlier is not None:
-            found = _look(rest, mail_probe(scene.contact_id, earlier.text))
-            if found is not None:
-                return found
-            if deps.clock.now() - earlier.at < STILL_RUNS:
-                return MailLater("in_doubt")
-    except BitrixError as error:
-        return _not_now(error)
-    return _first(deps, portal_id, letter, scene, rest)
+        found = _look(PortalRest(deps, portal_id), mail_probe(invitation.contact_id, earlier.text))
+    except BitrixError:
+        return MailLater("in_doubt")
+    if found is None and deps.clock.now() - earlier.at >= STILL_RUNS:
+        _forget(deps, letter)
+    return found if found is not None else MailLater("in_doubt")
 
 
 def _first(deps: Deps, portal_id: int, letter: LetterRow, scene: _Scene, rest: PortalRest) -> MailError | int:

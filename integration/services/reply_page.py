@@ -121,7 +121,8 @@ def _line(one: Shown, who: Viewer, names: dict[int, str], owners: dict[ClientKey
     line = one.line
     manager = line.manager_id if line is not None else None
     client = _client(one)
-    open_still = one.outcome not in ("answered", "opted_out", "excluded") and one.stage in RECORDABLE
+    runs = one.stage in RECORDABLE or (one.stage == "closed" and one.preliminary)
+    open_still = one.outcome not in ("answered", "opted_out", "excluded") and runs
     return Line(
         reply=one.reply, person=one.person, client_kind=client.kind, client_id=client.id,
         client=line.name if line is not None else "", manager=names.get(manager or 0, ""), wave=one.wave,

@@ -213,7 +213,8 @@ def _bounce(
             continue
         if notice.final:
             rows.note_bounce(session, portal_id, sent[-1].id, mail.created)
-            dead_addresses.mark(session, portal_id, address, "bounce", notice.code, now)
+            if notice.dead:
+                dead_addresses.mark(session, portal_id, address, "bounce", notice.code, now)
             kept = words.own_words(whole)[:NOTICE]
             _put(session, portal_id, mail, one, now, kind="bounce", words=kept, proposed=None, status="noted")
             wave_queries.note(

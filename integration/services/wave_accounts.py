@@ -30,7 +30,8 @@ Json = dict[str, Any]
 @dataclass(frozen=True, slots=True)
 class Account:
     """One client's value by the account rule. `channel`: of the answer that decided it; `answers`: of how many people;
-    `spread`: their highest score minus the lowest; `split`: they disagree so much that it is a case of its own (F1)."""
+    `spread`: their highest score minus the lowest; `split`: they disagree so much that it is a case of its own (F1);
+    `off_list`: the client was taken out, and the answer counts all the same."""
 
     key: ClientKey
     name: str
@@ -43,6 +44,7 @@ class Account:
     spread: int
     split: bool
     people: tuple[tuple[str, int], ...]
+    off_list: bool = False
 
 
 def accounts(found: Iterable[Answer], policy: Policy, zone: str) -> list[Account]:
@@ -61,7 +63,7 @@ def accounts(found: Iterable[Answer], policy: Policy, zone: str) -> list[Account
                 manager_id=line.manager_id, city=line.city, score=value.score, group=value.group,
                 channel=value.by.channel, answers=value.respondents, spread=value.spread,
                 split=disagreement(given, policy.disagreement_spread),
-                people=tuple((one.person, one.score) for one in people),
+                people=tuple((one.person, one.score) for one in people), off_list=line.off_list,
             )
         )  # fmt: skip
     return made

@@ -63,7 +63,7 @@ def _rehearse(deps: Deps, who: Viewer, wave_id: int, author: str, form: Form) ->
 
 def _approve(deps: Deps, who: Viewer, wave_id: int, author: str, form: Form) -> Done:
     """If the rehearsal found nothing wrong and still counts, let the wave begin."""
-    waves.approve(deps, who.portal_id, wave_id, author)
+    waves.approve(deps, who.portal_id, wave_id, author, announced_on=form.get("announce"))
     return "approved"
 
 

@@ -92,8 +92,8 @@ def _funnel(found: Sequence[People], rests: Coverage) -> Json:
 
 
 def _breakdowns(listed: Sequence[Asked], given: Sequence[Account]) -> Json:
-    """Clients asked and answers by branch and by account manager (product.md N7); people write a city in several ways,
-    the most usual of which is shown."""
+    """Clients asked and answers by branch and by account manager (product.md N7), on the base of the headline;
+    people write a city in several ways, the most usual of which is shown."""
     spelled: dict[str, dict[str, int]] = {}
     cities: dict[str, Json] = {}
     managers: dict[int, Json] = {}
@@ -105,6 +105,7 @@ def _breakdowns(listed: Sequence[Asked], given: Sequence[Account]) -> Json:
     for one in given:
         for row in (_row(cities, city_key(one.city)), _row(managers, one.manager_id or 0)):
             row[f"{one.group}s"] += 1
+            row["asked"] += one.off_list
     usual = {key: min(names, key=lambda name: (-names[name], name)) for key, names in spelled.items()}
     return {
         "branches": [{"key": usual.get(key, key), **row} for key, row in sorted(cities.items()) if any(row.values())],

@@ -132,17 +132,22 @@ def _overview(session: Session, wave: Wave) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def approve(deps: Deps, portal_id: int, wave_id: int, who: str) -> list[str]:
+def approve(
+    deps: Deps, portal_id: int, wave_id: int, who: str, *, announced_on: date | None = None
+) -> list[str]:
     """Release a rehearsed wave; nothing leaves without this (product.md W2). Returns codes of its warnings.
 
-    Raises `WaveError`: `already_approved`, `wrong_stage` (not rehearsed), `plan_is_past`, `look_missing` or
-    `look_is_old` (rehearse once more: mail servers and DNS were looked at more than a day ago, or never), or the
-    first code of what the rehearsal found wrong (W4), with all of them as its detail.
+    `announced_on`: the day that stood on the button, if there was one. Raises `WaveError`: `dates_moved` if somebody
+    has given the wave another day since, `already_approved`, `wrong_stage` (not rehearsed), `plan_is_past`,
+    `look_missing` or `look_is_old` (rehearse once more: mail servers and DNS were looked at more than a day ago, or
+    never), or the first code of what the rehearsal found wrong (W4), with all of them as its detail.
     """
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
         stage = _locked(session, portal_id, wave_id, now)
         wave = stage.wave
+        if announced_on not in (None, stage.plan.announce) and not wave.approved_by:
+            raise WaveError("dates_moved", wave.name)
         report = report_in(deps, session, stage, now)
         errors = [
             *machine.approval_problems(state_of(stage), now),

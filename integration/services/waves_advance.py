@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from integration.mail.render import MissingFact
@@ -33,27 +34,75 @@ log = logging.getLogger(__name__)
 
 CHUNK = 500  # invitations per transaction
 _ROUNDS = 25  # chunks per wave in one call; the rest comes with the next tick
+_MOST_ASIDE = 20  # people in one call; more than that is no fault of theirs
 _RETRY = timedelta(hours=1)  # when nobody can sign a letter, or a fact is missing, people have to act first
 
 
 def advance_due(deps: Deps) -> bool:
-    """Do everything that has become due in any wave; True if there was anything."""
+    """Do everything that has become due in any wave; True if there was anything.
+
+    A failure of one wave stops no other; the first is raised when all have had their turn.
+    """
     now = deps.clock.now()
     with reading(deps.sessions) as session:
         waves = wave_queries.due_waves(session, now)
-    found = False
+    found, failed = False, list[Exception]()
     for portal_id, wave_id in waves:
-        found |= _advance_wave(deps, portal_id, wave_id)
+        try:
+            found |= _advance_wave(deps, portal_id, wave_id)
+        except Exception as error:
+            failed.append(error)
     with reading(deps.sessions) as session:
         waves = wave_queries.waves_with_due_invitations(session, now)
     for portal_id, wave_id in waves:
-        stage: Scene | None = None
-        for _ in range(_ROUNDS):
-            stage = _advance_chunk(deps, portal_id, wave_id, stage)
-            if stage is None:
-                break
-            found = True
+        try:
+            found |= _advance_people(deps, portal_id, wave_id, failed)
+        except Exception as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
     return found
+
+
+def _advance_people(deps: Deps, portal_id: int, wave_id: int, failed: list[Exception]) -> bool:
+    """The people of a wave that are due, in slices. Where one spoils a slice, its people go one by one, and whoever it
+    is waits an hour: the others do not wait for it."""
+    stage: Scene | None = None
+    rounds, singly, aside, worked = _ROUNDS, 0, 0, False
+    while rounds:
+        try:
+            stage = _advance_chunk(deps, portal_id, wave_id, stage, 1 if singly else CHUNK)
+        except OperationalError:
+            raise  # the database itself
+        except Exception as error:
+            failed.append(error)
+            if singly:
+                aside += 1
+                if aside > _MOST_ASIDE:
+                    raise
+                _set_aside(deps, portal_id, wave_id, error)
+            stage, singly = None, singly or CHUNK
+            continue
+        if stage is None:
+            break
+        worked, singly = True, max(0, singly - 1)
+        rounds -= not singly
+    return worked
+
+
+def _set_aside(deps: Deps, portal_id: int, wave_id: int, error: Exception) -> None:
+    """The next one that is due cannot be advanced, by a fault of ours: it is tried again later, and named."""
+    now = deps.clock.now()
+    with transaction(deps.sessions) as session:
+        wave = wave_queries.locked(session, portal_id, wave_id, wait=False)
+        if wave is None:
+            return
+        scene(session, wave, now)  # what is wrong with the whole wave is no fault of one person
+        for one in wave_queries.due_invitations(session, portal_id, wave_id, now, 1):
+            one.due_at = now + _RETRY
+            told = f"{type(error).__name__} invitation {one.id}"
+            log.error("person set aside", extra={"portal": portal_id, "wave": wave_id, "why": told})
+            wave_queries.note(session, wave, now, "letter_problem", detail=told)
 
 
 def _advance_wave(deps: Deps, portal_id: int, wave_id: int) -> bool:
@@ -90,7 +139,7 @@ def _move(session: Session, wave: Wave, intent: MoveStage, now: datetime) -> Non
     wave_queries.note(session, wave, now, f"stage:{intent.to}", detail="; ".join(told))
 
 
-def _advance_chunk(deps: Deps, portal_id: int, wave_id: int, last: Scene | None) -> Scene | None:
+def _advance_chunk(deps: Deps, portal_id: int, wave_id: int, last: Scene | None, most: int) -> Scene | None:
     """The next people of a wave that are due. Nothing: nobody is, or another worker is at it.
 
     `last`: what the people before these gave back.
@@ -98,9 +147,7 @@ def _advance_chunk(deps: Deps, portal_id: int, wave_id: int, last: Scene | None)
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
         wave = wave_queries.locked(session, portal_id, wave_id, wait=False)
-        due = (
-            wave_queries.due_invitations(session, portal_id, wave_id, now, CHUNK) if wave is not None else []
-        )
+        due = wave_queries.due_invitations(session, portal_id, wave_id, now, most) if wave is not None else []
         if wave is None or not due:
             return None
         stage = scene(session, wave, now, before=last)

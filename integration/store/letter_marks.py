@@ -9,9 +9,9 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, update
 from sqlalchemy.orm import Session
 
-from integration.store.letters import LetterRow
+from integration.store.letters import PORTAL_MARK, LetterRow
 
-HEADER = "X-Portal-Mark"  # among the letter's headers, which the portal's mail cannot carry
+HEADER = PORTAL_MARK  # among the letter's headers, which the portal's mail cannot carry
 
 
 @dataclass(frozen=True, slots=True)

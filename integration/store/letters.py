@@ -32,6 +32,7 @@ from integration.nps.letters import THANKS_LETTERS
 from integration.store.base import Base, UTCDateTime
 from integration.store.queue import OPEN, Claimable
 
+PORTAL_MARK = "X-Portal-Mark"  # header of a letter that was given to the portal's mail (`letter_marks`)
 STUCK = "status IN ('buried', 'unknown')"  # literal, so that both databases match it to the partial index
 
 
@@ -300,6 +301,7 @@ def take_back(session: Session, portal_id: int, letter_id: int, now: datetime, *
             LetterRow.id == letter_id,
             LetterRow.status.in_(("waiting", "working", "cancelled")),
             LetterRow.handed_at.is_(None),
+            LetterRow.headers[PORTAL_MARK].as_string().is_(None),  # given to the portal, which may have sent it
         )
         .values(
             status="cancelled", finished_at=now, lease_until=None, error=why,

@@ -93,6 +93,7 @@ class Shown:
     stage: str
     score: int | None
     letter: str  # the subject of the last letter that had left before
+    preliminary: bool  # the survey is closed, its result may still change
 
 
 def listened_to(session: Session, portal_id: int, closed_after: datetime) -> list[Wave]:
@@ -258,7 +259,7 @@ def _shown() -> Any:
     )  # fmt: skip
     return select(
         Reply, Invitation.name, Invitation.outcome, WaveClient, Wave.id, Wave.name, Wave.stage, Response.score,
-        letter,
+        letter, Wave.closed_at.is_not(None) & Wave.result_frozen_at.is_(None),
     ).select_from(Reply)  # fmt: skip
 
 
@@ -288,7 +289,8 @@ def _mine() -> ColumnElement[bool]:
 
 
 def _as_shown(row: Any) -> Shown:
-    reply_row, person, outcome, line, wave_id, wave, stage, score, letter = row
+    reply_row, person, outcome, line, wave_id, wave, stage, score, letter, preliminary = row
     return Shown(
-        reply_row, person or "", outcome or "", line, wave_id, wave or "", stage or "", score, letter or ""
-    )
+        reply_row, person or "", outcome or "", line, wave_id, wave or "", stage or "", score, letter or "",
+        bool(preliminary),
+    )  # fmt: skip

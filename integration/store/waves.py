@@ -40,6 +40,11 @@ class Wave(Base):
         JSON, default=dict, server_default="{}"
     )  # what the rehearsal found outside our tables (DNS, mailboxes), with `at` (W4)
 
+    @property
+    def preliminary(self) -> bool:
+        """Whether it is over and its result is not written down for good yet (product.md W14)."""
+        return self.closed_at is not None and self.result_frozen_at is None
+
 
 class WaveClient(Base):
     """A client on the frozen list: invited or not, with the one reason and the facts of that day (E4, E7)."""

@@ -172,7 +172,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "no_spf": (
         mark("{domain} does not say who may send its mail: it has no SPF record."),
-        mark("Ask whoever looks after the domain for a TXT record: {record}"),
+        mark(
+            "Ask whoever looks after the domain for a TXT record: {record}. "
+            "Everybody else who sends its mail has to stand there, too."
+        ),
     ),
     "spf_lacks_server": (
         mark("{domain} does not let the mail server {server} send its mail."),
@@ -295,5 +298,6 @@ def _shown(finding: Finding) -> dict[str, Any]:
     if "sender" in params and finding.who:
         found["sender"] = finding.who[0].name or params["sender"]
     if finding.code == "no_spf":
-        found["record"] = " ".join(filter(None, ("v=spf1", params.get("add"), "~all")))
+        # `mx`: the agency's own mail server; a record without it would make its daily mail suspect.
+        found["record"] = " ".join(filter(None, ("v=spf1 mx", params.get("add"), "~all")))
     return found

@@ -68,6 +68,7 @@ REFUSED = {
     "wrong_stage": mark("The survey has moved on meanwhile. This page shows where it stands now."),
     "not_frozen": mark("The list has to be made first."),
     "already_approved": mark("Somebody has approved the survey already."),
+    "dates_moved": mark("Somebody has changed the dates meanwhile. Look at the new ones, then approve."),
     "plan_is_past": mark(
         "The day of the question has passed. Cancel this survey; the next one is planned by itself."
     ),

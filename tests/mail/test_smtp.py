@@ -147,6 +147,31 @@ def test_a_refused_sender_is_nobody_s_address_problem_and_waits(post: Post, serv
     assert isinstance(outcome, MailLater)
 
 
+def test_a_refusal_said_to_the_recipient_but_meant_for_the_sender_marks_no_address(
+    post: Post, server: Controller
+) -> None:
+    """Most servers check sender and login only at RCPT: one wrong setting would make a whole wave unreachable."""
+    for reply, kind, marks in (
+        ("553 5.7.1 <o@a.example>: Sender address rejected: not owned by user robot", MailLater, False),
+        ("554 5.7.1 <here@client.example.com>: Relay access denied", MailLater, False),
+        ("550 relay not permitted", MailLater, False),
+        ("550 5.1.8 Sender address rejected: Domain not found", MailLater, False),
+        ("550 Sender verify failed", MailLater, False),
+        ("550 5.7.1 blocked using a list", MailRefused, False),
+        ("552 5.2.2 mailbox full", MailRefused, False),
+        ("550 5.7.1 No such user!", MailRefused, True),
+        ("550 5.4.1 Recipient address rejected: Access denied", MailRefused, True),
+        ("550 mailbox unavailable", MailRefused, True),
+    ):
+        post.on_rcpt = {"here@client.example.com": reply}
+        (outcome,) = mailer_for(server).send([to("here@client.example.com")])
+        assert type(outcome) is kind, reply
+        assert getattr(outcome, "recipient", False) is marks, reply
+    (outcome,) = mailer_for(server).send([replace(LETTER, sender_address="ольга@агентство.рф")])
+    assert isinstance(outcome, MailRefused)
+    assert not outcome.recipient
+
+
 def test_a_line_that_breaks_after_the_final_dot_leaves_the_fate_unknown_and_ends_the_run(
     post: Post, server: Controller
 ) -> None:

@@ -130,6 +130,27 @@ def test_a_notice_is_known_by_who_sent_it_and_its_status() -> None:
         assert replies.returned(sender, subject, text) is None
 
 
+def test_people_who_write_of_undelivered_goods_are_no_mail_server() -> None:
+    """A number of copies, a clause of the contract, the own address below: nothing of it kills an address."""
+    for subject, text in (
+        ("Заказ не доставлен", "500 листовок так и не пришли.\nИван\nira@vega.example"),
+        ("Возвращённое сообщение", "договор, п. 5.1.2\n> From: ira@vega.example"),
+        ("Undeliverable parcel", "450 pieces, see 5.1.2, boss@vega.example"),
+    ):
+        assert replies.returned("ira@vega.example", subject, text) is None
+    own = replies.returned("ira@vega.example", "Failure notice", "550 5.1.1 <ira@vega.example>")
+    assert own is not None
+    assert own.addresses == ()
+    server = "MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@vega.example"
+    for text, dead in (
+        ("<ira@vega.example>: 550 5.1.1 user unknown", True), ("<ira@vega.example>: 550 5.7.1 No such user!", True),
+        ("<ira@vega.example>: 552 5.2.2 mailbox full", False), ("<ira@vega.example>\nStatus: 5.7.1\nspam", False),
+    ):  # fmt: skip
+        notice = replies.returned(server, "Undeliverable: x", text)
+        assert notice is not None
+        assert (notice.final, notice.dead, notice.addresses) == (True, dead, ("ira@vega.example",))
+
+
 def test_whether_a_mail_is_about_our_letter() -> None:
     ours = [Letter(SUBJECT, 5, AT), Letter("Ещё раз о важном", 5, AT + timedelta(days=4))]
     later = AT + timedelta(hours=1)

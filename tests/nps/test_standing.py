@@ -203,6 +203,7 @@ def test_what_comes_next_for_somebody_who_has_not_answered(changes: dict[str, An
     ("changes", "may"),
     [
         ({}, True), ({"stage": "draft"}, False), ({"stage": "closed"}, False), ({"stage": "closing"}, True),
+        ({"stage": "closed", "preliminary": True}, True), ({"stage": "cancelled", "preliminary": True}, False),
         ({"stage": "paused"}, True), ({"status": "held"}, True), ({"status": "rejected"}, True),
         ({"status": "counted"}, False), ({"outcome": "opted_out"}, False), ({"outcome": "excluded"}, False),
         ({"outcome": "postponed"}, True), ({"approved": False}, False), ({"revoked": True}, False),

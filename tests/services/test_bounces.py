@@ -62,8 +62,9 @@ def test_what_is_no_return_of_our_letter_marks_nothing(mail: Mail) -> None:
     mail.arrives(
         "mailer-daemon@x.example.com", subject="Undelivered Mail", text="550 5.1.1 no address at all"
     )
+    mail.arrives(PEOPLE[1], subject="Заказ не доставлен", text=f"500 листовок не пришли. {PEOPLE[1]}")
     mail.arrives(PEOPLE[2], text="Ваше прошлое письмо вернулось: 550 5.1.1, но теперь всё дошло. 8")
-    assert [(one.kind, one.proposed) for one in mail.heard()] == [("reply", None)]
+    assert [(one.kind, one.proposed) for one in mail.heard()] == [("reply", None)] * 2
     assert _dead(mail) == []
 
 

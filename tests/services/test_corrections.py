@@ -20,7 +20,7 @@ from integration.store.outbox import OutboxRow
 from integration.store.portals import Portal
 from integration.store.responses import Response
 from integration.store.waves import Invitation, Wave
-from tests.conftest import HandClock
+from tests.conftest import START, HandClock
 from tests.services.survey_world import World, a_letter
 from tests.services.tab_world import held, tab_world
 
@@ -90,6 +90,14 @@ def test_recording_the_same_twice_is_recording_it_once(world: World) -> None:
     assert (len(world.rows(Response)), len(world.revisions()), len(world.written("company:12"))) == (1, 1, 1)
 
 
+def test_what_a_client_says_while_the_result_is_preliminary_is_not_lost(world: World) -> None:
+    """The personal link takes an answer until then as well (product.md S6, W14)."""
+    world.set(Wave, world.wave_id, stage="closed", closed_at=START)
+    world.set(Invitation, world.invitation().id, outcome="no_answer")
+    assert record(world).status == "counted"
+    assert world.invitation().outcome == "answered"
+
+
 def test_what_the_client_said_is_not_recorded_over(world: World) -> None:
     world.human(3, "No")
     assert record(world).status == "closed"
@@ -120,11 +128,12 @@ def test_an_answer_that_cannot_be_read_is_not_recorded(
 @pytest.mark.parametrize(
     ("table", "changes"),
     [
-        (Wave, {"stage": "closed"}), (Wave, {"stage": "draft"}), (Wave, {"approved_by": ""}),
+        (Wave, {"stage": "closed", "closed_at": START, "result_frozen_at": START}), (Wave, {"stage": "draft"}),
+        (Wave, {"approved_by": ""}),
         (Invitation, {"outcome": "opted_out"}), (Invitation, {"outcome": "excluded"}),
     ],
 )  # fmt: skip
-def test_where_nothing_can_be_recorded_nothing_is(world: World, table: Any, changes: dict[str, str]) -> None:
+def test_where_nothing_can_be_recorded_nothing_is(world: World, table: Any, changes: dict[str, Any]) -> None:
     row = world.wave_id if table is Wave else world.invitation().id
     world.set(table, row, **changes)
     assert (record(world).status, world.rows(Response)) == ("closed", [])

@@ -264,12 +264,13 @@ def test_a_worker_killed_at_any_commit_leaves_one_letter_of_unknown_fate_at_most
     assert unsent <= {row.subject for row in world.letters(status="unknown")}
 
 
-def test_what_is_wrong_with_the_next_letter_does_not_lose_the_record_of_the_last(
+def test_what_is_wrong_with_one_letter_neither_loses_the_record_of_the_last_nor_stops_the_next(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.clock.moment = msk(2, 16, 10)
     letter(world, 1)
     letter(world, 2)
+    letter(world, 3)
     genuine = letter_look.closely
 
     def broken(session: Any, row: LetterRow, rules: Rules, now: datetime) -> Any:
@@ -280,7 +281,7 @@ def test_what_is_wrong_with_the_next_letter_does_not_lose_the_record_of_the_last
     monkeypatch.setattr(letter_look, "closely", broken)
     with pytest.raises(RuntimeError, match="unreadable"):
         letters.drain(world.deps)
-    assert [state for _, state, _ in states(world)] == ["done", "working"]
+    assert [state for _, state, _ in states(world)] == ["done", "working", "done"]
 
 
 TROUBLES: dict[str, Any] = {

@@ -381,6 +381,14 @@ def test_a_letter_without_an_end_is_given_up_after_days(world: World) -> None:
         world.clock.moment = max(world.letters()[0].due_at, world.clock.now() + timedelta(hours=1))
     row = world.letters()[0]
     assert (row.status, row.error) == ("buried", "gave_up 451")
+    letters.send_test(world.deps, world.portal_id, "head", "Админ", "boss@agency.example.com", "ru")
+    world.clock.advance(days=6)  # it had to wait; a server that greylists says "later" to the first attempt
+    world.post.answers = [MailLater("450")]
+    world.tick()
+    assert world.letters()[1].status == "waiting"
+    world.clock.advance(hours=1)
+    world.tick()
+    assert world.letters()[1].status == "done"
     assert row.finished_at is not None
     assert (
         timedelta(days=5)

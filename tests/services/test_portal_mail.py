@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from integration.nps.policy import Sender
 from integration.services import letters, portal_mail
 from integration.services.stuck_reasons import letter_reason
+from integration.store import letters as rows
 from integration.store.base import Sessions, reading, transaction
 from integration.store.letters import LetterRow
 from integration.store.mailboxes import SenderMailbox
 from integration.store.waves import Invitation
 from tests.services.mail_world import PEOPLE, SIGNER_MAIL, SUBJECT, Mail, mail_world
 from tests.services.portal_world import on_sqlite
+from tests.services.wave_world import Post
 
 
 @pytest.fixture
@@ -120,6 +124,42 @@ def test_nothing_goes_again_while_the_portal_may_still_be_at_it(mail: Mail) -> N
         assert mail.there.clock.now() - began < timedelta(minutes=5)
     assert mail.there.clock.now() - began > portal_mail.STILL_RUNS
     assert len(sent(mail)) == 1
+
+
+def test_a_letter_in_doubt_does_not_go_once_more_by_another_way(sessions: Sessions) -> None:
+    """On both databases: the way is changed, the letter becomes useless, or is to be written anew; first it is looked
+    up. One that never left goes by the new way."""
+    with mail_world(sessions) as mail:
+        deps, post = mail.there.deps, Post()
+        changed = replace(deps, mailer=post)
+        by_portal(mail)
+        for kind, count in (("drop_after", 1), ("drop_before", 2)):
+            mail.there.fault(kind, method="crm.activity.add", count=1)
+            mail.there.fault("drop_before", method="crm.activity.list", count=2)
+            number = a_letter(mail, 1 if count == 1 else 2, subject=kind)
+            assert drained(mail, number).error.startswith("in_doubt")
+            with transaction(deps.sessions) as session:
+                assert not rows.take_back(session, mail.there.portal_id, number, deps.clock.now(), why="link")
+                box = session.scalars(select(SenderMailbox)).one()
+                box.way = "operator"
+            if count == 1:  # answered meanwhile: nothing is taken back that may have gone
+                mail.change(Invitation, mail.invitation(1).id, outcome="answered")
+                mail.change(LetterRow, number, kind="reminder")
+            for _ in range(40):
+                mail.there.clock.advance(20)
+                letters.drain(changed)
+                if row_of(mail, number).status == "done":
+                    break
+            row = row_of(mail, number)
+            assert (row.status, len(sent(mail)), len(post.sent)) == ("done", 1, count - 1), (
+                kind,
+                row.error,
+                row.attempts,
+                row.due_at,
+            )
+            assert (row.activity_id is not None) == (count == 1)
+            with transaction(deps.sessions) as session:
+                session.scalars(select(SenderMailbox)).one().way = "portal"
 
 
 def test_an_e_mail_that_was_recorded_and_could_not_be_sent_is_decided_by_people(mail: Mail) -> None:

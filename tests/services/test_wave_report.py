@@ -97,11 +97,11 @@ def test_a_small_wave_by_hand(world: World) -> None:
     assert found["rates"] == {"rr1": 6 / 8, "coop1": 6 / 8, "ref1": 2 / 8, "con1": 1.0}
     assert found["inside"] == {"several": 2, "split": 1}
     assert found["branches"] == [
-        {"key": "Казань", "asked": 4, "detractors": 1, "passives": 1, "promoters": 1},
+        {"key": "Казань", "asked": 5, "detractors": 1, "passives": 1, "promoters": 1},
         {"key": "Тверь", "asked": 2, "detractors": 0, "passives": 0, "promoters": 1},
     ]
     assert [(row["key"], row["asked"], row["promoters"]) for row in found["managers"]] == [
-        (MANAGER, 4, 1),
+        (MANAGER, 5, 1),
         (77, 2, 1),
     ]
     assert found["change"] == {}

@@ -6,6 +6,7 @@ import itertools
 import threading
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -204,6 +205,35 @@ def test_a_failure_in_the_middle_of_a_chunk_sends_nobody_anything_twice(
         except RuntimeError:
             failures += 1
     assert failures > 0
+    assert days_of(world) == {"announcement": Counter({date(2026, 2, 16): 10})}
+
+
+def test_one_person_whose_letter_cannot_be_made_stops_nobody_else(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nine get theirs at once, the tenth when the fault is gone; the trail names it, the failure is raised."""
+    for number in range(2, 12):
+        world.client(number)
+    world.approved()
+    genuine, broken = letters.letter_row, [True]
+
+    def fragile(deps: Any, draft: Any, now: datetime) -> Any:
+        if broken[0] and draft.recipient_address.startswith("p500@"):
+            raise ValueError("nobody thought of this")
+        return genuine(deps, draft, now)
+
+    monkeypatch.setattr("integration.services.waves_slice.letters.letter_row", fragile)
+    monkeypatch.setattr("integration.services.waves_advance.CHUNK", 4)
+    world.clock.moment = msk(2, 16, 10)
+    with pytest.raises(ValueError, match="nobody thought"):
+        waves.advance_due(world.deps)
+    world.tick()
+    assert days_of(world) == {"announcement": Counter({date(2026, 2, 16): 9})}
+    told = [one.detail for one in world.events() if one.what == "letter_problem"]
+    assert [one.partition(" ")[0] for one in told] == ["ValueError"]
+    broken[0] = False
+    world.clock.moment = msk(2, 16, 12)
+    world.tick()
     assert days_of(world) == {"announcement": Counter({date(2026, 2, 16): 10})}
 
 

@@ -10,13 +10,14 @@ import pytest
 from sqlalchemy import Engine
 from werkzeug.test import TestResponse
 
-from integration.nps.findings import CODES
+from integration.nps.findings import CODES, Finding
 from integration.services import chores, rehearsals, waves
 from integration.services.frames import Viewer
 from integration.store.base import make_sessions
 from integration.store.clients import Company
 from integration.store.letters import LetterRow
 from integration.store.mailboxes import SenderMailbox
+from integration.web import finding_words
 from integration.web.finding_words import WORDS
 from tests.conftest import HandClock
 from tests.services.dns_world import AGENCY
@@ -63,6 +64,13 @@ def test_every_state_is_a_whole_page_in_every_language(world: World, name: str) 
 
 def test_every_code_has_words() -> None:
     assert set(WORDS) == CODES
+
+
+@pytest.mark.parametrize(
+    ("add", "record"), [("ip4:192.0.2.1", "v=spf1 mx ip4:192.0.2.1 ~all"), ("", "v=spf1 mx ~all")]
+)
+def test_a_first_spf_record_never_disowns_the_agency_s_own_mail_server(add: str, record: str) -> None:
+    assert finding_words._shown(Finding("no_spf", {"domain": AGENCY, "add": add}))["record"] == record
 
 
 def test_mistakes_say_what_who_and_what_to_do_and_lead_to_the_very_field(world: World) -> None:

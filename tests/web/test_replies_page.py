@@ -15,6 +15,7 @@ from integration.store.base import reading
 from integration.store.clients import OptOut
 from integration.store.replies import Reply
 from integration.store.responses import Response
+from integration.store.waves import Wave
 from tests.services.report_world import LONG, MARKUP, viewer
 from tests.services.wave_world import DIRECTOR, MANAGER, World
 from tests.web import reply_world
@@ -73,6 +74,18 @@ def test_a_score_is_written_down_by_a_person_and_the_reply_is_settled(year: Worl
     with reading(year.deps.sessions) as session:
         reply = session.get_one(Reply, 1)
         assert (reply.status, reply.settled_by, reply.response_id) == ("recorded", "Пётр Сом (1)", row.id)
+
+
+def test_what_was_written_just_after_the_end_can_be_written_down_until_the_result_is_final(
+    year: World,
+) -> None:
+    who = replace(reply_world.replied(year), language="en")
+    year.set(Wave, year.wave().id, stage="closed", closed_at=year.clock.now())
+    assert '<option value="9" selected>' in shown(year, who)
+    assert "The score is written down." in words(shown(year, who, 1, do="record", score="9"))
+    year.set(Wave, year.wave().id, result_frozen_at=year.clock.now())
+    assert '<option value="9"' not in shown(year, who)
+    assert post(year, who, 5, do="record", score="0").status_code == 409
     again = post(year, who, 1, do="record", score="2", comment="")
     assert again.status_code == 409
     assert "Somebody has settled this reply already." in words(again.text)

@@ -114,7 +114,11 @@ def test_a_list_that_was_given_up_can_be_tried_again(year: World) -> None:
 
 def test_approving_pausing_resuming_and_cancelling_by_button(year: World) -> None:
     who = replace(main_states.planned(year), language="en")
-    assert "The survey is approved." in words(show(year, who, do="approve"))
+    assert 'name="announce" value="2026-02-16"' in show(year, who)
+    stale = post(year, who, do="approve", announce="2026-02-09")  # somebody has moved the days since
+    assert (stale.status_code, year.wave().approved_by) == (422, "")
+    assert "changed the dates meanwhile" in words(stale.text)
+    assert "The survey is approved." in words(show(year, who, do="approve", announce="2026-02-16"))
     assert year.wave().approved_by == f"Пётр Сом ({HEAD})"
     assert post(year, who, do="approve").status_code == 422
     assert "The survey is paused." in words(show(year, who, do="pause", why="авария"))
@@ -150,6 +154,10 @@ def test_clients_are_taken_out_with_a_reason_and_what_was_ticked_stays_on_a_mist
     assert "except for those who cannot be" in said
     refused = post(year, who, do="exclude", lines=[answered], why="спор")
     assert (refused.status_code, "This client has answered" in words(refused.text)) == (422, True)
+    path, pages = f"/app/wave/{year.wave().id}/client", make_app(year.deps).test_client()
+    for line, offered in ((answered, False), (silent[3], True)):  # nothing is offered that would be refused
+        page = pages.post(f"{path}/{line}", data=form(year, who)).text
+        assert ("Take off the list" in page, "This client has answered" in page) == (offered, not offered)
 
 
 def test_held_answers_are_confirmed_or_left_out_on_the_page(year: World) -> None:
@@ -180,6 +188,7 @@ def test_a_manager_and_a_director_read_their_clients_and_can_decide_nothing(year
     said = words(show(year, viewer(year, 404, language="en")))
     assert "Клиент" not in said
     assert "Анна" not in said
+    assert "No client of yours is on the list of this survey." in said
     assert year.wave().stage == "reminders"
 
 
