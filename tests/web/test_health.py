@@ -61,9 +61,9 @@ def test_an_old_schema_is_not_ready_and_what_was_not_looked_at_is_unknown(
 
 
 def test_metrics_name_queues_by_status_and_what_is_due_next(client: FlaskClient, world: World) -> None:
-    optouts.opt_out(world.deps, world.token, one_click=True)  # writes a field to a card
+    optouts.opt_out(world.deps, world.token, one_click=True)  # writes a field of the card and a comment
     found = gauges(client)
-    assert found[("molva_queue_rows", "outbox", "waiting")] == 1
+    assert found[("molva_queue_rows", "outbox", "waiting")] == 2
     assert found[("molva_due_rows",)] >= 1
     assert found[("molva_portal_requests", "good")] == found[("molva_portal_requests", "refused")] == 0
     assert found[("molva_clock_timestamp_seconds",)] == world.clock.now().timestamp()
