@@ -73,6 +73,9 @@ def everybody(sessions: Sessions, clock: HandClock) -> World:
         session.add(other)
         session.flush()
         world.extra["other"] = other.id
+    for row in world.rows(Response):  # by their first status: the pages judge and correct them on the way
+        if row.wave_id == world.wave_id:
+            world.extra[row.status] = row.id
     world.extra["import"] = _a_list(world)
     world.extra["reply"] = _a_reply(world)
     _said(world)
@@ -150,10 +153,9 @@ def addresses(place: World, client: FlaskClient) -> list[tuple[str, str]]:
 
 def deeds(place: World, endpoint: str) -> list[dict[str, str]]:
     """What the page of an address can be asked to do, with fields that make it happen."""
-    answers = {r.status: r for r in place.rows(Response) if r.wave_id == place.wave_id}
     line = next(str(row.id) for row in place.rows(WaveClient) if row.wave_id == place.wave_id)
     asked = str(place.invitation(8).id)
-    judged = {"response": str(answers["held"].id), "seen": "1"}
+    judged = {"response": str(place.extra["held"]), "seen": "1"}
     said = {"subject": "Hello", "before": "{greeting}\n\n{judged}", "after": "{closing_day}", "started": "1"}
     sheet = {"do": "save", "version": "2"}
     known: dict[str, list[dict[str, str]]] = {
@@ -161,7 +163,7 @@ def deeds(place: World, endpoint: str) -> list[dict[str, str]]:
             {"do": "hold", "until": "2026-02-20", "reason": "r"}, {"do": "lift"},
             {"do": "opt_out", "contact": "8", "reason": "r"}, {"do": "opt_back", "contact": "8", "reason": "r"},
             {"do": "record", "invitation": str(place.invitation(8).id), "score": "7", "comment": "c"},
-            {"do": "correct", "response": str(answers["counted"].id), "score": "5", "reason": "r", "seen": "1"},
+            {"do": "correct", "response": str(place.extra["counted"]), "score": "5", "reason": "r", "seen": "1"},
             {"do": "confirm", **judged}, {"do": "reject", **judged}, {"do": "restore"},
             {"do": "renew_link", "invitation": asked}, {"do": "revoke_link", "invitation": asked},
             {"do": "renew_direct"},
