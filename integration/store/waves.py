@@ -39,6 +39,9 @@ class Wave(Base):
     looked: Mapped[dict[str, Any]] = mapped_column(
         JSON, default=dict, server_default="{}"
     )  # what the rehearsal found outside our tables (DNS, mailboxes), with `at` (W4)
+    kind: Mapped[str] = mapped_column(
+        String(16), default="yearly", server_default="yearly"
+    )  # yearly | project: the surveys after projects of one month, apart from the wave (W16)
 
     @property
     def preliminary(self) -> bool:
@@ -88,6 +91,7 @@ class Invitation(Base):
         Index("ix_invitations_due", "wave_id", "due_at"),
         Index("ix_invitations_address", "portal_id", "address"),
         Index("ix_invitations_client", "wave_client_id"),
+        Index("ix_invitations_calls", "wave_id", "call_due_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -119,6 +123,19 @@ class Invitation(Base):
     snoozed_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
     due_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     colleague_id: Mapped[int | None] = mapped_column(Integer)  # asked because a colleague named them (W12)
+    # Calls (W7). `call_due_at`: from when this person may be called next, empty: not to be called; `call_until`:
+    # the end of that slot; `promised_at`: a call-back to the minute, goes first; `calls_over`: why no more.
+    attempts: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    call_due_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    call_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    promised_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    calls_over: Mapped[str] = mapped_column(String(24), default="", server_default="")
+    mail_from: Mapped[datetime | None] = mapped_column(
+        UTCDateTime
+    )  # asked for e-mail instead, at this moment
+    own_plan: Mapped[dict[str, Any]] = mapped_column(
+        JSON, default=dict, server_default="{}"
+    )  # the days of a survey after a project; empty: those of the wave (W16)
 
 
 class WaveEvent(Base):
