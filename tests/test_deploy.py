@@ -15,6 +15,7 @@ from gunicorn.config import Config as Gunicorn
 from integration.app import MAX_REQUEST
 from integration.bitrix.scopes import CODES
 from integration.config import Config
+from integration.web.partners import UPLOAD as SHEET
 from integration.web.referral_import import PATH as IMPORT
 from integration.web.referral_import import UPLOAD
 from tests.server_stage import DEPLOY, GUIDE, ROOT, around, blocks, for_here, nginx, tool, unit
@@ -52,7 +53,7 @@ def test_nginx_takes_the_file_as_it_stands(tmp_path: Path) -> None:
 
 
 def test_nginx_lets_through_what_the_program_takes() -> None:
-    """The largest file of past referrals, in memory; nothing else that long, and events no longer than they are."""
+    """The largest past referrals and sheet of a call centre, in memory; nothing else is so long, events short."""
     text = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
     outside, *places = re.split(r"\n    location ", text)
     sizes = {}
@@ -63,6 +64,7 @@ def test_nginx_lets_through_what_the_program_takes() -> None:
             assert longest == kept, "a body that does not fit into memory would lie in a file"
             sizes[place.partition("{")[0].strip()] = longest
     assert sizes.pop(f"= {IMPORT}") >= UPLOAD
+    assert sizes.pop("~ ^/app/wave/[0-9]+/partners$") >= SHEET
     assert min(sizes.values()) == 64 * 1024
     assert MAX_REQUEST <= max(sizes.values()) < UPLOAD
 
@@ -139,6 +141,6 @@ def test_the_forms_of_the_guide_ask_for_the_rights_that_are_used_and_no_other() 
     wanted = ", ".join(f"`{code}`" for code in CODES)
     assert GUIDE.read_text(encoding="utf-8").count(f"| {wanted} |") == 2
     assert f"`{', '.join(CODES)}`" in (ROOT / "README.md").read_text(encoding="utf-8")
-    without_app = [code for code in CODES if code != "placement"]
+    without_app = [code for code in CODES if code not in ("placement", "bizproc")]
     for code in without_app:
         assert f"`{code}`" in GUIDE.read_text(encoding="utf-8").split("## 5.")[1]

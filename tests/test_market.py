@@ -87,6 +87,7 @@ def test_the_lists_of_rights_and_places_are_those_of_the_code() -> None:
     assert all(scope.reason for scope in SCOPES)
     needed = {"user_basic" if name == "user" else name for name in checklist.NEEDED}
     assert needed <= set(CODES)
+    assert not needed & {scope.code for scope in SCOPES if scope.optional}
     assert any(name.startswith("ONTASK") for name in manifest.EVENTS) <= ("task" in CODES)
 
 
@@ -98,7 +99,7 @@ def the_app(url: str) -> Flask:
 def test_every_address_that_a_portal_is_given_answers_head_and_get(sqlite_url: str) -> None:
     """`HEAD` must give 200, 301 or 302, or the console says "incorrect URL" (market/preparing-to-publish/faq.md)."""
     client = the_app(sqlite_url).test_client()
-    handlers = ["/bitrix/install", "/bitrix/app", "/bitrix/events"]
+    handlers = ["/bitrix/install", "/bitrix/app", "/bitrix/events", "/bitrix/robot"]
     handlers += [tabs.handler_of("", entity) for entity in tabs.ENTITIES]
     handlers += [f"/legal/{name}" for name in ("licence", "privacy", "support")]
     for path in handlers:

@@ -1,4 +1,4 @@
-"""Envelopes that machines post: what must be there before anything is looked up (bitrix24.md 6.2)."""
+"""Envelopes that machines post: what must be there before anything is looked up (bitrix24.md 6.2, 14.2)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
 from integration.bitrix.protocol import Event, ProtocolError, parse_event, unflatten
+from integration.bitrix.robots import RobotCall, parse_robot
 
 
 class Unreadable(ValueError):
-    """What was posted is no event; the text names the fault, never the content."""
+    """What was posted is not what it should be; the text names the fault, never the content."""
 
 
 class Auth(Schema):
@@ -34,7 +35,22 @@ class Envelope(Schema):
     auth = fields.Nested(Auth, required=True)
 
 
+class RobotEnvelope(Schema):
+    """A robot's call as the portal's queue posts it."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    code = fields.String(required=True, validate=validate.Length(1, 100))
+    document_id = fields.Raw(required=True)
+    event_token = fields.String(validate=validate.Length(0, 1000))
+    workflow_id = fields.String(validate=validate.Length(0, 200))
+    use_subscription = fields.String(validate=validate.Length(0, 8))
+    auth = fields.Nested(Auth, required=True)
+
+
 _ENVELOPE = Envelope()
+_ROBOT = RobotEnvelope()
 
 
 def read_event(pairs: Iterable[tuple[str, str]]) -> Event:
@@ -45,5 +61,16 @@ def read_event(pairs: Iterable[tuple[str, str]]) -> Event:
         if problems:
             raise Unreadable("not an event: " + ", ".join(sorted(map(str, problems))))
         return parse_event(envelope)
+    except (ProtocolError, ValidationError) as error:
+        raise Unreadable(str(error)) from None
+
+
+def read_robot(pairs: Iterable[tuple[str, str]]) -> RobotCall:
+    """The call of a robot in a posted form; raises `Unreadable`."""
+    try:
+        envelope: dict[str, Any] = unflatten(pairs)
+        if problems := _ROBOT.validate(envelope):
+            raise Unreadable("not a robot: " + ", ".join(sorted(map(str, problems))))
+        return parse_robot(envelope)
     except (ProtocolError, ValidationError) as error:
         raise Unreadable(str(error)) from None

@@ -290,6 +290,11 @@ def task_complete(id: int) -> Call:
     return Call("tasks.task.update", {"taskId": id, "fields": {"STATUS": 5}})
 
 
+def task_change(id: int, fields: dict[str, Any]) -> Call:
+    """Changes some fields of a task. Doing so twice changes nothing."""
+    return Call("tasks.task.update", {"taskId": id, "fields": fields})
+
+
 def task_list(filter: dict[str, Any], *, after_id: int | Ref = 0) -> Call:
     """One page of tasks by rising id; chain with id path ``[tasks][49][id]``: sorted by ID, answered as
     id."""

@@ -13,10 +13,12 @@ from integration.i18n import mark
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One right by its code, and what Molva does with it: a message for a catalogue."""
+    """One right by its code, and what Molva does with it: a message for a catalogue. `optional`: a local application
+    may be added without it, and only what the reason names is missing then."""
 
     code: str
     reason: str
+    optional: bool = False
 
 
 SCOPES: tuple[Scope, ...] = (
@@ -41,5 +43,10 @@ SCOPES: tuple[Scope, ...] = (
     ),
     Scope("placement", mark("For the Molva tab in the cards of leads, deals, companies and contacts.")),
     Scope("calendar", mark("To ask nobody on your holidays and outside your working hours.")),
+    Scope(
+        "bizproc",
+        mark("For the rule “Ask the client (Molva)” in the automation of your deals."),
+        optional=True,
+    ),
 )
 CODES: tuple[str, ...] = tuple(scope.code for scope in SCOPES)

@@ -47,6 +47,7 @@ PROBLEMS = {
     "ambiguous_person": "contacts of several clients have this address, name the client: {detail}",
     "of_another_client": "contact {detail} belongs to another client",
     "twice": "the same person answers otherwise in row {detail}; that one is taken",
+    "own_client": "{detail} serves this client, so somebody else has to import its answer",
     "differs": "the wave has another answer of this person ({detail}); it stays",
 }
 STEPS = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from integration import __version__
-from integration.cli import admin, answers, data, doctor, referrals, wave_report, waves
+from integration.cli import admin, answers, calls, data, doctor, referrals, wave_report, waves
 from integration.cli.common import application, configuration, database, fail
 
 PORT = click.IntRange(0, 65535)
@@ -139,6 +139,7 @@ wave_report.register(cli)
 data.register(cli)
 answers.register(cli)
 referrals.register(cli)
+calls.register(cli)
 
 
 def main() -> None:

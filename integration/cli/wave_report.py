@@ -83,12 +83,25 @@ def _lines(found: dict[str, Any]) -> list[str]:
             f"People: {funnel['people']}, got the question {funnel['asked']}, answered {funnel['answered']}, "
             f"refused {funnel['refused']}, reminded {funnel['reminded']}, answered after it {funnel['after_reminder']}"
         )
+    lines += _calls(result.get("calls") or {})
     rates = result["rates"]
     if rates.get("rr1") is not None:
         lines.append(
             "Rates: " + ", ".join(f"{name.upper()} {100 * value:.1f} %" for name, value in rates.items())
         )
     return [*lines, *_change(result.get("change") or {})]
+
+
+def _calls(calls: dict[str, Any]) -> list[str]:
+    """How many calls, whom they reached, and the answers of each attempt."""
+    if not calls:
+        return []
+    steps = ", ".join(f"{one['answered']} of {one['tried']}" for one in calls["yield"])
+    return [
+        f"Calls: {calls['calls']} to {calls['people']} people, reached {calls['reached']}, "
+        f"declined {calls['declined']}, answered {calls['answered']}",
+        f"Answered at each attempt: {steps}",
+    ]
 
 
 def _between(clients: dict[str, Any]) -> str:

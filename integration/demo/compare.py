@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from . import settings
 from .actual import Actual, CardScore, Task
+from .callers import Call
 from .days import local_day
 from .expect import Duty, Expected, Note, Score, net
 from .ground import Card
@@ -181,4 +183,28 @@ def of_wave(expected: Expected, told: dict[str, Any]) -> list[str]:
     )
     return [
         f"the wave's {name}: {got!r}, expected {wanted!r}" for name, wanted, got in pairs if wanted != got
+    ]
+
+
+def of_calls(calls: Sequence[Call], told: dict[str, Any]) -> list[str]:
+    """The calls the wave's result tells of beside those the callers made, and whether anybody was called too often."""
+    result = (told.get("result") or {}).get("calls") or {}
+    tried = Counter(Counter(call.key for call in calls).values())
+    by_number = [
+        sum(many for calls, many in tried.items() if calls >= n) for n in range(1, max(tried, default=0) + 1)
+    ]
+    pairs = (
+        ("number", len(calls), result.get("calls", 0)),
+        ("outcomes", dict(Counter(call.outcome for call in calls)), result.get("outcomes", {})),
+        ("people by attempt", by_number, [one["tried"] for one in result.get("yield", ())]),
+    )
+    wrong = [
+        f"the calls' {name}: {got!r}, expected {wanted!r}" for name, wanted, got in pairs if wanted != got
+    ]
+    by_day = Counter((call.key, local_day(call.at)) for call in calls)
+    promised = {call.key for call in calls if call.outcome == "call_back"}
+    return wrong + [
+        f"{key} was called {times} times on {day}"
+        for (key, day), times in sorted(by_day.items())
+        if times > settings.CALLS_A_DAY + (key in promised)
     ]

@@ -6,7 +6,7 @@ Written apart from the product's rules; the two meet only where the demo compare
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from integration.bitrix.sandbox.story_cards import SERVICE
@@ -27,6 +27,12 @@ class Asked:
     address: str
     role: str
     shared: bool = False
+    phone: str = ""
+
+    @property
+    def key(self) -> str:
+        """By which this person is known: the address, for whoever has none the number."""
+        return self.address or self.phone
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ def assess(ground: Ground, today: date) -> list[Verdict]:
     found = []
     for card in _clients(ground):
         verdict = _judge(ground, card, today, taken)
-        taken.update(one.address for one in verdict.asked)
+        taken.update(key for one in verdict.asked for key in (one.address, one.phone) if key)
         found.append(verdict)
     return found
 
@@ -177,18 +183,22 @@ def _respondents(
     ranked = [people[0], *sorted(people[1:], key=lambda one: (order[ground.role(one)], one))]
     out = {one for one in people if _opted_out(ground, one)}
     held = {one for one in people if _held(ground.contacts[one], today)}
-    seen = {one for one in people if any(mail in taken for mail in ground.emails(one))}
+    seen = {one for one in people if taken.intersection([*ground.emails(one), *ground.phones(one)])}
     free = [one for one in ranked if one not in out | held | seen]
     own: list[Asked] = []
     shared: list[Asked] = []
     for one in free:
         mails = ground.emails(one)
         private = [mail for mail in mails if mail.split("@")[0] not in SHARED]
-        if mails:
-            asked = Asked(one, (private or mails)[0], ground.role(one), not private)
-            (own if private else shared).append(asked)
+        phone = next(iter(ground.phones(one)), "")
+        if private or phone:
+            own.append(Asked(one, private[0] if private else "", ground.role(one), phone=phone))
+        elif mails:
+            shared.append(Asked(one, mails[0], ground.role(one), True))
     chosen = [one for place, one in enumerate(own) if place == 0 or one.role or one.contact == people[0]]
     chosen = (chosen or shared[:1])[: settings.MAX_RESPONDENTS]
+    if len(chosen) == 1 and not chosen[0].address and (mails := ground.emails(chosen[0].contact)):
+        chosen = [replace(chosen[0], address=mails[0], shared=True)]  # nobody else is there
     if chosen:
         return tuple(chosen), ""
     if free:

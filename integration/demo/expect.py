@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from . import settings
@@ -58,6 +58,7 @@ class Calendar:
 
     listed: date
     announced: date
+    called: date
     mailed: date
     reminders: tuple[date, ...]
     closing: date
@@ -81,6 +82,8 @@ class Expected:
         return [verdict for verdict in self.verdicts if not verdict.reason]
 
 
+#: Deeds after which nobody asks any more, the weightiest first.
+STOPS = ("answered", "opted_out", "refused")
 #: Deeds of which the client's card is told, beside answers.
 CHOICES = {"postponed": "later", "opted_out": "never"}
 
@@ -89,12 +92,13 @@ def wave_days(office: Office, year: int, listed: date) -> Calendar:
     """The wave's days by the settings, moved to working days, letters at least three days apart."""
     start = office.working(date(year, settings.WAVE_MONTH, settings.WAVE_DAY))
     announced = office.working(start - timedelta(days=settings.ANNOUNCE_DAYS))
+    mailed = office.working(start + timedelta(days=settings.CALLING_DAYS))
     reminders: list[date] = []
     for days in settings.REMINDER_DAYS:
-        before = reminders[-1] if reminders else start
-        reminders.append(office.working(max(start + timedelta(days=days), before + timedelta(days=3))))
+        before = reminders[-1] if reminders else mailed
+        reminders.append(office.working(max(mailed + timedelta(days=days), before + timedelta(days=3))))
     closing = office.working(reminders[-1] + timedelta(days=settings.CLOSING_DAYS))
-    return Calendar(listed, announced, start, tuple(reminders), closing)
+    return Calendar(listed, announced, start, mailed, tuple(reminders), closing)
 
 
 def group_of(score: int) -> str:
@@ -112,10 +116,13 @@ def expect(
         by_address.setdefault(deed.address, []).append(deed)
     for verdict in expected.eligible:
         for asked in verdict.asked:
-            mine = by_address.get(asked.address, [])
-            letters = letters_for(mine, days, office, thanked=not asked.shared)
-            expected.letters[asked.address] = [(kind, local_day(at)) for kind, at in letters]
-            expected.outcomes[outcome_of(mine, days, office)] += 1
+            mine = by_address.get(asked.key, [])
+            if asked.address:
+                letters = letters_for(mine, days, office, thanked=not asked.shared)
+                expected.letters[asked.address] = [(kind, local_day(at)) for kind, at in letters]
+            outcome = outcome_of(mine, days, office)
+            silent = outcome == "no_answer" and not asked.address
+            expected.outcomes["unreachable" if silent else outcome] += 1
             if any(deed.kind == "opted_out" for deed in mine):
                 expected.opted_out.add(asked.contact)
             for deed in mine:
@@ -133,11 +140,10 @@ def letters_for(
 
     With the moments at which they may leave at the earliest. Thanks do not go to a mailbox that many read.
     """
-    stopped = min((deed.at for deed in deeds if deed.kind in ("answered", "opted_out")), default=None)
+    stopped = min((deed.at for deed in deeds if deed.kind in STOPS), default=None)
     later = next((deed.at for deed in deeds if deed.kind == "postponed"), None)
     found = [("announcement", office.opening(days.announced))]
-    for day in (days.mailed, *days.reminders):
-        moment = office.opening(day)
+    for moment in _asking(deeds, days, office):
         if (stopped and stopped <= moment) or (later and later <= moment):
             continue
         found.append(("question", moment))
@@ -148,6 +154,26 @@ def letters_for(
     return [*found, *(_thanks(deeds, found, office) if thanked else [])]
 
 
+def _asking(deeds: list[Deed], days: Calendar, office: Office) -> list[datetime]:
+    """When a silent person is asked and reminded. Whoever asked a caller for it gets the letter at once, whoever had no
+    time a week after that; reminders count from the letter."""
+    wanted = next((deed.at for deed in deeds if deed.kind == "asked_mail"), None)
+    busy = max((deed.at for deed in deeds if deed.kind == "not_now"), default=None)
+    first = office.opening(days.mailed)
+    if wanted is not None:
+        first = office.allowed(wanted)
+    elif busy is not None:
+        first = office.allowed(max(first, busy + timedelta(days=settings.NOT_NOW_DAYS)))
+    moments = [first]
+    for days_later, planned in zip(settings.REMINDER_DAYS, days.reminders, strict=True):
+        own = local_day(first) + timedelta(days=days_later)
+        day = own if wanted is not None else max(planned, own)
+        moments.append(
+            max(office.opening(day), office.allowed(moments[-1] + timedelta(days=settings.GAP_DAYS)))
+        )
+    return [moment for moment in moments if moment < office.opening(days.closing)]
+
+
 def _thanks(
     deeds: list[Deed], sent: list[tuple[str, datetime]], office: Office
 ) -> list[tuple[str, datetime]]:
@@ -156,7 +182,7 @@ def _thanks(
     for deed in sorted(
         (one for one in deeds if one.kind in ("answered", "corrected")), key=lambda one: one.at
     ):
-        group = group_of(deed.score)
+        group = "phone" if deed.channel == "phone" else group_of(deed.score)
         if waiting is not None and (waiting[1] <= deed.at or waiting[0] == group):
             continue
         last = max(at for _, at in sent if at <= deed.at)
@@ -170,7 +196,7 @@ def _thanks(
 def outcome_of(deeds: list[Deed], days: Calendar, office: Office) -> str:
     """How the wave ends for one person: an answer goes before a refusal, a refusal before silence."""
     kinds = {deed.kind for deed in deeds}
-    for kind in ("answered", "opted_out"):
+    for kind in STOPS:
         if kind in kinds:
             return kind
     later = next((deed.at for deed in deeds if deed.kind == "postponed"), None)
@@ -185,6 +211,7 @@ class _Said:
     comment: str
     first: datetime
     last: datetime
+    channel: str
 
 
 def _client(
@@ -193,7 +220,7 @@ def _client(
     """One client's answers in the order of time: each writes notes and duties; the last state stands."""
     said: dict[int, _Said] = {}
     quarrelled = False
-    people = {asked.address: asked for asked in verdict.asked}
+    people = {asked.key: asked for asked in verdict.asked}
     spoken = [d for address in people for d in deeds.get(address, []) if d.kind in ("answered", "corrected")]
     for deed in sorted(spoken, key=lambda one: one.at):
         asked = people[deed.address]
@@ -201,16 +228,26 @@ def _client(
         if before is not None and (before.score, before.comment) == (deed.score, words(deed.comment)):
             continue  # the same once more changes nothing
         said[asked.contact] = _Said(
-            asked, deed.score, words(deed.comment), before.first if before else deed.at, deed.at
-        )
+            asked, deed.score, words(deed.comment), before.first if before else deed.at, deed.at,
+            before.channel if before else deed.channel,
+        )  # fmt: skip
         for card in (("deal", verdict.deals[0]), verdict.card):
             expected.notes.append(Note(card, deed.score, words(deed.comment)))
         if before is None or group_of(before.score) != group_of(deed.score):
             expected.duties.append(_duty(ground, verdict, asked, group_of(deed.score), deed, office))
+        else:
+            _told_anew(expected, asked, deed)
         if not quarrelled and _quarrel([one.score for one in said.values()]):
             quarrelled = True
             expected.duties.append(_duty(ground, verdict, asked, "disagreement", deed, office))
     _scores(expected, verdict, list(said.values()))
+
+
+def _told_anew(expected: Expected, asked: Asked, deed: Deed) -> None:
+    """A correction within the group: the task that is there names the score of now (product.md S3)."""
+    for place, duty in enumerate(expected.duties):
+        if (duty.contact, duty.kind) == (asked.contact, group_of(deed.score)):
+            expected.duties[place] = replace(duty, score=deed.score)
 
 
 def words(comment: str) -> str:
@@ -237,7 +274,8 @@ def _scores(expected: Expected, verdict: Verdict, said: list[_Said]) -> None:
 
 
 def _score(one: _Said, answers: int) -> Score:
-    return Score(one.score, group_of(one.score), local_day(one.first), one.comment, answers=answers)
+    day = local_day(one.first)
+    return Score(one.score, group_of(one.score), day, one.comment, one.channel, answers=answers)
 
 
 def _duty(ground: Ground, verdict: Verdict, asked: Asked, kind: str, deed: Deed, office: Office) -> Duty:

@@ -10,6 +10,7 @@ from .expect import Expected
 #: Kinds of the story that stand for a reason of another name; "" means asked.
 REASONS = {
     "eligible": "", "eligible_roles": "", "eligible_shared": "", "hold_over": "", "returning": "", "growing": "",
+    "by_phone": "",
     "held": "on_hold", "company_opted_out": "opted_out", "leaving": "not_current", "vanishing": None,
 }  # fmt: skip
 

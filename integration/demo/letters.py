@@ -20,6 +20,7 @@ _THANKS = {
     "detractor": ("Спасибо за прямой ответ", "Дякую за відверту відповідь", "Thank you for being frank"),
     "passive": ("Спасибо за ответ", "Дякую за відповідь", "Thank you for your answer"),
     "promoter": ("Спасибо! —", "Дякую! —", "Thank you —"),
+    "phone": ("Спасибо за разговор", "Дякую за розмову", "Thank you for talking to us"),
 }
 _SCORE = re.compile(r"/s/([A-Za-z0-9_.~-]+)(?:\?|.*[?&])score=(\d{1,2})\b")
 
@@ -54,7 +55,7 @@ class Letter:
 
     @property
     def kind(self) -> str:
-        """What its reader takes it for: ``question``, ``thanks_<group>`` or ``announcement``."""
+        """What its reader takes it for: ``question``, ``thanks_<group>``, ``thanks_phone`` or ``announcement``."""
         if self.asks:
             return "question"
         subject = str(self.headers.get("Subject", ""))

@@ -42,18 +42,26 @@ SCORES = (10, 9, 10, 9, 8, 7, 9, 6, 10, 3, 8, 9, 5, 0, 7, 10, 4, 9)
 #: After which asking letter a habit moves; 0: never.
 _LETTER = {"silent": 0, "scanned_silent": 1, "late": 2, "very_late": 3}
 
-DeedKind = Literal["answered", "corrected", "opted_out", "postponed", "scanned", "left_open"]
+DeedKind = Literal[
+    "answered", "corrected", "opted_out", "postponed", "scanned", "left_open", "called", "refused", "asked_mail",
+    "not_now",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Deed:
-    """Something a person (or their mail scanner) did. ``at``: virtual time, UTC, when it took effect."""
+    """Something a person (or their mail scanner) did. ``at``: virtual time, UTC, when it took effect.
+
+    ``address``: by which the person is known, a number for those without an address. ``called``: somebody rang, and
+    ``comment`` is what came of it.
+    """
 
     address: str
     kind: DeedKind
     at: datetime
     score: int = -1
     comment: str = ""
+    channel: str = "email"
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """A wave whose course is known beforehand: so many clients refuse, so many answer by phone, by letter, not at all.
 
-The story of the check against a published wave: 500 clients, 90 refuse, 190 answer by phone, 220 are still silent when
-they are reminded, and 26 of them answer by letter; 26, 36 and 38 % of all answers are those of detractors, passives and
-promoters. A second year follows over the same clients with another mix of channels. `Year` also counts what happened,
-one client after the other, without a line of the product's own reports.
+The story of the check against a published wave: 500 clients are called; 90 refuse, 190 answer by phone, 20 are not
+reached in twelve attempts, the others ask for a letter. 26 of the 220 who are written to answer; 26, 36 and 38 % of all
+answers are those of detractors, passives and promoters. A second year follows over the same clients with another mix of
+channels. `Year` also counts what happened, one client after the other, without a line of the product's own reports.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ Json = dict[str, Any]
 Act = Literal["refuse", "phone", "early", "late", "silent"]
 
 CLIENTS = 500
+UNREACHED, ATTEMPTS = 20, 12
 SERVICE = 2
 HEAD, DIRECTOR = 1, 5
 MANAGERS = (6, 7, 8)
@@ -93,6 +94,26 @@ class Year:
             place: self.groups(one for one in self.answers if places[one.client] == place)
             for place in sorted(set(places.values()))
         }
+
+    @property
+    def unreached(self) -> list[Deed]:
+        """Those who never pick up the telephone: the first of the silent ones."""
+        return self.of("silent")[:UNREACHED]
+
+    def picks_up(self, deed: Deed) -> int:
+        """At which attempt this client picks up; beyond `ATTEMPTS`: never."""
+        if deed in self.unreached:
+            return ATTEMPTS + 1
+        return 1 + deed.client % (3 if deed.act == "phone" else 2)
+
+    def yields(self) -> list[tuple[int, int, int]]:
+        """Of each attempt: whom it was made to, who picked up, who answered."""
+        found = []
+        for number in range(1, ATTEMPTS + 1):
+            at = [self.picks_up(one) for one in self.deeds]
+            answered = sum(self.picks_up(one) == number for one in self.of("phone"))
+            found.append((sum(one >= number for one in at), at.count(number), answered))
+        return found
 
     def scores(self) -> list[int]:
         """How many gave each score, 0 … 10."""
@@ -188,12 +209,13 @@ def _employee(number: int, name: str, last: str, *, admin: bool = False) -> Json
 
 def _contact(number: int) -> Json:
     mail = {"typeId": "EMAIL", "valueType": "WORK", "value": f"p{number}@client{number}.example.com"}
+    phone = {"typeId": "PHONE", "valueType": "MOBILE", "value": f"+7 900 {number:03d}-00-01"}
     return {
         "id": number,
         "name": "Анна",
         "lastName": f"Коваль-{number}",
         "companyIds": [number],
-        "fm": [mail],
+        "fm": [mail, phone],
     }
 
 

@@ -23,13 +23,15 @@ from integration.bitrix.sandbox.story_year import Act
 
 from . import settings
 from .actual import Actual, read
-from .compare import Carried, differences, of_wave
+from .callers import Callers
+from .compare import Carried, differences, of_calls, of_wave
 from .days import ZONE, Office, local_day
 from .eligible import assess
 from .expect import Expected, expect, wave_days
 from .ground import Ground, Json, ground_of
 from .kills import Killer
 from .people import town
+from .phone import lines
 from .portal import PortalError
 from .printing import Teller
 from .processes import StuckError, wait_for
@@ -44,6 +46,8 @@ SYNC_SECONDS = 60.0
 FAILURES = (StuckError, PortalError, LookupError, ValueError, OSError, subprocess.SubprocessError)
 #: A year.
 LENGTH = timedelta(days=365)
+#: Hours at which somebody sits down to call.
+SITTINGS = (10, 14)
 
 
 @dataclass
@@ -65,6 +69,7 @@ class Play:
     wave: str = ""
     deeds_told: int = 0
     letters_told: Counter[str] = field(default_factory=Counter)
+    callers: Callers | None = None
 
     def __post_init__(self) -> None:
         self.office = Office.of(self.story.agency.calendar, settings.HOURS)
@@ -82,6 +87,7 @@ class Play:
         for act in self.story.acts:
             self.year.agenda.put(act.at, act.about, self._deed(act))
         self._plan_head(self.days.listed)
+        self._plan_callers()
         noon = datetime.combine(self.office.after(self.days.closing, 2), clock_time(12, 0), ZONE)
         self.year.agenda.put(noon, "owners finish their tasks", self._owners_finish)
         end = self.story.begin + LENGTH
@@ -142,6 +148,29 @@ class Play:
             self.world.molva("wave", "approve", str(wave["id"]), "--who", "head of the agency")
             self._tell(f"Wave {self.wave} is rehearsed and approved.")
 
+    def _plan_callers(self) -> None:
+        """On the days of calling somebody sits at the desk twice; the last time it is the call centre."""
+        day, sittings = self.days.called, []
+        while day < self.days.mailed:
+            sittings += [datetime.combine(day, clock_time(hour), ZONE) for hour in SITTINGS]
+            day = self.office.after(day, 1)
+        for moment in sittings:
+            self._plan_sitting(moment, partner=moment == sittings[-1])
+
+    def _plan_sitting(self, moment: datetime, *, partner: bool = False) -> None:
+        self.year.agenda.put(moment, "somebody calls", lambda: self._sit(partner))
+
+    def _sit(self, partner: bool) -> None:
+        if self.ground is None or self.listed is None:
+            raise StuckError("nobody has looked at the wave before the calls")
+        if self.callers is None:
+            verdicts = assess(self.ground, local_day(self.listed))
+            known = lines(self.story.seed, verdicts, self.year.town)
+            self.callers = Callers(self.world, self.office, self.year.diary, known, self._plan_sitting)
+        number = next(str(wave["id"]) for wave in waves(self.world) if str(wave["name"]) == self.wave)
+        made = self.callers.sit(number, partner=partner)
+        self._tell(f"{'The call centre' if partner else 'The caller'} has made {made} calls.")
+
     def _owners_finish(self) -> None:
         """Whoever owns a follow-up notes what came of it and finishes the task, in the portal's own pages."""
         rows = [row for row in self.world.reader.tasks() if row.get("ufCrmTask")]
@@ -201,8 +230,10 @@ class Play:
         """Moments at which it hurts, the worst ones first: mornings of letters, answers, staff at work."""
         days = self.days
         mornings = [
-            self.office.opening(day) for day in (days.mailed, days.announced, *days.reminders, days.closing)
+            self.office.opening(day)
+            for day in (days.mailed, days.announced, days.called, *days.reminders, days.closing)
         ]
+        mornings.insert(1, datetime.combine(days.called, clock_time(SITTINGS[0]), ZONE))
         answers = [mornings[0] + timedelta(hours=h, minutes=30) for h in (2, 1, 5, 3, 20, 26)]
         acts = [act.at for act in self.story.acts[:: max(1, len(self.story.acts) // 6)]]
         rounds = itertools.zip_longest(mornings, answers, acts)
@@ -222,7 +253,10 @@ class Play:
         ]
         problems += differences(expected, actual, self.year.letters, self.wave, self._carried())
         problems += self._kinds(expected)
-        problems += of_wave(expected, next((w for w in waves(self.world) if str(w["name"]) == self.wave), {}))
+        told = next((w for w in waves(self.world) if str(w["name"]) == self.wave), {})
+        problems += of_wave(expected, told)
+        if self.callers is not None:
+            problems += of_calls(self.callers.calls, told)
         return expected, actual, problems
 
     def _kinds(self, expected: Expected) -> list[str]:

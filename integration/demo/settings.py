@@ -6,10 +6,11 @@ from dataclasses import asdict
 from typing import Any
 
 from integration.bitrix.sandbox.story_cards import SERVICE
-from integration.bitrix.sandbox.story_staff import CITIES, DIRECTOR_A, HEAD, director_of, signer
+from integration.bitrix.sandbox.story_staff import CALLER, CITIES, DIRECTOR_A, HEAD, director_of, signer
 
 CURRENT_MONTHS, MIN_AGE_MONTHS, MAX_RESPONDENTS = 12, 3, 3
 ANNOUNCE_DAYS, REMINDER_DAYS, CLOSING_DAYS, SNOOZE_DAYS = 14, (4, 9), 7, 14
+CALLING_DAYS, CALLS_A_DAY, MOST_CALLS, NOT_NOW_DAYS = 4, 2, 4, 7
 WAVE_MONTH, WAVE_DAY, PLAN_DAYS = 10, 1, 42
 HOURS = (9, 18)
 DEADLINES = {"detractor": 2, "passive": 5, "promoter": 10, "disagreement": 5}
@@ -34,6 +35,11 @@ def policy() -> dict[str, Any]:
         "reminder_days": list(REMINDER_DAYS),
         "closing_days": CLOSING_DAYS,
         "snooze_days": SNOOZE_DAYS,
+        "calling": True,
+        "calling_days": CALLING_DAYS,
+        "attempts_per_day": CALLS_A_DAY,
+        "max_attempts": MOST_CALLS,
+        "callers": [CALLER],
         "hours_from": HOURS[0],
         "hours_to": HOURS[1],
         "disagreement_days": DEADLINES["disagreement"],
@@ -41,6 +47,7 @@ def policy() -> dict[str, Any]:
         "deadline_days": {name: DEADLINES[name] for name in ("detractor", "passive", "promoter")},
         "thanks_days": THANKS_DAYS,
         "thanks_letters": True,
+        "triggers": True,
         "thanks_after_hours": THANKS_HOURS,
         "letter_gap_days": GAP_DAYS,
         "time_zone": "Europe/Moscow",

@@ -16,7 +16,7 @@ def summarise(
     play: Play, expected: Expected, actual: Actual, problems: list[str], seconds: float
 ) -> dict[str, Any]:
     """Counts of what really is in the portal and in the mail room; reasons come from the demo's own rules."""
-    asked = {asked.address for verdict in expected.eligible for asked in verdict.asked}
+    asked = {one.address for verdict in expected.eligible for one in verdict.asked if one.address}
     letters = [letter for letter in play.year.letters if letter.recipient in asked]
     counters = play.world.control.get("counters")
     scored = [card for card in expected.clients if card in actual.scores]
@@ -25,7 +25,7 @@ def summarise(
         "eligible": len(expected.eligible),
         "not_asked": dict(sorted(Counter(v.reason for v in expected.verdicts if v.reason).items())),
         "announced": len({letter.recipient for letter in letters if letter.kind == "announcement"}),
-        "calls": 0,
+        "calls": len(play.callers.calls) if play.callers else 0,
         "mailed": len({letter.recipient for letter in letters if letter.asks}),
         "responses": sum(1 for card in actual.scores if card[0] == "contact"),
         "nps": net(actual.scores[card].score for card in scored),
@@ -36,7 +36,7 @@ def summarise(
         "seconds": round(seconds, 1),
         "seed": play.story.seed,
         "wave": play.wave,
-        "respondents": len(asked),
+        "respondents": sum(len(verdict.asked) for verdict in expected.eligible),
         "thanked": len({letter.recipient for letter in letters if letter.kind.startswith("thanks")}),
         "letters": len(letters),
         "opted_out": len(actual.opted_out & expected.opted_out),

@@ -14,7 +14,7 @@ from typing import Any, Literal
 Level = Literal["danger", "warn", "info", "ok"]
 Area = Literal[
     "access", "set_up", "data", "events", "worker", "calls", "letters", "limits", "clock", "mail", "address",
-    "database", "portals",
+    "database", "portals", "phone",
 ]  # fmt: skip
 SETTLING = timedelta(hours=1)  # an installation younger than that is still setting itself up
 LONG_READING = timedelta(hours=24)  # the first synchronisation of a large portal takes hours, not days
@@ -23,6 +23,7 @@ LATE_LOOK = timedelta(hours=2)  # behind the plan of reconciliation
 DEAF = timedelta(hours=1)  # changes that much younger than the last notice were never told
 FEW = 3  # lost notices happen; so many in a row do not
 LATE = timedelta(hours=1)  # calls and letters that should have gone that long ago
+IDLE = timedelta(days=3)  # without a call while people wait for one: longer than a weekend
 SKEW = 60.0  # seconds
 SMALL_DISK = 1024**3  # bytes
 SMALL_SHARE = 0.1
@@ -90,6 +91,10 @@ class Portal:
     erase_wished_at: datetime | None = None
     our_https: bool = True
     their_https: bool = True
+    to_call: int = 0  # people of surveys in their calling days who may be called
+    called_at: datetime | None = (
+        None  # the last call in these surveys, else the beginning of their calling days
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +121,19 @@ def portal(known: Portal, now: datetime) -> tuple[Finding, ...]:
     """What is wrong with a portal, the worst first, then what is fine."""
     found = list(_access(known))
     if known.status == "active":
-        for rule in (_set_up, _data, _events, _worker, _calls, _letters, _limits, _clock, _senders, _address):
+        for rule in (
+            _set_up,
+            _data,
+            _events,
+            _worker,
+            _calls,
+            _letters,
+            _phone,
+            _limits,
+            _clock,
+            _senders,
+            _address,
+        ):
             found += rule(known, now)
     elif known.status == "suspended":
         found += _worker(known, now)
@@ -236,6 +253,12 @@ def _letters(known: Portal, now: datetime) -> Iterator[Finding]:
         yield Finding("letters", "letters_late", "warn", {"count": late, "why": known.letters_why})
     if not known.letters_undecided and not late and not known.mail:
         yield Finding("letters", "letters_ok", "ok")
+
+
+def _phone(known: Portal, now: datetime) -> Iterator[Finding]:
+    """Calling days pass, and nobody calls: whoever is not reached gets the letter, late (product.md W7)."""
+    if known.to_call and known.called_at is not None and now - known.called_at > IDLE:
+        yield Finding("phone", "nobody_calls", "warn", {"count": known.to_call, "at": known.called_at})
 
 
 def _limits(known: Portal, now: datetime) -> Iterator[Finding]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from typing import Literal
+from typing import Literal, get_args
 
-from .addresses import email_key, is_shared, mail_addresses
+from .addresses import email_key, is_shared, mail_addresses, phone_key
 from .intents import Facts
 from .people import ClientFacts, ClientKey, DealFacts, Person
 from .policy import Policy
@@ -24,27 +24,27 @@ Reason = Literal[
     "no_channel",
     "excluded_by_hand",
 ]
-REASONS: tuple[Reason, ...] = (
-    "not_current",
-    "too_new",
-    "asked_recently",
-    "opted_out",
-    "on_hold",
-    "no_respondent",
-    "no_channel",
-    "excluded_by_hand",
-)
+REASONS: tuple[Reason, ...] = get_args(Reason)
 _ROLE_ORDER = {"decides": 0, "daily": 1, "other": 2, None: 3}
 
 
 @dataclass(frozen=True, slots=True)
 class Respondent:
-    """A person who is asked, and where. ``shared``: a mailbox of many, used because nobody else is there."""
+    """A person who is asked, and where. ``shared``: a mailbox of many, used because nobody else is there.
+
+    ``channel`` phone: without an address, who can only be called (product.md W7). ``phone``: the number, if any.
+    """
 
     person: Person
-    channel: Literal["email"]
+    channel: Literal["email", "phone"]
     address: str
     shared: bool = False
+    phone: str = ""
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """What nobody else on the list may be asked by: the address, and the number where people are called."""
+        return frozenset({email_key(self.address), phone_key(self.phone)} - {""})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def assess(
 ) -> Verdict:
     """Whether a client is asked on ``today`` (the portal's day on which the list is frozen).
 
-    ``taken``: keys (``addresses.email_key``) of addresses already chosen in this list for another client;
+    ``taken``: keys (``Respondent.keys``) of addresses and numbers already chosen in this list for another client;
     such a person was *asked recently*. Own companies and templates must be left out before (``is_client``).
     """
     through = current_through(client, policy, today)
@@ -116,14 +116,14 @@ def needs_people(client: ClientFacts, policy: Policy, today: date) -> bool:
 def freeze(clients: Iterable[ClientFacts], policy: Policy, today: date) -> Iterator[Verdict]:
     """A verdict for each client, in order, one at a time; what is not a client at all is left out.
 
-    Nobody is asked twice in one list: an address chosen for one client is taken for the next.
+    Nobody is asked twice in one list: an address or a number chosen for one client is taken for the next.
     """
     taken: set[str] = set()
     for client in clients:
         if not is_client(client):
             continue
         verdict = assess(client, policy, today, taken)
-        taken.update(email_key(respondent.address) for respondent in verdict.respondents)
+        taken.update(*(respondent.keys for respondent in verdict.respondents))
         yield verdict
 
 
@@ -143,7 +143,8 @@ def choose_respondents(
     """Respondents of one client (product.md E6): the primary contact first, then those with a role.
 
     Contacts without a role come in only if nobody before them can be reached; shared mailboxes only if
-    no other address is left, and then one of them. With nobody: the first reason that holds for a person.
+    no other address is left, and then one of them. Where the wave calls, a phone is enough (W7). With nobody: the
+    first reason that holds for a person.
     """
     if not client.people:
         return Asked((), "no_respondent", {})
@@ -158,12 +159,15 @@ def choose_respondents(
             continue
         respondent = _reach(person, policy, taken)
         if respondent is None:
-            barred.add("asked_recently" if _was_taken(person, taken) else "no_channel")
-            if (person.primary or person.role) and not _was_taken(person, taken):
+            was_taken = _was_taken(person, policy, taken)
+            barred.add("asked_recently" if was_taken else "no_channel")
+            if (person.primary or person.role) and not was_taken:
                 left.append(person)
         else:
             (shared if respondent.shared else own).append(respondent)
     chosen = _limit(own or shared[:1], policy)
+    if len(chosen) == 1 and chosen[0].channel == "phone":
+        chosen = (_alone(chosen[0], policy, taken),)
     if chosen:
         return Asked(chosen, None, {}, tuple(left))
     if "no_channel" in barred:
@@ -184,7 +188,7 @@ def one_more(
     if reason:
         return reason
     found = _reach(person, policy, taken)
-    if found is None and _was_taken(person, taken):
+    if found is None and _was_taken(person, policy, taken):
         return "asked_already"
     if found is None:
         return "dead_address" if person.dead_addresses else "no_channel"
@@ -196,8 +200,10 @@ def _limit(reachable: list[Respondent], policy: Policy) -> tuple[Respondent, ...
     seen: set[str] = set()
     for respondent in reachable:
         wanted = respondent.person.primary or respondent.person.role is not None or not chosen
-        if wanted and email_key(respondent.address) not in seen:
-            seen.add(email_key(respondent.address))
+        # Two with the number of one desk are both written to, but nobody is called for whom it is the only way.
+        keys = respondent.keys if respondent.channel == "phone" else {email_key(respondent.address)}
+        if wanted and not keys & seen:
+            seen |= respondent.keys
             chosen.append(respondent)
     return tuple(chosen[: policy.max_respondents])
 
@@ -208,14 +214,29 @@ def _order(person: Person) -> tuple[bool, int, int]:
 
 def _reach(person: Person, policy: Policy, taken: frozenset[str] | set[str]) -> Respondent | None:
     free = [address for address in mail_addresses(person) if email_key(address) not in taken]
-    if _was_taken(person, taken) or not free:
+    phone = _number(person) if policy.calling else ""
+    if _was_taken(person, policy, taken) or not (free or phone):
         return None
     own = [address for address in free if not is_shared(address, policy.shared_mailboxes)]
-    return Respondent(person, "email", own[0] if own else free[0], shared=not own)
+    if not own and phone:
+        return Respondent(person, "phone", "", phone=phone)
+    return Respondent(person, "email", own[0] if own else free[0], shared=not own, phone=phone)
 
 
-def _was_taken(person: Person, taken: frozenset[str] | set[str]) -> bool:
-    return any(email_key(address) in taken for address in mail_addresses(person))
+def _alone(respondent: Respondent, policy: Policy, taken: frozenset[str] | set[str]) -> Respondent:
+    """Who is the only one of a client, and reads a shared mailbox: it is used, since nobody else is there (E6)."""
+    free = [address for address in mail_addresses(respondent.person) if email_key(address) not in taken]
+    return replace(respondent, channel="email", address=free[0], shared=True) if free else respondent
+
+
+def _number(person: Person) -> str:
+    return next((phone for phone in person.phones if phone_key(phone)), "")
+
+
+def _was_taken(person: Person, policy: Policy, taken: frozenset[str] | set[str]) -> bool:
+    """Whether the person is on this list already: by an address, or by a number where people are called (E3)."""
+    by_phone = policy.calling and any(phone_key(phone) in taken for phone in person.phones)
+    return by_phone or any(email_key(address) in taken for address in mail_addresses(person))
 
 
 def _person_reason(person: Person, policy: Policy, today: date) -> Reason | None:

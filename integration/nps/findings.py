@@ -28,8 +28,9 @@ WARNINGS = frozenset({
     "no_one_click", "dmarc_rejects", "no_spf", "spf_lacks_server", "spf_broken", "no_dmarc", "dmarc_broken",
     "dkim_missing", "dkim_revoked", "dkim_broken", "dkim_weak", "dkim_unsigned", "dkim_failed",
     "dkim_foreign", "no_mail_for_replies", "dns_silent",
+    "nobody_calls",
 })  # fmt: skip
-NOTES = frozenset({"shared_mailboxes", "zone_unknown", "day_moved", "dkim_unknown"})
+NOTES = frozenset({"shared_mailboxes", "zone_unknown", "day_moved", "dkim_unknown", "phone_only", "no_phone"})
 CODES = ERRORS | WARNINGS | NOTES
 _ORDER: Mapping[Level, int] = {"error": 0, "warning": 1, "note": 2}
 

@@ -21,6 +21,8 @@ LetterKind = Literal[
     "invitation",
     "reminder",
     "last_reminder",
+    "project_invitation",
+    "project_reminder",
     "thanks_detractor",
     "thanks_passive",
     "thanks_promoter",

@@ -26,11 +26,14 @@ THANKS_LETTERS: tuple[LetterKind, ...] = (
     "thanks_promoter",
     "thanks_phone",
 )
+PROJECT_LETTERS: tuple[LetterKind, ...] = ("project_invitation", "project_reminder")
 PLACEHOLDERS: Mapping[LetterKind, tuple[str, ...]] = {
     "announcement": ("person", "client", "sender_name", "sender_position", "mailing_day"),
     "invitation": ("person", "client", "sender_name", "sender_position", "service"),
     "reminder": ("person", "client", "sender_name", "sender_position", "service"),
     "last_reminder": ("person", "client", "sender_name", "sender_position", "service", "closing_day"),
+    "project_invitation": ("person", "client", "sender_name", "sender_position", "service"),
+    "project_reminder": ("person", "client", "sender_name", "sender_position", "service"),
     "thanks_detractor": ("person", "sender_name", "sender_position"),
     "thanks_passive": ("person", "sender_name", "sender_position"),
     "thanks_promoter": ("person", "sender_name", "sender_position"),

@@ -19,7 +19,7 @@ from .questionnaire import MAX_COMMENT, clean_text, parse_score
 Code = Literal[
     "no_score", "not_a_score", "no_date", "not_a_date", "ambiguous_date", "in_future", "too_long", "not_an_id",
     "not_an_address", "nobody", "no_such_client", "ambiguous_client", "own_company", "no_such_person",
-    "ambiguous_person", "of_another_client", "twice", "differs",
+    "ambiguous_person", "of_another_client", "twice", "differs", "own_client",
 ]  # fmt: skip
 
 #: Heading, folded, -> field. The last group is how Delighted calls things in its files and its API.

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field as default
+from datetime import timedelta
 from typing import Literal
 
 from .people import Group
+from .questions import Question
 
 AccountRule = Literal["worst_decision_maker", "weighted", "equal"]
 Readiness = Literal["warn", "refuse"]
@@ -71,6 +73,8 @@ REFERRAL_SOURCES = (
     "other",
     "unknown",
 )
+# Minutes from the end of a call to the next one, by its outcome (W7): 3 hours, 20 minutes, 7 days, a day.
+CALL_WAITS: Mapping[str, int] = {"no_answer": 180, "busy": 20, "not_now": 10080, "out_of_service": 1440}
 THANKABLE = ("introduced", "in_talks", "won", "paid", "year")  # steps of the ladder after being named (R5)
 RECOMMENDING_SOURCES = ("client", "former_client", "partner", "employee")
 
@@ -139,11 +143,15 @@ class Policy:
     thanks_after_hours: int = 2
     offer_colleague: bool = True  # "ask my colleague" on the answer page (W12)
     direct_line: bool = True  # the page on which a client can write at any time (S5)
+    extra_questions: tuple[Question, ...] = ()  # in the order of asking; never part of NPS (W13)
     hours_from: int = 9
     hours_to: int = 18
     snooze_days: int = 14
     attempts_per_day: int = 2
     max_attempts: int = 12
+    call_waits: Mapping[str, int] = default(
+        default_factory=lambda: dict(CALL_WAITS)
+    )  # outcome of a call -> minutes
     readiness: Readiness = "warn"
     wave_owner: int | None = None
     country: str = ""
@@ -168,6 +176,7 @@ class Policy:
     disagreement_spread: int = 4
     escalate_days: int = 2
     silent_check: bool = False
+    triggers: bool = False  # each counted answer is told to the portal's own automation (B3)
     systemic_share: int = 30
     callers: tuple[int, ...] = ()  # employees who see the call desk and nothing else (P2)
     # Numbers (N).
@@ -186,6 +195,14 @@ class Policy:
     paid_stages: tuple[str, ...] = ()
     thanked_steps: tuple[str, ...] = ("won", "year")
     thanks_days: int = 5
+    # Surveys after a project (W16): by these stages of deals, so many days later; a client is asked once in
+    # ``project_gap_days``; one reminder; the letter waits for an answer ``project_closing_days`` after the last one.
+    project_surveys: bool = False
+    project_stages: tuple[str, ...] = ()
+    project_delay_days: int = 3
+    project_gap_days: int = 90
+    project_reminder_days: int = 5
+    project_closing_days: int = 14
     # Personal data (T7).
     retention_months: int = 36
 
@@ -201,6 +218,10 @@ class Policy:
     def days_for(self, group: Group) -> int:
         """Working days until a follow-up of this group is due (product.md F1)."""
         return self.deadline_days.get(group, {"detractor": 2, "passive": 5, "promoter": 10}[group])
+
+    def wait_after(self, outcome: str) -> timedelta:
+        """How long to wait after a call that ended so (product.md W7); none for those that end the calls."""
+        return timedelta(minutes=self.call_waits.get(outcome, CALL_WAITS.get(outcome, 0)))
 
     def problems(self) -> list[PolicyProblem]:
         """What cannot work, each with the field to show it at. Empty: the policy can be saved."""

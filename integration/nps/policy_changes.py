@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from .policy import Policy, Sender
+from .questions import Question
 
 Choice = Literal["mine", "theirs"]
 # Settings that mean something only together: changed by two people, neither half is kept alone.
@@ -31,9 +32,17 @@ SETS = (
     "introduced_stages",
     "talks_stages",
     "paid_stages",
+    "project_stages",
     "thanked_steps",
 )
-TABLES = ("sender_by_city", "director_by_city", "deadline_days", "role_weights", "referral_source_names")
+TABLES = (
+    "sender_by_city",
+    "director_by_city",
+    "deadline_days",
+    "role_weights",
+    "call_waits",
+    "referral_source_names",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +168,24 @@ def _senders(
     return None if found is None else tuple(found.values())
 
 
+def _questions(
+    was: tuple[Question, ...], mine: tuple[Question, ...], theirs: tuple[Question, ...]
+) -> tuple[Question, ...] | None:
+    tables = [{one.key: one for one in side} for side in (was, mine, theirs)]
+    if any(len(table) != len(side) for table, side in zip(tables, (was, mine, theirs), strict=True)):
+        return None
+    found = _tables(*tables)
+    if found is None:
+        return None
+    order = [one.key for one in mine if one.key in tables[0]]
+    moved = order != [one.key for one in was if one.key in tables[1]]
+    first = tables[1] if moved else tables[2]  # the order of whoever changed it
+    return tuple(found[key] for key in dict.fromkeys((*first, *found)) if key in found)
+
+
 _JOINS: dict[str, Callable[[Any, Any, Any], Any]] = {
     **dict.fromkeys(SETS, _sets),
     **dict.fromkeys(TABLES, _tables),
     "senders": _senders,
+    "extra_questions": _questions,
 }

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from .errors import UnknownZone
 from .people import GROUPS, ROLES, Team
-from .policy import LANGUAGES, REFERRAL_SOURCES, THANKABLE, Policy, PolicyProblem
+from .policy import CALL_WAITS, LANGUAGES, REFERRAL_SOURCES, THANKABLE, Policy, PolicyProblem
+from .questions import wrong
 from .workdays import zone_named
 
 # field: (least, most), both allowed
@@ -39,6 +40,10 @@ RANGES: dict[str, tuple[int, int]] = {
     "systemic_share": (1, 100),
     "min_group": (1, 100),
     "thanks_days": (0, 60),
+    "project_delay_days": (0, 90),
+    "project_gap_days": (31, 1500),
+    "project_reminder_days": (1, 30),
+    "project_closing_days": (1, 90),
     "retention_months": (12, 120),
 }
 # field: how many entries at most; text: how long at most. A settings page is no warehouse.
@@ -55,6 +60,7 @@ SIZES: dict[str, int] = {
     "introduced_stages": 500,
     "talks_stages": 500,
     "paid_stages": 500,
+    "project_stages": 500,
 }
 TEXT = 200
 FIELDS = (
@@ -63,6 +69,7 @@ FIELDS = (
 )  # fmt: skip
 SOURCE_NAME = 60
 YEAR = 365
+LONGEST_WAIT = 60 * 24 * 60  # minutes between two calls: 60 days
 NO_REPLY = ("noreply", "no-reply", "no_reply", "donotreply", "do-not-reply", "do_not_reply")
 
 
@@ -79,7 +86,20 @@ def is_no_reply(address: str) -> bool:
 
 def problems(policy: Policy) -> list[PolicyProblem]:
     """Everything wrong with a policy, in the order of its fields."""
-    parts = (_ranges, _sizes, _clients, _wave, _span, _languages, _senders, _people, _referrals)
+    parts = (
+        _ranges,
+        _sizes,
+        _clients,
+        _wave,
+        _calls,
+        _span,
+        _languages,
+        _senders,
+        _people,
+        _questions,
+        _referrals,
+        _projects,
+    )
     return [problem for part in parts for problem in part(policy)]
 
 
@@ -202,6 +222,16 @@ def _wave(policy: Policy) -> Iterator[PolicyProblem]:
         yield PolicyProblem("language", "unknown_language", {"language": policy.language})
 
 
+def _calls(policy: Policy) -> Iterator[PolicyProblem]:
+    for outcome, minutes in policy.call_waits.items():
+        if outcome not in CALL_WAITS:
+            yield PolicyProblem("call_waits", "unknown_outcome", {"outcome": outcome})
+        elif not 1 <= minutes <= LONGEST_WAIT:
+            yield PolicyProblem(
+                "call_waits", "wait_out_of_range", {"outcome": outcome, "days": LONGEST_WAIT // 1440}
+            )
+
+
 def _senders(policy: Policy) -> Iterator[PolicyProblem]:
     keys = [sender.key for sender in policy.senders]
     if len(set(keys)) != len(keys) or not all(keys):
@@ -258,6 +288,16 @@ def _referrals(policy: Policy) -> Iterator[PolicyProblem]:
     for source in policy.recommending_sources:
         if source not in sources:
             yield PolicyProblem("recommending_sources", "no_such_source", {"source": source})
+
+
+def _projects(policy: Policy) -> Iterator[PolicyProblem]:
+    if policy.project_surveys and policy.project_reminder_days < policy.letter_gap_days:
+        yield PolicyProblem("project_reminder_days", "closer_than_gap", {"gap": policy.letter_gap_days})
+
+
+def _questions(policy: Policy) -> Iterator[PolicyProblem]:
+    for code, params in wrong(policy.extra_questions, policy.language, policy.languages):
+        yield PolicyProblem("extra_questions", code, params)
 
 
 def _same(name: str) -> str:

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, get_args, get_type_hints
 
+from . import questions
 from .policy import AccountRule, Policy, PolicyProblem, Readiness, Sender
 
 _CHOICES: dict[str, tuple[str, ...]] = {
@@ -45,6 +46,8 @@ def from_json(data: Mapping[str, Any]) -> tuple[Policy, list[PolicyProblem]]:
 def _plain(value: Any) -> Any:
     if isinstance(value, Sender):
         return dataclasses.asdict(value)
+    if isinstance(value, questions.Question):
+        return questions.to_json(value)
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, tuple):
@@ -55,6 +58,8 @@ def _plain(value: Any) -> Any:
 def _read(name: str, value: Any) -> Any:
     if name == "senders":
         return tuple(_sender(item) for item in _list(value))
+    if name == "extra_questions":
+        return tuple(questions.from_json(item) for item in _list(value))
     default = getattr(_DEFAULT, name)
     if isinstance(default, tuple):
         number = "int" in str(_HINTS[name])

@@ -101,12 +101,19 @@ _DISPOSITION = {
 }
 
 
-def dispositions(outcomes: Mapping[str, int]) -> Dispositions:
-    """From the number of invitations by outcome (product.md W14)."""
+def dispositions(outcomes: Mapping[str, int], reached: Mapping[str, int] | None = None) -> Dispositions:
+    """From the number of invitations by outcome (product.md W14).
+
+    ``reached``: how many of these spoke to us on the phone although they never answered; they were contacted and
+    declined nothing, so they are "other", whatever their outcome says about the letters (AAPOR 2023, 2.3).
+    """
     counted: dict[str, int] = {}
     for outcome, count in outcomes.items():
         if name := _DISPOSITION.get(outcome):
-            counted[name] = counted.get(name, 0) + count
+            spoke = min(count, (reached or {}).get(outcome, 0)) if name in ("non_contact", "unknown") else 0
+            counted[name] = counted.get(name, 0) + count - spoke
+            if spoke:
+                counted["other"] = counted.get("other", 0) + spoke
     return Dispositions(**{"complete": 0, **counted})
 
 

@@ -44,6 +44,12 @@ class Rights:
         """Approving, pausing, excluding: head, administrators, and the wave's owner (product.md W2)."""
         return self.sees_all or self.wave_owner
 
+    @property
+    def may_call(self) -> bool:
+        """Who may use the call desk: callers, account directors, head, administrators; a plain manager only if the
+        policy names them as a caller, which is their role then (product.md P2, W8)."""
+        return self.role != "manager"
+
     def sees(self, manager_id: int | None, city: str = "") -> bool:
         """Whether a client of this account manager and branch may be seen."""
         return self.sees_all or manager_id in self.people or city_key(city) in self.cities

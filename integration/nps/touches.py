@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
-from .intents import Facts, LetterKind, Outcome, SkipStep, WaveStage
-from .people import ClientKey, Exclusion
+from .attempts import listed
+from .calling import letters_wait, may_be_called, quiet_until, wanted_by_mail
+from .intents import Facts, LetterKind, Outcome, SkipStep
+from .invited import DONE_STAGES, InvitationFacts, WaveState
 from .plans import Plan
 from .policy import Policy
 from .workdays import WorkCalendar, local_day, zone_named
@@ -21,66 +22,24 @@ MERGED = "merged"
 MERGE_SHOWS = timedelta(
     days=1
 )  # a merged card is first seen as deleted; until then nothing leaves, nobody is out
-DONE_STAGES: tuple[WaveStage, ...] = ("closed", "cancelled")
 
-
-@dataclass(frozen=True, slots=True)
-class WaveState:
-    """A wave as the machine sees it. ``approved_by`` empty: nothing may be sent (product.md W2).
-
-    ``paused_from``: the stage to return to; ``ended_by``/``why``: who cancelled or closed it early;
-    ``owner_tasks``: kinds already created.
-    """
-
-    id: int
-    name: str
-    stage: WaveStage
-    plan: Plan
-    approved_by: str = ""
-    paused_from: WaveStage | None = None
-    ended_by: str = ""
-    why: str = ""
-    owner_tasks: frozenset[str] = frozenset()
-
-    @property
-    def running(self) -> bool:
-        """Approved, and neither paused nor over."""
-        return bool(self.approved_by) and self.stage not in ("paused", *DONE_STAGES)
-
-
-@dataclass(frozen=True, slots=True)
-class InvitationFacts:
-    """One respondent in one wave.
-
-    ``touches``: step -> moment its letter was queued, UTC; ``skipped``: steps already marked overtaken;
-    ``last_letter_at``: the last letter to this *person*, of any kind; ``held``: an answer not proven human,
-    which counts as silence; ``sender``, ``address``, ``facts``: for the letters. ``gone_at``: since when the card of
-    the person or of the client is not there any more, UTC; ``trouble``: the rule that holds the client today
-    (``trouble_stage``, ``critical_task``, ``open_follow_up``), without an end that anybody knows (product.md E5).
-    """
-
-    id: int
-    client: ClientKey
-    contact_id: int
-    address: str = ""
-    zone: str = "UTC"
-    language: str = "en"
-    sender: str = ""
-    facts: Facts = field(default_factory=dict)
-    touches: Mapping[str, datetime] = field(default_factory=dict)
-    skipped: frozenset[str] = frozenset()
-    last_letter_at: datetime | None = None
-    answered: bool = False
-    held: bool = False
-    refused: bool = False
-    opted_out: bool = False
-    excluded: Exclusion | None = None
-    unreachable: bool = False
-    snoozed_until: datetime | None = None
-    hold_until: date | None = None
-    gone_at: datetime | None = None
-    trouble: str = ""
-    outcome: Outcome | None = None
+__all__ = [
+    "AFTER_SNOOZE",
+    "CARD_GONE",
+    "DONE_STAGES",
+    "MACHINE",
+    "MERGED",
+    "MERGE_SHOWS",
+    "Final",
+    "InvitationFacts",
+    "NextTouch",
+    "Touch",
+    "Wait",
+    "WaveState",
+    "comes_back",
+    "next_touch",
+    "step_names",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +93,7 @@ def next_touch(
     """
     if invitation.outcome:
         return Wait(None)
-    if settled := _settled(invitation, wave):
+    if settled := _settled(invitation, wave, policy):
         return settled
     if not wave.running:
         return Wait(None)
@@ -144,10 +103,12 @@ def next_touch(
         until = min(invitation.gone_at + MERGE_SHOWS, closing)
         return Wait(until) if now < until else Final("excluded", {"who": MACHINE, "why": CARD_GONE})
     if now >= closing:
-        return _at_closing(invitation, wave, closing, zone)
+        return _at_closing(invitation, wave, policy, closing, zone)
     if invitation.trouble:
         tomorrow = calendar.opening(local_day(now, zone) + timedelta(days=1), zone)
         return Wait(min(tomorrow, closing))
+    if invitation.unreachable:
+        return Wait(closing)  # there are only calls; whoever makes the last one has the machine look again
     return _next_letter(invitation, wave.plan, policy, now, calendar, closing)
 
 
@@ -160,7 +121,7 @@ def comes_back(until: datetime, plan: Plan, zone: str, calendar: WorkCalendar) -
     return at if at < plan.moment(plan.closing, calendar) else None
 
 
-def _settled(invitation: InvitationFacts, wave: WaveState) -> Final | None:
+def _settled(invitation: InvitationFacts, wave: WaveState, policy: Policy) -> Final | None:
     """What ends an invitation whatever the time is; an answer goes before a later refusal."""
     if invitation.answered:
         return Final("answered")
@@ -170,7 +131,7 @@ def _settled(invitation: InvitationFacts, wave: WaveState) -> Final | None:
         return Final("opted_out")
     if invitation.refused:
         return Final("refused")
-    if invitation.unreachable:
+    if invitation.unreachable and not may_be_called(invitation, wave, policy):
         return Final("unreachable", _done(invitation))
     if wave.stage == "cancelled" or (wave.stage == "closed" and wave.ended_by):
         return Final("closed_early", {"who": wave.ended_by, "why": wave.why})
@@ -185,14 +146,23 @@ def _done(invitation: InvitationFacts) -> dict[str, str | list[str] | bool]:
         detail["skipped"] = sorted(invitation.skipped)
     if invitation.held:
         detail["held"] = True
+    if invitation.calls:
+        detail["attempts"] = listed(invitation.calls)
+    if invitation.calls_over:
+        detail["calls_over"] = invitation.calls_over
     return detail
 
 
-def _at_closing(invitation: InvitationFacts, wave: WaveState, closing: datetime, zone: ZoneInfo) -> Final:
-    snoozed = invitation.snoozed_until is not None and invitation.snoozed_until >= closing
+def _at_closing(
+    invitation: InvitationFacts, wave: WaveState, policy: Policy, closing: datetime, zone: ZoneInfo
+) -> Final:
+    until = quiet_until(invitation, policy)
+    snoozed = until is not None and until >= closing
     held = invitation.hold_until is not None and invitation.hold_until > local_day(closing, zone)
     if snoozed or held or invitation.trouble:
         return Final("postponed", _done(invitation))
+    if invitation.unreachable:
+        return Final("unreachable", _done(invitation))
     missing = tuple(
         SkipStep(invitation.id, name, "closing")
         for name in step_names(wave.plan)
@@ -222,7 +192,8 @@ def _steps(invitation: InvitationFacts, plan: Plan, policy: Policy, zone: ZoneIn
             after = min(
                 after, (plan.reminders[index] - plan.mailing).days
             )  # a day moved nearer by hand counts
-            days[index] = max(days[index], own + timedelta(days=after))
+            counted = own + timedelta(days=after)
+            days[index] = counted if invitation.mail_from else max(days[index], counted)
     for index, day in enumerate(days):
         following = days[index + 1] if index + 1 < len(days) else None
         last: LetterKind = "last_reminder" if following is None and index else "reminder"
@@ -241,13 +212,17 @@ def _next_letter(
     zone = zone_named(invitation.zone)
     gap = timedelta(days=policy.letter_gap_days)
     skipped: list[SkipStep] = []
+    quiet = _quiet(invitation, policy, zone, calendar)
+    wanted = invitation.mail_from if wanted_by_mail(invitation) else None
     for step in _steps(invitation, plan, policy, zone):
         if step.name in invitation.touches or step.name in invitation.skipped:
             continue
         due = calendar.opening(step.day, zone)
+        if wanted and step.letter != "announcement":
+            due = min(due, wanted)  # the person asked for it on the phone (product.md W11)
         if now < due:
             return Wait(min(due, closing), tuple(skipped))
-        planned = calendar.next_allowed(max([due, *_quiet(invitation, gap, zone, calendar)]), zone)
+        planned = calendar.next_allowed(max([due, *quiet]), zone)
         at = calendar.next_allowed(max(planned, now), zone)
         if at >= closing:
             return Wait(closing, tuple(skipped))  # a hold may be lifted before, so nothing is given up yet
@@ -258,38 +233,37 @@ def _next_letter(
         else:
             late = local_day(now, zone) > local_day(planned, zone)
             return Touch(step.name, step.letter, planned, late, tuple(skipped))
-    return _after_snooze(invitation, now, calendar, closing, gap, tuple(skipped))
+    return _after_snooze(invitation, policy, now, calendar, closing, tuple(skipped))
 
 
 def _quiet(
-    invitation: InvitationFacts, gap: timedelta, zone: ZoneInfo, calendar: WorkCalendar
+    invitation: InvitationFacts, policy: Policy, zone: ZoneInfo, calendar: WorkCalendar
 ) -> list[datetime]:
-    """Moments before which this person gets no letter: the gap, "not now", a hold."""
-    quiet: list[datetime] = []
+    """Moments before which this person gets no letter: the gap, "not now", a hold, a caller or a call-back owed."""
+    quiet = [quiet_until(invitation, policy), letters_wait(invitation, calendar, zone)]
     if invitation.last_letter_at:
-        quiet.append(invitation.last_letter_at + gap)
-    if invitation.snoozed_until:
-        quiet.append(invitation.snoozed_until)
+        quiet.append(invitation.last_letter_at + timedelta(days=policy.letter_gap_days))
     if invitation.hold_until:
         quiet.append(calendar.opening(invitation.hold_until, zone))
-    return quiet
+    return [moment for moment in quiet if moment is not None]
 
 
 def _after_snooze(
     invitation: InvitationFacts,
+    policy: Policy,
     now: datetime,
     calendar: WorkCalendar,
     closing: datetime,
-    gap: timedelta,
     skipped: tuple[SkipStep, ...],
 ) -> NextTouch:
-    """Who said "not now" after the last letter is asked once more when that time is over (W12)."""
-    until = invitation.snoozed_until
+    """Who said "not now" after the last letter is asked once more when that time is over (W12); so is who asked a
+    caller for an e-mail after it."""
+    until = invitation.mail_from if wanted_by_mail(invitation) else quiet_until(invitation, policy)
     asked = max(invitation.touches.values(), default=None)
     if until is None or asked is None or asked >= until or AFTER_SNOOZE in invitation.touches:
         return Wait(closing, skipped)
     zone = zone_named(invitation.zone)
-    planned = calendar.next_allowed(max([until, *_quiet(invitation, gap, zone, calendar)]), zone)
+    planned = calendar.next_allowed(max([until, *_quiet(invitation, policy, zone, calendar)]), zone)
     at = calendar.next_allowed(max(planned, now), zone)
     if at >= closing:
         return Wait(closing, skipped)

@@ -20,7 +20,13 @@ from .questionnaire import clean_text
 PlaceKind = Literal["fact", "phrase", "sentence"]
 
 EDITABLE: tuple[LetterKind, ...] = tuple(kind for kind in get_args(LetterKind) if kind != "test")
-ASKING: tuple[LetterKind, ...] = ("invitation", "reminder", "last_reminder")
+ASKING: tuple[LetterKind, ...] = (
+    "invitation",
+    "reminder",
+    "last_reminder",
+    "project_invitation",
+    "project_reminder",
+)
 QUESTION = "question"
 MAX_SUBJECT = 150
 MAX_BODY = 4000
@@ -44,6 +50,8 @@ _OWN: Mapping[str, Mapping[str, str]] = {
     "invitation": {**_ASKING, "promised": "sentence"},
     "reminder": _ASKING,
     "last_reminder": _ASKING,
+    "project_invitation": _ASKING,
+    "project_reminder": _ASKING,
     "thanks_detractor": {"say_more": "sentence"},
 }  # fmt: skip
 # Of each group a text must name at least one: the day is promised, the judged are named (W5, W20).

@@ -8,6 +8,7 @@ from integration.nps.rights import Rights
 from integration.services import rights
 from integration.services.deps import Deps
 from integration.services.frames import NEEDS_ADMINISTRATOR, FrameRefused, Viewer
+from integration.services.projects import page as projects
 from integration.store import overviews
 from integration.store import portals as rows
 from integration.store.base import reading
@@ -15,13 +16,16 @@ from integration.store.base import reading
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A person who was let in. `time_zone` is the portal's, for moments; `wave_id` the survey people ask about."""
+    """A person who was let in. `time_zone` is the portal's, for moments; `wave_id` the survey people ask about;
+    `calls`: this person may call, and there are calls in it (product.md W8)."""
 
     viewer: Viewer
     rights: Rights
     domain: str
     time_zone: str
     wave_id: int | None
+    calls: bool = False
+    projects: bool = False
 
 
 def admit(deps: Deps, who: Viewer) -> Admitted:
@@ -39,7 +43,10 @@ def admit(deps: Deps, who: Viewer) -> Admitted:
         person = rows.employee(session, who.portal_id, who.user_id)
         if person is not None and not person.active:
             raise FrameRefused("dismissed")
+        may = rights.of(session, who.portal_id, who)
+        wave_id = overviews.current_wave_id(session, who.portal_id)
         return Admitted(
-            viewer=who, rights=rights.of(session, who.portal_id, who), domain=portal.domain,
-            time_zone=portal.time_zone, wave_id=overviews.current_wave_id(session, who.portal_id),
+            viewer=who, rights=may, domain=portal.domain, time_zone=portal.time_zone, wave_id=wave_id,
+            calls=may.may_call and wave_id is not None and overviews.calls_in(session, who.portal_id, wave_id),
+            projects=may.sees_clients and projects.shown(session, who.portal_id),
         )  # fmt: skip

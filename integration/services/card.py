@@ -18,7 +18,7 @@ from integration.nps.policy import Policy
 from integration.nps.scoring import group
 from integration.nps.standing import ACTIONS, may_record, next_step
 from integration.nps.workdays import local_day, zone_named
-from integration.services import card_events, card_links, card_referrals, policies, standing
+from integration.services import card_events, card_links, card_referrals, policies, questions, standing
 from integration.services.calls_queue import lane_of
 from integration.services.card_read import Read, keys, read
 from integration.services.card_rights import Subject, subject
@@ -36,6 +36,7 @@ from integration.services.card_types import (
 from integration.services.deps import Deps
 from integration.services.frames import Viewer
 from integration.services.holds import as_row
+from integration.services.survey_types import Extra
 from integration.services.writeback import SCORE
 from integration.store import cards_view as rows
 from integration.store.base import reading
@@ -96,6 +97,7 @@ def _view(session: Session, of: Read, item: Mapping[str, Any] | None) -> CardVie
         came=came, own=card_referrals.own_line(session, of.portal, of.subject, came, of.now),
         brought=card_referrals.brought(session, of.portal, of.subject, of.client, of.people, of.now),
         events=card_events.events(of), why_not=_why_not(of.subject),
+        questions=Extra(questions.current(session, of.portal.id, of.policy), {}, of.policy.language),
     )  # fmt: skip
 
 
@@ -182,6 +184,7 @@ def _said(asked: Asked, of: Read) -> Said:
         channel=response.channel, at=response.answered_at, status=response.status,
         held_reason=response.held_reason, recorded_by=response.recorded_by, revision=response.revision,
         own=card == CardKey("contact", asked.invitation.contact_id), versions=versions,
+        extra=of.extra.get(response.id, ()),
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ def events(read: Read) -> tuple[Event, ...]:
     """All events, at most two hundred; codes with facts, no words."""
     found = [
         *_acts(read), *_answers(read), *_outcomes(read), *_tasks(read), *_letters(read), *_lists(read),
-        *_replies(read),
+        *_replies(read), *_calls(read),
     ]  # fmt: skip
     return tuple(sorted(found, key=lambda event: event.at, reverse=True)[:MOST])
 
@@ -43,6 +43,19 @@ def _replies(read: Read) -> Iterator[Event]:
     for row in read.replies:
         facts = {"person": names.get(row.invitation_id or 0, "")}
         yield Event(row.received_at, "returned" if row.kind == "bounce" else f"replied_{row.kind}", facts)
+
+
+def _calls(read: Read) -> Iterator[Event]:
+    """Every call with who made it; one that was taken back stays, and says so (product.md W7, W15)."""
+    names = {one.invitation.id: one.invitation.name for one in read.asked}
+    for row in read.attempts:
+        facts: dict[str, Any] = {
+            "person": names.get(row.invitation_id, ""), "number": row.number, "call": row.outcome,
+            "who": row.caller_name or row.caller, "note": row.note, "back": row.call_back_at,
+        }  # fmt: skip
+        yield Event(row.ended_at, "call", facts)
+        if row.undone_at is not None:
+            yield Event(row.undone_at, "call_undone", {**facts, "who": row.undone_by})
 
 
 def _answers(read: Read) -> Iterator[Event]:

@@ -34,31 +34,38 @@ def opt_out(
     """
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
-        portal = session.get(Portal, portal_id)
-        card = rows.locked_card(session, portal_id, "contact", contact_id) if portal else None
-        if portal is None or card is None or not rows.belongs(session, portal_id, client, contact_id):
-            return "unknown"
-        invited = rows.invitations_of_contact(session, portal_id, contact_id)
-        keys = keys_of(contact_id, invited)
-        said = {row.address for row in rows.opt_outs_of(session, portal_id, keys)}
-        if card.opted_out and f"contact:{contact_id}" in said:
-            return "again"
-        for invitation in _one_each(invited):
-            optouts.record(session, invitation, source="staff", now=now)
-        if (
-            f"contact:{contact_id}" not in said
-            and session.get(OptOut, (portal_id, f"contact:{contact_id}")) is None
-        ):
-            session.add(
-                OptOut(
-                    portal_id=portal_id, address=f"contact:{contact_id}", contact_id=contact_id,
-                    source="staff", said_at=now,
-                )
-            )  # fmt: skip
-        act = _note(session, portal_id, client, contact_id, "opt_out", who, reason, now)
-        card.opted_out = True
-        _write(session, portal, contact_id, "Y", act, now)
-        return "done"
+        return opt_out_in(session, portal_id, client, contact_id, who=who, reason=reason, now=now)
+
+
+def opt_out_in(
+    session: Session, portal_id: int, client: ClientKey, contact_id: int, *, who: str, reason: str, now: datetime
+) -> Status:  # fmt: skip
+    """`opt_out` in the caller's transaction."""
+    portal = session.get(Portal, portal_id)
+    card = rows.locked_card(session, portal_id, "contact", contact_id) if portal else None
+    if portal is None or card is None or not rows.belongs(session, portal_id, client, contact_id):
+        return "unknown"
+    invited = rows.invitations_of_contact(session, portal_id, contact_id)
+    keys = keys_of(contact_id, invited)
+    said = {row.address for row in rows.opt_outs_of(session, portal_id, keys)}
+    if card.opted_out and f"contact:{contact_id}" in said:
+        return "again"
+    for invitation in _one_each(invited):
+        optouts.record(session, invitation, source="staff", now=now)
+    if (
+        f"contact:{contact_id}" not in said
+        and session.get(OptOut, (portal_id, f"contact:{contact_id}")) is None
+    ):
+        session.add(
+            OptOut(
+                portal_id=portal_id, address=f"contact:{contact_id}", contact_id=contact_id,
+                source="staff", said_at=now,
+            )
+        )  # fmt: skip
+    act = _note(session, portal_id, client, contact_id, "opt_out", who, reason, now)
+    card.opted_out = True
+    _write(session, portal, contact_id, "Y", act, now)
+    return "done"
 
 
 def _one_each(invited: Sequence[Invitation]) -> list[Invitation]:

@@ -13,10 +13,13 @@ from integration.nps.addresses import email_key, phone_key
 from integration.nps.people import ClientKey, Person
 from integration.nps.policy import Policy
 from integration.nps.workdays import local_day
+from integration.services import questions
 from integration.services.card_rights import Subject
+from integration.services.questions import ExtraSaid
+from integration.store import call_yields, snapshots
 from integration.store import cards_view as rows
 from integration.store import holds as hold_rows
-from integration.store import snapshots
+from integration.store.attempts import Attempt
 from integration.store.cards_view import Asked, Line, Sent
 from integration.store.clients import OptOut
 from integration.store.followups import FollowUp
@@ -48,6 +51,8 @@ class Read:
     acts: Sequence[hold_rows.ClientAct]
     opt_outs: Mapping[str, OptOut]
     replies: Sequence[Reply]  # to the letters of this client's lines
+    attempts: Sequence[Attempt]  # calls to the people of these lines, those taken back too
+    extra: Mapping[int, tuple[ExtraSaid, ...]]  # to extra questions, by answer
     wave: Wave | None
     names: Mapping[int, str]
 
@@ -74,14 +79,16 @@ def read(
     tasks = [row for row in rows.followups(session, pid, client) if _may_see(row, found)]
     line_managers = {one.line.manager_id for one in lines}
     wanted = {row.owner_id for row in tasks} | line_managers | set(found.managers)
+    answered = [one.response.id for one in asked if one.response]
     return Read(
         portal=portal, policy=policy, zone=zone, now=now, today=local_day(now, zone), subject=found, client=client,
         people=people, lines=lines, asked=asked, elsewhere=elsewhere,
-        versions=rows.revisions(session, pid, [one.response.id for one in asked if one.response]),
+        versions=rows.revisions(session, pid, answered), extra=questions.of_responses(session, pid, answered),
         letters=rows.letters(session, pid, sorted(mine)), tasks=tasks,
         holds=hold_rows.holds_of(session, pid, client), acts=hold_rows.acts_of(session, pid, client),
         opt_outs=rows.opt_outs(session, pid, keys(people, [*asked, *elsewhere])),
         replies=of_invitations(session, pid, sorted(mine)),
+        attempts=call_yields.of_people(session, pid, sorted(mine)),
         wave=rows.current_wave(session, pid),
         names=rows.staff_names(session, pid, {user for user in wanted if user}),
     )  # fmt: skip

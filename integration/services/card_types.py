@@ -11,8 +11,12 @@ from integration.nps.holds import HoldNow
 from integration.nps.intents import WriteScore
 from integration.nps.people import CardKey, ClientKey, Group
 from integration.nps.standing import Action, Denial, NextStep, Standing
+from integration.services.questions import ExtraSaid
 from integration.services.referral_lines import Leaf, Line
 from integration.services.referral_tree import Tree
+from integration.services.survey_types import Extra
+
+NO_QUESTIONS = Extra()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class Said:
     revision: int
     own: bool = False
     versions: tuple[Version, ...] = ()
+    extra: tuple[ExtraSaid, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,3 +266,4 @@ class CardView:
     events: tuple[Event, ...]
     why_not: Mapping[Action, Denial]
     links: Links | None = None
+    questions: Extra = NO_QUESTIONS  # the extra ones of today, for an answer that staff write down

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from integration.bitrix import calls, manifest, widgets
 from integration.bitrix.call import Call
 from integration.bitrix.errors import BitrixError
-from integration.services import setup, setup_facts
+from integration.services import automation, setup, setup_facts
 from integration.services.access import PortalRest
 from integration.services.deps import Deps
 from integration.services.keyholders import names
@@ -91,14 +91,17 @@ def read(deps: Deps, portal_id: int) -> Checklist | None:
         found: dict[str, Any] = dict((known.found if known else None) or {})
         items = (
             _scopes(portal, found), _events(portal, found), Item("access", "keys", "ok", names(session, portal)),
-            _source(found), _worker(session, now), _first_sync(session, portal), _reconciled(session, portal, now),
+            _source(found),
+            *(Item("access", *one) for one in automation.standing(portal.kind, found)),
+            _worker(session, now), _first_sync(session, portal),
+            _reconciled(session, portal, now),
             _last_event(session, portal), *_cards(portal, found, places(session, portal)),
         )  # fmt: skip
         return Checklist(
             tuple(item for item in items if item is not None),
             known.checked_at if known else None,
             dict((known.repair if known else None) or {}),
-            tuple(found.get("plan") or ()),
+            (*(found.get("plan") or ()), *automation.missing(found)),
         )
 
 
@@ -109,12 +112,12 @@ def check(deps: Deps, portal_id: int) -> str:
         known = places(session, portal) if portal is not None else []
     if portal is None:
         return "unknown"
-    wanted = setup.wanted_of(deps, portal_id)
+    wanted, wish = setup.wanted_of(deps, portal_id), automation.wish_of(deps, portal_id)
     rest = PortalRest(deps, portal_id, True)
     results: dict[str, Any] = {}
     errors: dict[str, str] = {}
     try:
-        for part in setup.parts(_reads(wanted, known), calls.BATCH):
+        for part in setup.parts(_reads(wanted, known, wish), calls.BATCH):
             got = rest.batch(part)
             results |= {key: answer.result for key, answer in got.answers.items()}
             errors |= {key: _code(error) for key, error in got.errors.items()}
@@ -122,7 +125,9 @@ def check(deps: Deps, portal_id: int) -> str:
         return error.code.lower() or "refused"
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
-        setup_facts.keep(session, portal_id, _found(wanted, portal, known, results, errors), now)
+        found = _found(wanted, portal, known, results, errors)
+        found |= automation.facts(wish, results, errors) if wish is not None else {}
+        setup_facts.keep(session, portal_id, found, now)
         row = rows.locked(session, portal_id)
         if row is not None and isinstance(results.get("scope"), list):
             row.scope = ",".join(str(one) for one in results["scope"])[:500]
@@ -151,9 +156,9 @@ def repair(deps: Deps, portal_id: int, who: str) -> Repaired:
     return result
 
 
-def _reads(wanted: manifest.Wanted, known: list[Place]) -> dict[str, Call]:
+def _reads(wanted: manifest.Wanted, known: list[Place], wish: automation.Wish | None) -> dict[str, Call]:
     """What a check asks, never more than fits into its requests: pipelines beyond that are not looked at."""
-    reads = {**manifest.look(wanted), "scope": calls.scope()}
+    reads = {**manifest.look(wanted), "scope": calls.scope(), **automation.reads(wish)}
     room = REQUESTS * calls.BATCH - len(reads)
     for place in known[:room]:
         reads[_layout_key(place)] = widgets.layout_get(place.kind, place.part)

@@ -34,6 +34,7 @@ from integration.services import (
     wave_trouble,
     waves,
 )
+from integration.services.calling import sheets
 from integration.services.chore_types import Chore, Outcome
 from integration.services.deps import Deps
 from integration.services.pace import PACED
@@ -81,6 +82,7 @@ def table() -> Mapping[str, Entry]:
         "referral_remind": Entry(referral_reminders.remind),
         referral_tally.TALLY: Entry(referral_tally.settle),
         "referral_import": Entry(referral_imports.run),
+        sheets.CHORE: Entry(sheets.run),
     }
 
 

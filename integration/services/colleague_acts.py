@@ -80,7 +80,7 @@ def page(deps: Deps, who: Viewer, wave_id: int) -> ColleaguesPage | None:
     """The proposals of a wave for those who run it; nothing if there is no such wave. Raises `PermissionError`."""
     now = deps.clock.now()
     with reading(deps.sessions) as session:
-        wave = wave_queries.wave(session, who.portal_id, wave_id)
+        wave = wave_queries.yearly(session, who.portal_id, wave_id)
         if wave is None:
             return None
         if not rights.of(session, who.portal_id, who).may_run_waves:

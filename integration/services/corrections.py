@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from integration.nps.people import CardKey, Channel, ClientKey
 from integration.nps.questionnaire import Answers, Problems, read
 from integration.nps.standing import may_record
-from integration.services import survey, survey_effects, survey_rows, writeback
+from integration.services import questions, survey, survey_effects, survey_rows, writeback
 from integration.services.calls_queue import Cause, lane_of
 from integration.services.deps import Deps
 from integration.services.standing import value_of_card
@@ -54,7 +54,7 @@ def correct(
         return "no_reason"
     if not _is_of(deps, portal_id, client, response_id):
         return "unknown"
-    return _corrected(deps, portal_id, response_id, given, who, reason[:LONGEST_REASON], seen)
+    return _corrected(deps, portal_id, response_id, given, who, reason[:LONGEST_REASON], seen, form)
 
 
 def confirm(
@@ -113,6 +113,8 @@ def record(
     given = read(form)
     if isinstance(given, Problems):
         return RecordResult("problem", tuple((p.field, p.code) for p in given.problems))
+    if wrong := extra_problems(deps, portal_id, form):
+        return RecordResult("problem", wrong)
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
         found = answers.asked(session, portal_id, invitation_id, lock=True)
@@ -129,9 +131,18 @@ def record(
             return RecordResult("closed")
         response = response or survey_rows.new(session, found, given, channel, now)
         response.channel, response.recorded_by = channel, who[:200]
+        if channel in BY_MOUTH:  # no text was read out: only the language of the talk is known (W13)
+            response.wording = f"talk/{found.invitation.language}"
         before = survey_rows.store(session, found, response, given, now, author=who[:200], reason="")
+        questions.take(session, response, form, language=found.invitation.language, now=now, by=who[:200])
         survey_effects.after_count(deps, session, found, response, before, now, author=who[:200])
         return RecordResult("counted")
+
+
+def extra_problems(deps: Deps, portal_id: int, form: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """What is wrong with the extra answers of a form (`q-<key>`), by field (product.md W13)."""
+    with reading(deps.sessions) as session:
+        return questions.problems_of(session, portal_id, form)
 
 
 def reject(
@@ -159,12 +170,13 @@ def reject(
 
 
 def _corrected(
-    deps: Deps, portal_id: int, response_id: int, given: Answers, who: str, reason: str, seen: int
-) -> Status:
+    deps: Deps, portal_id: int, response_id: int, given: Answers, who: str, reason: str, seen: int,
+    form: Mapping[str, str] | None = None,
+) -> Status:  # fmt: skip
     try:
         found = survey.correct(
             deps, portal_id, response_id, score=given.score, comment=given.comment, author=who[:200],
-            reason=reason, seen=seen,
+            reason=reason, seen=seen, extra=form,
         )  # fmt: skip
     except ChangedMeanwhile:
         return "changed"

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
+from integration.nps import projects
 from integration.nps.followups import CRITICAL
 from integration.nps.people import Group
 from integration.nps.policy import Policy
@@ -23,7 +24,16 @@ from integration.services.deps import Deps
 from integration.services.referral_lines import scope_of
 from integration.services.reply_page import waiting as replies_waiting
 from integration.services.reports import plan_in
-from integration.store import chores, direct_lines, overviews, referral_lists, referral_thanks, reports, todo
+from integration.store import (
+    chores,
+    direct_lines,
+    overviews,
+    project_pages,
+    referral_lists,
+    referral_thanks,
+    reports,
+    todo,
+)
 from integration.store.followups import FollowUp
 from integration.store.portals import Portal
 from integration.store.reports import Scope
@@ -42,7 +52,7 @@ class Decision:
     """Something a person has to settle. `count`: how many; `wave_id`: in which wave; `settings`: only an
     administrator can. Kinds: `worker`, `setup`, `letters_unknown`, `letters_buried`, `calls_buried`, `no_sender`,
     `no_mail`, `thanks`, `making_failed`, `rehearse`, `rehearsal_errors`, `approve`, `plan_is_past`, `paused`, `held`,
-    `replies`, `colleague`, `direct`, `mailbox`.
+    `replies`, `colleague`, `direct`, `mailbox`, `project_many`, `project_held`.
     """
 
     kind: str
@@ -102,6 +112,10 @@ def find(deps: Deps, session: Session, portal: Portal, policy: Policy, rights: R
     if rights.may_run_waves:
         held = todo.held_count(session, portal.id)
         decisions += [Decision("held", "warn", count, wave_id) for wave_id, count in sorted(held.items())]
+        if many := project_pages.held_back(session, portal.id, projects.MANY):
+            decisions.append(Decision("project_many", "warn", many))
+        if unsure := project_pages.held(session, portal.id):
+            decisions.append(Decision("project_held", "warn", unsure))
         for wave in todo.unfinished_waves(session, portal.id):
             decisions += _of_wave(session, wave, now)
             if named := colleagues.open_for(session, portal.id, wave.id):

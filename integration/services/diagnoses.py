@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from statistics import median
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,10 +20,12 @@ from integration.bitrix import calls
 from integration.bitrix.errors import BitrixError
 from integration.nps import diagnosis
 from integration.nps.mail_checks import Sending
+from integration.nps.workdays import zone_named
 from integration.services import checklist, pace, policies, waves_checks
 from integration.services.access import PortalRest
 from integration.services.checklist import Checklist
 from integration.services.deps import Deps
+from integration.services.standing import plan_of
 from integration.services.waves_checks import Asked
 from integration.store import checks, chores, mirror, portals, requests, schema, stuck, vitals
 from integration.store.base import reading, transaction
@@ -65,7 +67,7 @@ def portal(deps: Deps, portal_id: int) -> diagnosis.Portal | None:
             skew=_skew(session, portal_id, now), senders=len(policy.senders), mail=_mail(deps, looked),
             domains=_domains(looked, {sender.email for sender in policy.senders}),
             our_https=_secure(deps.settings.public_url), their_https=_secure(row.endpoint),
-            **_set_up(listed), **_events(session, row), **_limits(session, row, now),
+            **_set_up(listed), **_events(session, row), **_limits(session, row, now), **_phone(session, row, now),
         )  # fmt: skip
 
 
@@ -100,6 +102,15 @@ def _limits(session: Session, row: Portal, now: datetime) -> dict[str, Any]:
         "closed_since": vitals.held_back(session, row.id, closed) if closed else None,
         "quiet_until": found.not_before if found.not_before and found.not_before > now else None,
     }
+
+
+def _phone(session: Session, row: Portal, now: datetime) -> dict[str, Any]:
+    """Who waits for a call, and since when nobody has called."""
+    count, last, waves = vitals.to_call(session, row.id, now)
+    zone = zone_named(row.time_zone)
+    plans = filter(None, (plan_of(wave) for wave in waves))
+    begun = [datetime.combine(plan.calling, time(), zone) for plan in plans if plan.calling]
+    return {"to_call": count, "called_at": max(filter(None, (last, *begun)), default=None)}
 
 
 def _answer(looked: Mapping[str, Any], now: datetime) -> str | None:

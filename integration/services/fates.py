@@ -11,6 +11,7 @@ from integration.bitrix.errors import (
     AccessLost,
     BitrixError,
     NotFound,
+    Refused,
     Retryable,
     Suspended,
     TokenExpired,
@@ -21,6 +22,7 @@ from integration.services.access import settle_loss
 from integration.services.cards import TABLES
 from integration.services.deps import Deps
 from integration.services.pace import PACED
+from integration.services.projects import telling
 from integration.services.reading import NEIGHBOUR
 from integration.store import inbox as inbox_rows
 from integration.store import mirror, queue
@@ -59,6 +61,9 @@ def refused(deps: Deps, row: OutboxRow, error: Exception) -> None:
         put_back(deps, row, LATER, str(error), **NOT_SENT)
     elif isinstance(error, NotFound) and _followed(deps, row, error):
         pass
+    elif isinstance(error, Refused) and telling.is_over(row, error.code):
+        with transaction(deps.sessions) as session:
+            queue.done(session, row, deps.clock.now(), error="nobody_waits")
     else:
         bury(deps, row, _words(error) if isinstance(error, BitrixError) else "failed")
 

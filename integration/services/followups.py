@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, cast
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from integration.bitrix.calls import Call, checklist_add, crm_link, task_add
+from integration.bitrix.calls import checklist_add, task_add
 from integration.nps.accounts import PersonAnswer, disagreement
 from integration.nps.followups import KIND_OF, Case, Office, decide, decide_revision, follow_up
 from integration.nps.intents import OpenFollowUp
-from integration.nps.people import CardKey, ClientKey, Role
+from integration.nps.people import ClientKey, Role
 from integration.nps.scoring import group
 from integration.nps.workdays import local_day, zone_named
-from integration.services import card_texts, policies
+from integration.services import card_texts, followup_tasks, policies
 from integration.services.calendars import portal_calendar
-from integration.services.calls_queue import Cause, queue_call
 from integration.services.deps import Deps
+from integration.services.followup_tasks import DONE
+from integration.services.projects import names
 from integration.store import followups as rows
 from integration.store import responses
 from integration.store.answers import Asked
@@ -27,10 +27,6 @@ from integration.store.followups import FollowUp
 from integration.store.outbox import OutboxRow
 from integration.store.portals import Portal
 from integration.store.responses import Response
-
-TAG = "Molva"
-DONE = 5  # the only number that means "completed" (bitrix24.md 11.2)
-NO_RESULT_NO_END = [{"CODE": 3, "VALUE": "Y"}]
 
 
 def on_response(
@@ -52,7 +48,9 @@ def on_response(
         opened = decide(case, office, now)
     else:
         opened = decide_revision(before, case, office, now)
-        _cancel_others(session, found.portal.id, response, now)
+        _cancel_others(session, found.portal, response, now)
+        if not opened:
+            _tell_anew(session, found.portal, decide(case, office, now), now)
     if disagreement(given, office.policy.disagreement_spread):
         opened += follow_up("disagreement", office.policy.disagreement_days, case, office, now)
     return opened
@@ -81,7 +79,7 @@ def case_of(found: Asked, response: Response) -> Case:
         score=response.score,
         comment=response.comment,
         channel=cast("Any", response.channel),
-        wave=found.wave.name,
+        wave=names.in_words(found.portal, found.wave),
         response_id=response.id,
     )
 
@@ -99,6 +97,7 @@ def open_one(session: Session, portal: Portal, intent: OpenFollowUp, now: dateti
         if row.status == "cancelled":
             row.status, row.closed_at, row.deadline = "open", None, intent.deadline
             rows.revive_task_call(session, portal.id, row.id, now)
+            followup_tasks.tell_anew(session, portal, intent, row, now, revived=True)
         return row
     response = responses.response_by_id(session, portal.id, intent.response_id or 0)
     row = FollowUp(
@@ -128,9 +127,11 @@ def task_created(session: Session, portal_id: int, followup_id: int, task_id: in
     if row is None or portal is None or row.task_id is not None:
         return
     row.task_id = task_id
+    if row.status == "cancelled":  # its answer was corrected while the call was on its way
+        followup_tasks.call_off(session, portal, row, "late", now)
     if row.facts.get("checklist"):
         call = checklist_add(task_id, card_texts.checklist_title(portal))
-        _queue(session, portal, row, call, "checklist", f"{row.key}:checklist", now)
+        followup_tasks.queue(session, portal, row, call, "checklist", f"{row.key}:checklist", now)
     if row.response_id is not None:
         for waiting in rows.waiting_comments(session, portal_id, row.response_id):
             waiting.call = _with_line(waiting.call, card_texts.task_line(portal, task_id))
@@ -157,7 +158,9 @@ def checklist_created(
         return
     for number, title in enumerate(card_texts.checklist_items(portal, row.facts.get("checklist", []))):
         call = checklist_add(row.task_id, title, root_id)
-        _queue(session, portal, row, call, "checklist_item", f"{row.key}:checklist:{number}", now)
+        followup_tasks.queue(
+            session, portal, row, call, "checklist_item", f"{row.key}:checklist:{number}", now
+        )
 
 
 def on_task_changed(deps: Deps, portal_id: int, task_id: int, task: Any | None) -> str:
@@ -207,67 +210,29 @@ def _key(intent: OpenFollowUp) -> str:
     return f"response:{intent.response_id}:{intent.kind}"
 
 
-def _cancel_others(session: Session, portal_id: int, response: Response, now: datetime) -> None:
-    """The answer is of another group now: what followed from the old one is off. A task not yet made is not made."""
+def _cancel_others(session: Session, portal: Portal, response: Response, now: datetime) -> None:
+    """The answer is of another group now: what followed from the old one is off. A task not yet made is not made, one
+    that is there says that it is not needed any more."""
     kept = KIND_OF[group(response.score)]
-    for row in rows.open_of_response(session, portal_id, response.id):
+    for row in rows.open_of_response(session, portal.id, response.id):
         if row.kind in KIND_OF.values() and row.kind != kept:
             row.status, row.closed_at = "cancelled", now
-            rows.drop_task_call(session, portal_id, row.id, now)
+            rows.drop_task_call(session, portal.id, row.id, now)
+            followup_tasks.call_off(session, portal, row, str(response.revision), now)
+
+
+def _tell_anew(session: Session, portal: Portal, wanted: list[OpenFollowUp], now: datetime) -> None:
+    """The group is the same: the task that follows from the answer says what it says now."""
+    for intent in wanted:
+        row = rows.by_key(session, portal.id, _key(intent))
+        if row is not None and row.status == "open":
+            followup_tasks.tell_anew(session, portal, intent, row, now)
 
 
 def _queue_task(session: Session, portal: Portal, intent: OpenFollowUp, row: FollowUp, now: datetime) -> None:
     mark = f"molva:{intent.facts.get('wave') or now.year}:{row.key}"
-    call = task_add(_task_fields(session, portal, intent, row, now), mark)
-    _queue(session, portal, row, call, "task", row.key, now)
-
-
-def _task_fields(
-    session: Session, portal: Portal, intent: OpenFollowUp, row: FollowUp, now: datetime
-) -> dict[str, Any]:
-    card = CardKey(intent.client.kind, intent.client.id)
-    earlier = responses.earlier_of_client(
-        session, portal.id, intent.client.kind, intent.client.id, row.wave_id
-    )
-    links = [crm_link(intent.client.kind, intent.client.id)]
-    if intent.deal_id is not None:
-        links.append(crm_link("deal", intent.deal_id))
-    if intent.contact_id is not None and crm_link("contact", intent.contact_id) not in links:
-        links.append(crm_link("contact", intent.contact_id))
-    fields: dict[str, Any] = {
-        "TITLE": card_texts.task_title(portal, intent.kind, intent.facts),
-        "DESCRIPTION": card_texts.task_description(portal, intent.kind, intent.facts, card, earlier),
-        "RESPONSIBLE_ID": intent.owner,
-        "DEADLINE": _in_zone(intent.deadline, zone_named(portal.time_zone)),
-        "PRIORITY": "2" if _is_urgent(intent) else "1",
-        "TAGS": [TAG],
-        "ALLOW_CHANGE_DEADLINE": "Y",
-        "TASK_CONTROL": "N",
-        "UF_CRM_TASK": links,
-        "SE_PARAMETER": NO_RESULT_NO_END,
-    }
-    if intent.creator is not None:
-        fields["CREATED_BY"] = intent.creator
-    if intent.observers:
-        fields["AUDITORS"] = list(intent.observers)
-    return fields
-
-
-def _is_urgent(intent: OpenFollowUp) -> bool:
-    """A detractor, a quarrel, a message past the manager: high priority in the portal."""
-    return intent.kind in ("detractor_meeting", "disagreement", "direct_line")
-
-
-def _in_zone(moment: datetime, zone: ZoneInfo) -> str:
-    """With the portal's offset, without which the portal would guess (bitrix24.md 11.2)."""
-    return moment.astimezone(zone).isoformat(timespec="seconds")
-
-
-def _queue(
-    session: Session, portal: Portal, row: FollowUp, call: Call, purpose: str, key: str, now: datetime
-) -> None:
-    lane, cause = f"followup:{row.id}", Cause("followup", row.id)
-    queue_call(session, portal, call, lane=lane, key=f"followup:{key}", purpose=purpose, cause=cause, now=now)
+    call = task_add(followup_tasks.task_fields(session, portal, intent, row, now), mark)
+    followup_tasks.queue(session, portal, row, call, "task", row.key, now)
 
 
 def _with_line(call: dict[str, Any], line: str) -> dict[str, Any]:

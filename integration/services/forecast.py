@@ -17,7 +17,6 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from integration.nps.addresses import email_key
 from integration.nps.eligibility import REASONS, Reason, Verdict, assess
 from integration.nps.errors import UnknownZone
 from integration.nps.people import ClientFacts, ClientKey, Person
@@ -108,7 +107,7 @@ class _Count:
             return
         self.asked += 1
         self.people += len(verdict.respondents)
-        self.taken.update(email_key(respondent.address) for respondent in verdict.respondents)
+        self.taken.update(*(respondent.keys for respondent in verdict.respondents))
 
 
 def count(

@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session, aliased
 from integration.bitrix.limits import next_look
 from integration.services import chores, inbox, letters_drain, outbox, pace
 from integration.services.deps import Deps
+from integration.store import call_yields, letter_ways, queue, schema
 from integration.store import chores as chore_rows
 from integration.store import inbox as inbox_rows
-from integration.store import letter_ways, queue, schema
 from integration.store import outbox as outbox_rows
 from integration.store.base import reading, transaction
 from integration.store.chores import ChoreRow, Heartbeat
@@ -84,6 +84,12 @@ def portals(deps: Deps) -> dict[str, int]:
     with reading(deps.sessions) as session:
         found = session.execute(select(Portal.status, func.count()).group_by(Portal.status))
         return {state: count for state, count in found}  # noqa: C416 - rows are no pairs to the type checker
+
+
+def calls(deps: Deps) -> dict[str, int]:
+    """How many people wait for a call in all portals: `due`, `in_hand` of a caller."""
+    with reading(deps.sessions) as session:
+        return call_yields.depth(session, deps.clock.now())
 
 
 def due_now(deps: Deps) -> int:

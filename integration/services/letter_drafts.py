@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -15,14 +15,15 @@ from sqlalchemy.orm import Session
 
 from integration.i18n import known
 from integration.nps import letters as rules
+from integration.nps import projects
 from integration.nps.intents import LetterKind
 from integration.nps.letters import Judged, LetterProblem
 from integration.nps.people import ClientFacts, ClientKey, Person, Team
 from integration.nps.plans import Plan
-from integration.nps.policy import Policy, Sender
-from integration.nps.workdays import local_day, zone_named
+from integration.nps.policy import Sender
 from integration.services import letter_texts, policies
-from integration.services.calendars import PortalCalendar, portal_calendar
+from integration.services.ground import Ground, ground
+from integration.services.ground import calendar_for as calendar_for
 from integration.services.letter_texts import Own
 from integration.store import direct_lines, wave_cards
 from integration.store import letters as letter_rows
@@ -32,7 +33,10 @@ from integration.store.policies import pipelines
 from integration.store.portals import Portal
 from integration.store.waves import Invitation, Wave, WaveClient
 
-MAIN_LETTERS = ("announcement", "invitation", "reminder", "last_reminder")  # bound by the gap and the wave
+# Letters bound by the gap and the wave.
+MAIN_LETTERS = (
+    "announcement", "invitation", "reminder", "last_reminder", "project_invitation", "project_reminder",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +68,9 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(Ground):
     """A wave with its rules and calendar as they stood when it was frozen, and what its letters share."""
 
-    portal: Portal
-    wave: Wave
-    policy: Policy
-    plan: Plan
-    calendar: PortalCalendar
     team: Team
     agency: str
     services: Mapping[int, str]
@@ -100,25 +99,25 @@ def scene(session: Session, wave: Wave, now: datetime, *, before: Scene | None =
 
     `before`: the same, read a moment ago for the people before these; wave and portal are read anew all the same.
     """
-    portal = session.get(Portal, wave.portal_id)
-    if portal is None:
-        raise LookupError("no such portal")
     if before is not None and before.wave.policy_version == wave.policy_version:
+        portal = session.get(Portal, wave.portal_id)
+        if portal is None:
+            raise LookupError("no such portal")
         return replace(before, portal=portal, wave=wave, plan=Plan.from_json(wave.plan))
-    policy = policies.load_version(session, portal.id, wave.policy_version)
-    plan = Plan.from_json(wave.plan)
+    under = ground(session, wave, now)
+    portal = under.portal
     return Scene(
-        portal=portal, wave=wave, policy=policy, plan=plan, calendar=calendar_for(portal, policy, now),
+        portal=portal, wave=wave, policy=under.policy, plan=under.plan, calendar=under.calendar,
         team=policies.team(session, portal.id), agency=agency_name(session, portal),
         services=pipelines(session, portal.id), own=letter_texts.in_use(session, portal.id),
         direct_line=policies.load(session, portal.id)[0].direct_line,
     )  # fmt: skip
 
 
-def calendar_for(portal: Portal, policy: Policy, now: datetime) -> PortalCalendar:
-    """The portal's working days around a moment."""
-    today: date = local_day(now, zone_named(policy.time_zone))
-    return portal_calendar(portal.calendar or {}, policy, today)
+def plan_for(wave: Wave, plan: Plan, invitation: Invitation) -> Plan:
+    """The days of one person: those of the wave, of a survey after a project the person's own (product.md W16)."""
+    own = wave.kind == projects.KIND and invitation.own_plan
+    return Plan.from_json(own) if own else plan
 
 
 def casting(session: Session, portal_id: int, invitations: Collection[Invitation], wave_id: int) -> Cast:
@@ -157,6 +156,9 @@ def draft(
     planned: datetime | None,
 ) -> Draft | LetterProblem:
     """One letter to one respondent, or why nobody can sign it (product.md W5)."""
+    if stage.wave.kind == projects.KIND:
+        letter = projects.LETTERS.get(letter, letter)
+        stage = replace(stage, plan=plan_for(stage.wave, stage.plan, invitation))
     client = people.clients[invitation.wave_client_id]
     sender = rules.pick_sender(letter, client.city, people.managers(client), stage.policy, stage.team)
     if isinstance(sender, LetterProblem):
@@ -194,7 +196,7 @@ def facts(stage: Scene, people: Cast, invitation: Invitation, sender: Sender) ->
             sender, judged, stage.wave.name, stage.plan,
         ),
         "agency": stage.agency,
-        "calling": stage.plan.calling is not None,
+        "calling": stage.plan.calling is not None and bool(invitation.phone),
         "announced": "announcement" in (invitation.touches or {}),
         "head_name": head.name if head else "",
         "head_signs": head is not None and head.key == sender.key,
@@ -220,6 +222,6 @@ def _expires(stage: Scene, letter: LetterKind) -> datetime | None:
     """When a letter has become useless: an announcement on D, the question when the wave closes."""
     if letter == "announcement":
         return stage.plan.moment(stage.plan.calling or stage.plan.mailing, stage.calendar.letters)
-    if letter in ("invitation", "reminder", "last_reminder"):
+    if letter in MAIN_LETTERS:
         return stage.plan.moment(stage.plan.closing, stage.calendar.letters)
     return None

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from integration.nps import pace as pacing
 from integration.nps.addresses import email_key
-from integration.nps.letters import THANKS_LETTERS
+from integration.nps.letters import PROJECT_LETTERS, THANKS_LETTERS
 from integration.nps.people import Team
 from integration.nps.policy import Policy
 from integration.nps.workdays import local_day, zone_named
@@ -131,6 +131,8 @@ def clear(session: Session, row: LetterRow, rules: Rules, now: datetime, *, coun
     `counted` off: letters of mailboxes with a pace are not clear, since nobody counts them here.
     """
     if row.kind not in MAIN_LETTERS or row.wave_id is None or row.invitation_id is None:
+        return False
+    if row.kind in PROJECT_LETTERS:  # kept back by more than what is read here
         return False
     _, policy, calendar = rules.of(session, row.portal_id, now)
     own = rules.of_wave_id(session, row.portal_id, row.wave_id)

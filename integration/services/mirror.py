@@ -22,6 +22,7 @@ from integration.services.access import PortalRest
 from integration.services.cards import TABLES, Reading, rows_of
 from integration.services.chore_types import Outcome
 from integration.services.deps import Deps
+from integration.services.projects import entries
 from integration.services.reading import (
     MOST,
     MOVES,
@@ -115,6 +116,7 @@ def _slice(
         if step == "history":
             moves = moves_of(portal_id, pages.rows)
             rows.put_moves(session, portal_id, moves)
+            entries.entered(session, portal_id, moves)
         else:
             cards = rows_of(reading, step, pages.rows)
             rows.put_cards(session, TABLES[step], cards, keep_city=not reading.city)

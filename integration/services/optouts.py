@@ -18,7 +18,8 @@ from integration.nps.workdays import local_day, zone_named
 from integration.services import policies, survey_guard
 from integration.services.calls_queue import Cause, queue_fields
 from integration.services.deps import Deps
-from integration.services.letter_drafts import calendar_for
+from integration.services.letter_drafts import calendar_for, plan_for
+from integration.services.projects import names
 from integration.services.standing import plan_of
 from integration.services.survey_guard import Purpose
 from integration.services.survey_pages import status_of
@@ -154,6 +155,7 @@ def _comes_back(found: Asked, rules: Policy, until: datetime, now: datetime) -> 
         return None
     if plan is None:
         return until
+    plan = plan_for(found.wave, plan, found.invitation)
     calendar = calendar_for(found.portal, rules, now).letters
     return touches.comes_back(until, plan, found.invitation.time_zone or rules.time_zone, calendar)
 
@@ -194,7 +196,8 @@ def _tell(
     if found is None or found.portal.status == "uninstalled":
         return
     kind = "company" if found.client.client_kind == "company" else "contact"
-    told: Facts = {"wave": found.wave.name, "person": invitation.name, "role": invitation.role, **facts}
+    wave = names.in_words(found.portal, found.wave)
+    told: Facts = {"wave": wave, "person": invitation.name, "role": invitation.role, **facts}
     intent = AddTimelineComment(CardKey(cast("Any", kind), found.client.client_id), code, told)
     tell(session, found.portal, intent, Cause(code, invitation.id, number), now)
 

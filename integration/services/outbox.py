@@ -22,6 +22,7 @@ from integration.services.calls_queue import REFUSED_VALUE
 from integration.services.deps import BatchAnswer, Deps
 from integration.services.fates import ATTEMPTS, DOUBTS, SETTLE
 from integration.services.pace import Pace
+from integration.services.projects import telling
 from integration.services.turns import in_turn
 from integration.services.unsent import resend, unfinished
 from integration.store import outbox as rows
@@ -177,7 +178,7 @@ def _send(deps: Deps, rest: PortalRest, fresh: Sequence[OutboxRow]) -> None:
     if not fresh:
         return
     try:
-        got = rest.batch({str(row.id): Call.from_json(row.call) for row in fresh}, whole=True)
+        got = rest.batch({str(row.id): telling.call_of(deps, row) for row in fresh}, whole=True)
     except BitrixError as error:
         fates.all_failed(
             deps, fresh, error, creating_left=isinstance(error, Retryable) and error.effect == "unknown"

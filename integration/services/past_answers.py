@@ -17,7 +17,7 @@ from integration.nps.plans import Plan
 from integration.nps.scoring import group
 from integration.nps.statistics import Counts, nps
 from integration.nps.workdays import local_day, zone_named
-from integration.services import policies, waves_close
+from integration.services import own_clients, policies, waves_close
 from integration.services.deps import Deps
 from integration.services.letter_drafts import scene
 from integration.services.past_people import Cards, Placed, Tell, place, read_cards, said
@@ -108,12 +108,15 @@ def _save(
         if wave is not None and wave.origin != rows.ORIGIN:
             raise ImportRefused(name, code="name_taken")
         known = rows.answers(session, portal_id, wave.id) if wave is not None else {}
-        fresh = [row for row in found if row.contact not in known]
+        own = own_clients.of_recorder(session, portal_id, {row.client for row in found}, who)
+        fresh = [row for row in found if row.contact not in known and row.client not in own]
         differing = [
             RowProblem(row.answer.number, "differs", str(known[row.contact][0]))
             for row in found
             if row.contact in known and known[row.contact] != said(row.answer)
         ]
+        mine = [row for row in found if row.contact not in known and row.client in own]
+        differing += [RowProblem(row.answer.number, "own_client", who) for row in mine]
         unchanged = len(found) - len(fresh) - len(differing)
         if dry_run or not fresh:
             return fresh, unchanged, differing

@@ -63,6 +63,10 @@ def _decoded(data: bytes) -> str:
 
 
 def _workbook(data: bytes, rows: int) -> list[list[str]]:
+    return _workbook_pages(data, rows, 1)[0]
+
+
+def _workbook_pages(data: bytes, rows: int, most: int) -> list[list[list[str]]]:
     try:
         import openpyxl
     except ModuleNotFoundError as error:
@@ -71,8 +75,14 @@ def _workbook(data: bytes, rows: int) -> list[list[str]]:
     try:
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
         try:
-            lines = book.worksheets[0].iter_rows(values_only=True, max_row=rows + 1, max_col=MAX_COLUMNS)
-            return [_trimmed([_cell(value) for value in line]) for line in lines]
+            sheets = book.worksheets[:most] or [book.worksheets[0]]  # one without any is no table
+            return [
+                [
+                    _trimmed([_cell(value) for value in line])
+                    for line in sheet.iter_rows(values_only=True, max_row=rows + 1, max_col=MAX_COLUMNS)
+                ]
+                for sheet in sheets
+            ]
         finally:
             book.close()
     except Exception as error:  # a broken workbook raises whatever its zip, XML or cells run into
@@ -102,3 +112,18 @@ def _cell(value: Any) -> str:
         midnight = (value.hour, value.minute, value.second) == (0, 0, 0)
         return value.date().isoformat() if midnight else value.isoformat(" ")
     return "" if value is None else str(value)[:MAX_CELL]
+
+
+def pages_of(
+    name: str, data: bytes, *, most_bytes: int, most_rows: int, most_pages: int
+) -> list[list[list[str]]]:
+    """The first sheets of a workbook, each as `table_of` gives one, or the one table of a CSV file. Raises as it does;
+    `most_rows` is of all of them together."""
+    if not (name.lower().endswith(".xlsx") or data.startswith(b"PK\x03\x04")):
+        return [table_of(name, data, most_bytes=most_bytes, most_rows=most_rows)]
+    if len(data) > most_bytes:
+        raise ImportRefused(code="too_big")
+    pages = _workbook_pages(data, most_rows, most_pages)
+    if sum(len(page) for page in pages) > most_rows:
+        raise ImportRefused(code="too_big")
+    return pages

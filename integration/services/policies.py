@@ -19,6 +19,7 @@ from integration.nps.policy_changes import Change, Choice, Conflict, changes, me
 from integration.nps.policy_checks import people_problems
 from integration.nps.policy_json import from_json, to_json
 from integration.nps.workdays import zone_named
+from integration.services import question_versions
 from integration.services.calendars import country_of
 from integration.services.deps import Deps
 from integration.store import chores, mailboxes
@@ -38,7 +39,7 @@ MIRRORED = (
     "revenue_field",
     "zone_field",
 )  # other fields are read from the cards then
-LISTED = ("referral_sources", "referral_source_names")  # items of a list field in the portal
+LISTED = ("referral_sources", "referral_source_names", "triggers")  # what a set-up puts into the portal
 PEOPLE = ("head_user_id", "default_owner", "wave_owner", "senders", "director_by_city", "callers")
 # Words in the name of a pipeline that carries work after the sale, in the languages of our portals.
 _SERVICE_WORDS = (
@@ -168,6 +169,7 @@ def submit(
         if not rows.add_version(session, portal_id, number + 1, to_json(merged.policy), author[:200], now):
             return Refused(merged.policy, number + 1, (PolicyProblem("", "changed_meanwhile"),))
         mailboxes.drop_others(session, portal_id, [sender.key for sender in merged.policy.senders])
+        question_versions.keep_wording(session, portal_id, merged.policy, author, now)
         rereads = _follow(session, portal_id, {change.field for change in changed}, now)
         return Saved(number + 1, changed, merged.taken, rereads)
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from integration.nps.addresses import email_key, phone_key
 from integration.nps.people import CardKey
 from integration.nps.workdays import add_months
-from integration.services import policies, rights, said_privacy
+from integration.services import call_privacy, policies, question_privacy, rights, said_privacy
 from integration.services.calls_queue import Cause, queue_fields
 from integration.services.deps import Deps
 from integration.store import answers, dead_addresses, referral_imports, replies
@@ -86,8 +86,10 @@ def export(deps: Deps, portal_id: int, contact_id: int) -> dict[str, Any] | None
             "exported_at": deps.clock.now().isoformat(),
             "invitations": _invitations(session, portal_id, found),
             "answers": _answers(session, portal_id, found),
+            "extra_answers": question_privacy.given(session, portal_id, found.responses),
             **_written(found),
             **said_privacy.given(session, portal_id, found),
+            **call_privacy.given(session, portal_id, found),
             "refused_addresses": _refused(session, portal_id, found),
             "replies": _replies(session, portal_id, found),
         }
@@ -244,6 +246,7 @@ def forget_old(deps: Deps, portal_id: int) -> bool:
         rows.scrub_late_letters(session, portal_id, now)
         more = said_privacy.forget_older(session, portal_id, before, AT_ONCE, now)
         dead_addresses.forget_older(session, portal_id, before)
+        call_privacy.forget_older(session, portal_id, before, now)
     return more or len(numbers) == AT_ONCE
 
 

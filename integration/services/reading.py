@@ -19,6 +19,7 @@ from integration.services import absence, heirs, policies
 from integration.services.access import PortalRest
 from integration.services.cards import TABLES, Reading, rows_of
 from integration.services.deps import BatchAnswer, Deps
+from integration.services.projects import entries
 from integration.store import card_moves
 from integration.store import inbox as inbox_rows
 from integration.store import mirror as rows
@@ -251,6 +252,7 @@ def keep(session: Session, reading: Reading, found: Look, now: datetime) -> None
         keep_gone(session, reading, kind, ids, now)
     keep_links(session, reading.portal_id, found.links, now)
     rows.put_moves(session, reading.portal_id, found.moves)
+    entries.entered(session, reading.portal_id, found.moves)
     if found.mark is not None:
         rows.set_history_mark(session, reading.portal_id, found.mark, now)
     rows.put_cities(session, reading.portal_id, found.cities)

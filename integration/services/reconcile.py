@@ -15,6 +15,7 @@ from integration.services.cards import TABLES, Reading, rows_of
 from integration.services.changes import changed_all
 from integration.services.chore_types import Outcome
 from integration.services.deps import BatchAnswer, Deps
+from integration.services.projects import entries
 from integration.services.reading import (
     MOST,
     chain,
@@ -100,7 +101,9 @@ def _take(
     after, seen = dict(place["after"]), dict(place["seen"])
     history = joined(got, "history")
     with transaction(deps.sessions) as session:
-        rows.put_moves(session, reading.portal_id, moves_of(reading.portal_id, history.rows))
+        moves = moves_of(reading.portal_id, history.rows)
+        rows.put_moves(session, reading.portal_id, moves)
+        entries.entered(session, reading.portal_id, moves)
         read = [int(row.get("ID") or 0) for row in history.rows]
         if read:
             rows.set_history_mark(session, reading.portal_id, max(read), now)

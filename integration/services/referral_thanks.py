@@ -21,7 +21,8 @@ from integration.nps.workdays import local_day, zone_named
 from integration.services import referral_texts
 from integration.services.calls_queue import Cause, queue_call
 from integration.services.deps import Deps
-from integration.services.followups import DONE, TAG, office_of
+from integration.services.followup_tasks import DONE, TAG
+from integration.services.followups import office_of
 from integration.services.referral_rows import note as put_note
 from integration.store import portals as portal_rows
 from integration.store import referral_thanks as rows

@@ -98,7 +98,7 @@ def read(
     with reading(deps.sessions) as session:
         if not rights.of(session, who.portal_id, who).may_run_waves:
             raise PermissionError("rehearsal")
-        wave = wave_queries.wave(session, who.portal_id, wave_id)
+        wave = wave_queries.yearly(session, who.portal_id, wave_id)
         if wave is None:
             return None
         making = rehearsals.making(session, wave)
@@ -129,7 +129,7 @@ def making(deps: Deps, who: Viewer, wave_id: int) -> Making | None:
     with reading(deps.sessions) as session:
         if not rights.of(session, who.portal_id, who).may_run_waves:
             raise PermissionError("rehearsal")
-        wave = wave_queries.wave(session, who.portal_id, wave_id)
+        wave = wave_queries.yearly(session, who.portal_id, wave_id)
         if wave is None:
             raise LookupError("no such wave")
         return rehearsals.making(session, wave)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
@@ -48,6 +48,8 @@ class Person:
     """One respondent and all that comes. `zone_source`: field, address, responsible or portal (product.md E6).
 
     `skipped`: steps that are left out, because the next one comes too soon after them; `end`: the outcome of silence.
+    `calls_from`: the day on which calls to `phone` begin, nothing if nobody calls; without an address there are only
+    calls (W7).
     """
 
     id: int
@@ -66,6 +68,8 @@ class Person:
     letters: tuple[Planned, ...]
     skipped: tuple[str, ...]
     end: Outcome | None
+    phone: str = ""
+    calls_from: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,18 @@ def _people(
 
 def _course(stage: Scene, facts: InvitationFacts, now: datetime, known: dict[object, Course]) -> Course:
     """People of one zone whom nothing sets apart share their days, so that a long list is worked out quickly."""
-    same = repr(replace(facts, id=0, client=_NOBODY, contact_id=0, address="", language="", sender=""))
+    same = repr(
+        replace(
+            facts,
+            id=0,
+            client=_NOBODY,
+            contact_id=0,
+            address="",
+            language="",
+            sender="",
+            phone=facts.phone and "1",
+        )
+    )
     if same not in known:
         known[same] = foresee(facts, state_of(stage), stage.policy, now, stage.calendar.letters)
     return known[same]
@@ -153,5 +168,6 @@ def _person(stage: Scene, people: Cast, invitation: Invitation, line: WaveClient
         id=invitation.id, client=line.name, client_kind=line.client_kind, client_id=line.client_id, city=line.city,
         name=invitation.name, contact_id=invitation.contact_id, role=invitation.role, shared=invitation.shared,
         address=invitation.address, language=invitation.language, zone=name, zone_source=invitation.zone_source,
-        letters=tuple(letters), skipped=course.skipped, end=course.end,
+        letters=tuple(letters), skipped=course.skipped, end=course.end, phone=invitation.phone,
+        calls_from=stage.plan.calling if invitation.phone else None,
     )  # fmt: skip

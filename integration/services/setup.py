@@ -21,7 +21,7 @@ from integration.bitrix.manifest import Found
 from integration.bitrix.tabs import FoundTabs
 from integration.i18n import language_of, portal_code
 from integration.logs import log
-from integration.services import directory, field_labels, policies, rates, setup_facts
+from integration.services import automation, directory, field_labels, policies, rates, setup_facts
 from integration.services.access import PortalRest
 from integration.services.calls_queue import renumber, repair_fields
 from integration.services.chore_types import Outcome
@@ -123,15 +123,17 @@ def _setup(deps: Deps, portal_id: int, hold: _Hold, interactive: bool, people: b
         found = _look(rest, wanted)
         left = manifest.plan(wanted, *found).calls
         problems += [f"missing:{name_of(call)}" for call in left] if not problems else []
-    answers = rest.batch(_settings()).answers
+    wish = automation.wish_of(deps, portal_id)
+    got = rest.batch({**_settings(), **automation.reads(wish)})
+    told = {key: answer.result for key, answer in got.answers.items()}
     found_people = directory.read(rest) if people else None
-    _keep(
-        deps, portal_id, wanted, found, problems,
-        {key: answer.result for key, answer in answers.items()}, found_people,
-    )  # fmt: skip
+    _keep(deps, portal_id, wanted, found, problems, told, found_people)
+    refused = {key: automation.code_of(error) for key, error in got.errors.items()}
+    extras = automation.complete(deps, portal_id, wish, told, refused)
     log(__name__).info("portal.set_up", portal=portal_id, added=len(plan.calls), problems=problems)
     missing_tabs = [f"placement:{found[2].problem}"] if wanted.base and found[2].problem else []
-    return SetUp(len(plan.calls), (*problems, *missing_tabs), tuple(name_of(call) for call in plan.calls))
+    done = (*(name_of(call) for call in plan.calls), *extras)
+    return SetUp(len(done), (*problems, *missing_tabs), done)
 
 
 def _keep(

@@ -28,6 +28,7 @@ from integration.nps.standing import (
 from integration.nps.workdays import local_day, zone_named
 from integration.services import policies
 from integration.services.followups import role_of
+from integration.services.projects import cards as project_cards
 from integration.store import cards_view as rows
 from integration.store import snapshots
 from integration.store.cards_view import Asked, Line
@@ -122,8 +123,24 @@ def value_among(
 ) -> WriteScore | None:
     """`value_of_card` from what was read before: of the youngest survey whose answers reach this card.
 
-    Imported surveys are left out: an import writes nothing to cards, so a card cannot differ from it.
+    Imported surveys are left out: an import writes nothing to cards, so a card cannot differ from it. On a deal the
+    last word counts, be it of a yearly survey or about the project itself (W16).
     """
+    yearly = _of_years(session, portal, card, client, lines, asked)
+    about = project_cards.of_deal(session, portal, card.id, client) if card.kind == "deal" else None
+    found = [one for one in (yearly, about) if one is not None]
+    return max(found, key=lambda one: one[0])[1] if found else None
+
+
+def _of_years(
+    session: Session,
+    portal: Portal,
+    card: CardKey,
+    client: ClientKey,
+    lines: Iterable[Line],
+    asked: Sequence[Asked],
+) -> tuple[datetime, WriteScore] | None:
+    """What the youngest yearly survey puts on a card, and when its last answer came, UTC."""
     zone = zone_named(portal.time_zone)
     ours = [line for line in lines if line.wave.origin != "import"]
     for one in sorted(ours, key=lambda line: wave_day(line.wave, zone), reverse=True):
@@ -135,7 +152,7 @@ def value_among(
         values = card_values(client, given, deals, one.wave.name, rules.account_rule, rules.role_weights)
         found = next((value for value in values if value.card == card), None)
         if found is not None:
-            return found
+            return max(answer.at for answer in given), found
     return None
 
 

@@ -16,7 +16,7 @@ from integration import i18n
 from integration.logs import log
 from integration.nps.people import Channel
 from integration.nps.questionnaire import Answers, Problems, read
-from integration.services import policies, survey_effects, survey_guard, survey_rows
+from integration.services import policies, questions, survey_effects, survey_guard, survey_rows
 from integration.services.deps import Deps
 from integration.services.survey_guard import PURPOSES, Purpose
 from integration.services.survey_pages import UNKNOWN, answered, page, view
@@ -80,6 +80,7 @@ def answer(
     nowhere, changes nothing a person said, and the result asks for a confirmation (product.md S1).
     """
     now = deps.clock.now()
+    language = language if language in i18n.LANGUAGES else ""
     with transaction(deps.sessions) as session:
         found = answers.asked_by_token(session, token, lock=True)
         if found is None:
@@ -96,9 +97,9 @@ def answer(
             return AnswerResult("counted", shown)
         if verdict.proven:
             _speaks(session, found, language)
-            return _count(deps, session, found, response, given, channel, shown, now)
+            return _count(deps, session, found, response, given, channel, shown, now, language)
         _log.info("answer.held", reason=verdict.reason, remote=remote, portal=found.portal.id)
-        return _hold(deps, session, found, response, given, verdict.reason, channel, shown, now)
+        return _hold(deps, session, found, response, given, verdict.reason, channel, shown, now, language)
 
 
 def correct(
@@ -111,10 +112,12 @@ def correct(
     author: str,
     reason: str,
     seen: int | None = None,
+    extra: Mapping[str, str] | None = None,
 ) -> bool:
     """A correction by staff, or their confirmation of a held answer (product.md S1, S3).
 
     `reason` must say why; the old value, the author and the time are kept; card and statistics follow.
+    `extra`: answers to extra questions as a form has them; they follow the same rules, and count apart (W13).
     Returns False if there is no such answer. Raises `ValueError` for an empty reason or a score off 0–10, and
     `ChangedMeanwhile` if `seen`, the revision the author looked at, is not the one that stands.
     """
@@ -139,6 +142,11 @@ def correct(
             survey_effects.after_count(
                 deps, session, found, response, before, now, author=author, reason=reason.strip()
             )
+        given_besides, _ = questions.read(session, portal_id, extra or {})
+        questions.save_answers(
+            session, response, given_besides, language=found.invitation.language, now=now, by=author,
+            reason=reason.strip(),
+        )  # fmt: skip
         return True
 
 
@@ -151,10 +159,12 @@ def _count(
     channel: Channel,
     shown: SurveyPage,
     now: datetime,
+    language: str,
 ) -> AnswerResult:
     """A person answered: the answer, the outcome, the cards and the follow-up in this transaction."""
     if response is None:
         response = survey_rows.new(session, found, given, channel, now)
+    response.wording = survey_rows.wording(session, found, language)  # also of an answer that was held before
     before = survey_rows.store(session, found, response, given, now, author="client", reason="")
     survey_effects.after_count(deps, session, found, response, before, now)
     return AnswerResult("counted", answered(session, shown, found, response, now))
@@ -163,7 +173,7 @@ def _count(
 def _speaks(session: Session, found: Asked, language: str) -> None:
     """Who answers on the page in another language gets the letters in it from now on, if the agency writes in it."""
     invitation = found.invitation
-    if language not in i18n.LANGUAGES or language == invitation.language:
+    if not language or language == invitation.language:
         return
     if language in policies.load_version(session, found.portal.id, found.wave.policy_version).languages:
         invitation.language = language
@@ -182,10 +192,11 @@ def _hold(
     channel: Channel,
     shown: SurveyPage,
     now: datetime,
+    language: str,
 ) -> AnswerResult:
     """Keep an unproven answer apart; beside a counted one it is only a flagged version (product.md S1)."""
     if response is None:
-        response = survey_rows.new(session, found, given, channel, now)
+        response = survey_rows.new(session, found, given, channel, now, language)
         response.held_reason = reason
     flag = "after_human" if response.status == "counted" else reason
     if not _kept_already(session, response, given, flag):

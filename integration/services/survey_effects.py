@@ -14,15 +14,18 @@ from integration.nps.intents import AddTimelineComment, Facts, Intent, WriteScor
 from integration.nps.people import CardKey, ClientKey
 from integration.nps.scoring import group
 from integration.nps.workdays import local_day, zone_named
-from integration.services import followups, policies, thanks
+from integration.services import followups, policies, standing, thanks
 from integration.services.calls_queue import Cause
 from integration.services.deps import Deps
 from integration.services.followups import role_of
+from integration.services.projects import cards as project_cards
+from integration.services.projects import names, triggers
 from integration.services.writeback import perform
 from integration.store import responses
 from integration.store.answers import Asked
 from integration.store.clients import Deal
 from integration.store.responses import Response
+from integration.store.waves import PROJECT
 
 
 def after_count(
@@ -48,6 +51,8 @@ def after_count(
     for card in _commented(found, client, deals):
         intents.append(AddTimelineComment(card, cast("Any", code), facts))
     perform(deps, session, found.portal, intents, Cause("response", response.id, response.revision))
+    chosen = found.client.deal_id if found.client.deal_id in deals else None
+    triggers.fire(session, found.portal, response, before, chosen, now)
     thanks.after_answer(deps, session, found, response, before, now)
 
 
@@ -65,7 +70,13 @@ def _values(
 ) -> list[WriteScore]:
     rules = policies.load_version(session, found.portal.id, found.wave.policy_version)
     client = ClientKey(cast("Any", found.client.client_kind), found.client.client_id)
-    return card_values(client, given, deals, found.wave.name, rules.account_rule, rules.role_weights)
+    if found.wave.kind == PROJECT:
+        own = found.client.deal_id if found.client.deal_id in deals else None
+        value = standing.value_of_card(session, found.portal, CardKey("deal", own), client) if own else None
+        return [value] if value is not None else []
+    values = card_values(client, given, deals, found.wave.name, rules.account_rule, rules.role_weights)
+    last = max((answer.at for answer in given), default=None)
+    return project_cards.without_later(session, found.portal, client, values, last)
 
 
 def given_answers(session: Session, found: Asked) -> list[PersonAnswer]:
@@ -111,7 +122,7 @@ def _commented(found: Asked, client: ClientKey, deals: list[int]) -> list[CardKe
 
 def _facts(found: Asked, response: Response, before: int | None) -> Facts:
     return {
-        "wave": found.wave.name,
+        "wave": names.in_words(found.portal, found.wave),
         "score": response.score,
         "score_before": before,
         "group": group(response.score),

@@ -23,7 +23,7 @@ from integration.store.waves import Invitation
 
 Purpose = Literal[
     "answer", "confirm", "unsubscribe", "unsubscribe_2", "snooze", "snooze_2", "colleague", "colleague_2",
-    "direct", "direct_2",
+    "direct", "direct_2", "extra", "extra_2",
 ]  # fmt: skip
 Of = Invitation | DirectLink  # whose page it is
 
@@ -44,7 +44,7 @@ GESTURES = frozenset(
         "keyup",
     }
 )
-PURPOSES: tuple[Purpose, ...] = ("answer", "unsubscribe", "snooze", "colleague")
+PURPOSES: tuple[Purpose, ...] = ("answer", "unsubscribe", "snooze", "colleague", "extra")
 SCANNERS = (
     "bot", "crawler", "spider", "preview", "headless", "scanner", "safelinks", "proofpoint", "mimecast",
     "barracuda", "symantec", "messagelabs", "trendmicro", "forcepoint", "fireeye", "trellix", "sophos",

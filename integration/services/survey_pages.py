@@ -8,15 +8,17 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from integration import i18n
+from integration.nps.policy import Policy
 from integration.nps.scoring import group
 from integration.nps.touches import DONE_STAGES
-from integration.services import direct_cases, policies, survey_guard
+from integration.services import direct_cases, policies, questions, survey_guard
 from integration.services.deps import Deps
-from integration.services.survey_types import PageStatus, SurveyPage
+from integration.services.survey_types import Extra, PageStatus, SurveyPage
 from integration.store import answers, responses
 from integration.store.answers import Asked
 from integration.store.base import reading
 from integration.store.responses import Response
+from integration.store.waves import PROJECT
 
 UNKNOWN = SurveyPage("unknown")
 
@@ -67,7 +69,17 @@ def view(deps: Deps, session: Session, found: Asked, response: Response | None, 
         edit_until=until if status == "answered" else None,
         direct=direct if found.portal.status not in ("uninstalled", "undecided") else "",
         colleagues=status == "open" and policy.offer_colleague and not is_late(found),
+        extra=_extra(session, policy, shown) if can_edit and shown else Extra(),
     )
+
+
+def _extra(session: Session, policy: Policy, response: Response) -> Extra:
+    """What is asked besides, and what this person said to it so far; held answers are not shown to whoever looks."""
+    asked = questions.current(session, response.portal_id, policy)
+    if not asked:
+        return Extra()
+    said = questions.of_responses(session, response.portal_id, [response.id]).get(response.id, ())
+    return Extra(asked, {one.question.key: one.value for one in said if not one.held}, policy.language)
 
 
 def answered(
@@ -90,6 +102,8 @@ def answered(
 
 def is_late(found: Asked) -> bool:
     """Whether it is too late to ask anybody else in this wave, or the person is done with it."""
+    if found.wave.kind == PROJECT:  # one person is asked about a project, and nobody else
+        return True
     return bool(found.invitation.outcome) or found.wave.stage in (*DONE_STAGES, "closing")
 
 

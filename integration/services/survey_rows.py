@@ -26,8 +26,10 @@ def stands_already(response: Response | None, given: Answers) -> bool:
     )
 
 
-def new(session: Session, found: Asked, given: Answers, channel: Channel, now: datetime) -> Response:
-    """A first answer of an invitation, not counted yet."""
+def new(
+    session: Session, found: Asked, given: Answers, channel: Channel, now: datetime, language: str = ""
+) -> Response:
+    """A first answer of an invitation, not counted yet. `language`: in which the question was shown."""
     response = Response(
         portal_id=found.portal.id,
         wave_id=found.wave.id,
@@ -36,7 +38,7 @@ def new(session: Session, found: Asked, given: Answers, channel: Channel, now: d
         comment=given.comment,
         channel=channel,
         status="held",
-        wording=_wording(session, found),
+        wording=wording(session, found, language),
         recorded_by="client",
         answered_at=now,
         revision=0,
@@ -46,9 +48,10 @@ def new(session: Session, found: Asked, given: Answers, channel: Channel, now: d
     return response
 
 
-def _wording(session: Session, found: Asked) -> str:
-    """The question on the page, and the agency's own words of the letter that brought it (product.md W13)."""
-    question = Wording(WORDING, found.invitation.language).id
+def wording(session: Session, found: Asked, language: str = "") -> str:
+    """What names the text a response answered: the question on the page in the language it was shown in, and the
+    agency's own words of the letter that brought it (product.md W13)."""
+    question = Wording(WORDING, language or found.invitation.language).id
     letter = letter_rows.question_wording(session, found.portal.id, found.invitation.id, ASKING)
     return f"{question} {letter}" if letter.startswith("agency/") else question
 

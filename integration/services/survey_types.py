@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
 
 from integration.nps.people import Group
+from integration.nps.questions import Question
 
 PageStatus = Literal["open", "answered", "expired", "revoked", "opted_out", "unknown"]
 AnswerStatus = Literal["counted", "needs_confirmation", "problem", "closed"]
 HeldReason = Literal["", "no_script", "replay", "too_fast", "scanner"]
 OptOutStatus = Literal["done", "needs_confirmation", "unknown"]
 SnoozeStatus = Literal["done", "needs_confirmation", "closed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """The extra questions of a page of thanks: what is asked, what was said by key, and in which language
+    there is always a text (product.md W13)."""
+
+    asked: tuple[Question, ...] = ()
+    said: Mapping[str, str] = field(default_factory=dict)
+    main: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +35,8 @@ class SurveyPage:
     `score` and `comment` are those of the counted answer, never of a held one. `nonce` is signed and names
     the invitation and the moment the page was served; empty where nothing can be answered any more.
     `service` and `people` are what is judged (product.md W20). `direct`: token of the client's direct line, empty if
-    there is none; `colleagues`: whether somebody else may be proposed (W12).
+    there is none; `colleagues`: whether somebody else may be proposed (W12). `extra`: the
+    extra questions, once a counted answer stands and while it may be changed (W13).
     """
 
     status: PageStatus
@@ -41,6 +54,7 @@ class SurveyPage:
     edit_until: datetime | None = None
     direct: str = ""
     colleagues: bool = False
+    extra: Extra = Extra()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from integration.services.access import PortalRest
 from integration.services.cards import TABLES, Reading, rows_of
 from integration.services.chore_types import Outcome
 from integration.services.deps import Deps
+from integration.services.projects import entries
 from integration.services.reading import histories, joined, keep_gone, reading_of
 from integration.services.reconcile import check_tasks, keep_fresh
 from integration.store import mirror as rows
@@ -119,6 +120,7 @@ def _compare(
     moves = histories(PortalRest(deps, reading.portal_id), reading.portal_id, unseen) if unseen else []
     with transaction(deps.sessions) as session:
         rows.put_moves(session, reading.portal_id, moves)
+        entries.entered(session, reading.portal_id, moves)
     keep_fresh(deps, reading, kind, rows_of(reading, kind, pages.rows), now)
     return {**place, "hidden": bool(place.get("hidden")) or hidden, "asked": asked}
 

@@ -23,7 +23,7 @@ from integration.store.base import reading
 Done = Literal[
     "ordered", "approved", "paused", "resumed", "cancelled", "closed", "moved", "excluded", "excluded_some",
     "included", "included_anew", "held", "held_some", "lifted", "refused", "refusal_undone", "confirmed", "rejected",
-    "nothing",
+    "phone_changed", "nothing",
 ]  # fmt: skip
 Form = Mapping[str, Any]
 
@@ -47,7 +47,7 @@ def act(deps: Deps, who: Viewer, wave_id: int, verb: str, form: Form) -> Done:
     with reading(deps.sessions) as session:
         mine = rights.of(session, who.portal_id, who)
         author = rights.name_of(session, who.portal_id, who.user_id)
-        if wave_queries.wave(session, who.portal_id, wave_id) is None:
+        if wave_queries.yearly(session, who.portal_id, wave_id) is None:
             raise LookupError("no such wave")
     if not mine.may_run_waves:
         raise PermissionError(verb)
@@ -90,7 +90,7 @@ def _close(deps: Deps, who: Viewer, wave_id: int, author: str, form: Form) -> Do
 def _move(deps: Deps, who: Viewer, wave_id: int, author: str, form: Form) -> Done:
     """Days that the form does not name, since their steps have begun, stay."""
     with reading(deps.sessions) as session:
-        wave = wave_queries.wave(session, who.portal_id, wave_id)
+        wave = wave_queries.yearly(session, who.portal_id, wave_id)
         plan = plan_in(wave) if wave else None
     if plan is None:
         raise WaveError("no_dates")

@@ -9,21 +9,35 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from integration.nps.questions import Question
 from integration.nps.rights import Rights
-from integration.services import policies, reports, rights, wave_accounts, wave_report
+from integration.services import policies, question_versions, reports, rights, wave_accounts, wave_report
 from integration.services.deps import Deps
 from integration.services.frames import Viewer
 from integration.services.wave_accounts import Account
 from integration.services.wave_report import Report
+from integration.store import question_numbers as question_rows
 from integration.store import reports as report_rows
 from integration.store import wave_export as rows
 from integration.store import wave_queries
 from integration.store.base import reading, transaction
 from integration.store.portals import Portal
+from integration.store.question_numbers import Line
 from integration.store.reports import EVERYONE, Scope
 from integration.store.waves import Wave
 
-SHEETS = ("summary", "clients", "people", "letters", "left_out", "trail")
+SHEETS = (
+    "summary",
+    "clients",
+    "people",
+    "letters",
+    "calls",
+    "yield",
+    "questions",
+    "extra",
+    "left_out",
+    "trail",
+)
 EXPORTED = "exported"
 
 
@@ -60,6 +74,19 @@ class Export:
         """Their letters, without the words."""
         return rows.letters(self.session, self.portal.id, self.wave.id, self.scope)
 
+    def calls(self) -> Iterator[Any]:
+        """Every call to them."""
+        return rows.calls(self.session, self.portal.id, self.wave.id, self.scope)
+
+    def extra(self) -> list[Line]:
+        """Answers to extra questions, held ones too."""
+        return question_rows.lines(self.session, self.portal.id, self.wave.id, self.scope)
+
+    def versions(self) -> dict[tuple[str, int], Question]:
+        """Every wording of an extra question there ever was, by key and version."""
+        found = question_versions.kept(self.session, self.portal.id, None)
+        return {(key, one.version): one for key, each in found.items() for one in each}
+
     def left_out(self) -> Iterator[Any]:
         """Clients that are not asked."""
         return rows.left_out(self.session, self.portal.id, self.wave.id, self.scope)
@@ -85,7 +112,7 @@ def opened_whole(deps: Deps, portal_id: int, wave_id: int) -> Iterator[Export | 
 
 
 def _export(session: Session, portal_id: int, wave_id: int, mine: Rights) -> Export | None:
-    wave = wave_queries.wave(session, portal_id, wave_id)
+    wave = wave_queries.yearly(session, portal_id, wave_id)
     portal = session.get(Portal, portal_id)
     if wave is None or portal is None:
         return None
@@ -103,6 +130,6 @@ def _export(session: Session, portal_id: int, wave_id: int, mine: Rights) -> Exp
 def note(deps: Deps, portal_id: int, wave_id: int, who: str, what: str) -> None:
     """Keep in the trail of a wave who took which file of it."""
     with transaction(deps.sessions) as session:
-        wave = wave_queries.wave(session, portal_id, wave_id)
+        wave = wave_queries.yearly(session, portal_id, wave_id)
         if wave is not None:
             wave_queries.note(session, wave, deps.clock.now(), EXPORTED, who, what)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from integration.nps.rights import city_key
 from integration.store import reports, wave_pages, wave_watch
+from integration.store.call_yields import PHONES as PHONES
 from integration.store.reports import Scope
 from integration.store.wave_pages import Chosen
 from integration.store.waves import Wave
@@ -15,8 +17,8 @@ from integration.store.waves import Wave
 LONGEST_QUERY = 100  # characters
 _WORDS = 5
 STANDINGS = (
-    "", "asked", "answered", "open", "other", "not_current", "too_new", "asked_recently", "opted_out", "on_hold",
-    "no_respondent", "no_channel", "excluded_by_hand",
+    "", "asked", "answered", "open", "other", "flagged", "not_current", "too_new", "asked_recently", "opted_out",
+    "on_hold", "no_respondent", "no_channel", "excluded_by_hand",
 )  # fmt: skip
 
 OUTCOMES = (
@@ -36,14 +38,14 @@ class Filter:
     outcome: str = ""
     language: str = ""
     letters: str = ""
+    calls: str = ""
     page: int = 1
 
     @property
     def chosen(self) -> bool:
         """Whether anything but the page is chosen."""
-        return any(
-            (self.standing, self.q, self.branch, self.manager, self.outcome, self.language, self.letters)
-        )
+        kept = (self.standing, self.q, self.branch, self.manager, self.outcome, self.language)
+        return any((*kept, self.letters, self.calls))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,10 @@ class Choices:
     languages: tuple[str, ...] = ()
 
 
-def read(session: Session, wave: Wave, scope: Scope, asked: Filter) -> tuple[Choices, Chosen]:
-    """What can be chosen on this list, and what is: a branch in all its spellings (product.md P2)."""
+def read(
+    session: Session, wave: Wave, scope: Scope, asked: Filter, now: datetime | None = None
+) -> tuple[Choices, Chosen]:
+    """What can be chosen on this list, and what is, at `now` UTC: a branch in all its spellings (product.md P2)."""
     cities = wave_pages.branches(session, wave.portal_id, wave.id, scope)
     managers = wave_pages.managers(session, wave.portal_id, wave.id, scope)
     names = reports.names(session, wave.portal_id, {user for user in managers if user})
@@ -78,4 +82,5 @@ def read(session: Session, wave: Wave, scope: Scope, asked: Filter) -> tuple[Cho
         cities=spelled if asked.branch else None, manager=manager if asked.manager else None,
         outcome=asked.outcome if asked.outcome in OUTCOMES else "", language=asked.language,
         letters=asked.letters if asked.letters in wave_watch.LETTERS else "",
+        calls=asked.calls if asked.calls in PHONES else "", now=now,
     )  # fmt: skip

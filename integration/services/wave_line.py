@@ -24,10 +24,12 @@ from integration.services.card_types import Event
 from integration.services.deps import Deps
 from integration.services.frames import Viewer
 from integration.services.holds import as_row
+from integration.services.questions import ExtraSaid
 from integration.services.report_types import WaveView
 from integration.services.wave_page import scope_for
 from integration.store import cards_view, wave_line_rows, wave_queries, wave_watch
 from integration.store import reports as report_rows
+from integration.store.attempts import Attempt
 from integration.store.base import reading
 from integration.store.cards_view import Asked
 from integration.store.followups import FollowUp
@@ -50,6 +52,8 @@ class Person:
     group: str
     comment: str
     status: str
+    calls: tuple[Attempt, ...] = ()
+    extra: tuple[ExtraSaid, ...] = ()
 
     @property
     def open(self) -> bool:
@@ -59,7 +63,8 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class LinePage:
-    """What the page shows. `seen`: the viewer sees this client's answers; `runs`: the wave is approved and not over."""
+    """What the page shows. `seen`: the viewer sees this client's answers; `runs`: the wave is approved and not over;
+    `calling`: its plan has calls; `zone`: of the portal, for people whose own is not known."""
 
     wave: WaveView
     line: WaveClient
@@ -78,6 +83,10 @@ class LinePage:
     owners: Mapping[int, str]
     hold: HoldNow | None
     events: tuple[Event, ...]
+    spread: tuple[int, int] | None  # the lowest and the highest counted score, where several people answered
+    calling: bool
+    zone: str
+    now: datetime
     trail: tuple[WaveEvent, ...]
     today: date
 
@@ -87,7 +96,7 @@ def read(deps: Deps, who: Viewer, wave_id: int, line_id: int) -> LinePage | None
     now = deps.clock.now()
     with reading(deps.sessions) as session:
         mine = rights.of(session, who.portal_id, who)
-        wave = wave_queries.wave(session, who.portal_id, wave_id)
+        wave = wave_queries.yearly(session, who.portal_id, wave_id)
         found = wave_queries.clients_by_id(session, who.portal_id, wave_id, [line_id]) if wave else {}
         line = found.get(line_id)
         if wave is None or line is None:
@@ -117,10 +126,12 @@ def _page(
         own=mine.user_id in owners, seen=seen, runs=bool(wave.approved_by) and not over, over=over,
         manager=names.get(line.manager_id or 0, ""), salesperson=names.get(line.salesperson_id or 0, ""),
         deal=wave_line_rows.deal_title(session, portal.id, line.deal_id), currency=portal.currency,
-        people=tuple(_person(one, letters.get(one.invitation.id, []), seen) for one in known.asked),
+        people=tuple(_person(one, letters.get(one.invitation.id, []), known, seen) for one in known.asked),
+        spread=_spread(known.asked) if seen else None, calling=wave.plan.get("calling") is not None,
+        zone=portal.time_zone, now=now,
         tasks=tuple(known.tasks) if seen else (), owners=names, hold=hold,
         events=tuple(
-            one
+            one if seen or one.code != "call" else replace(one, facts={**one.facts, "note": ""})
             for one in card_events.events(known)
             if (seen or one.code not in _SAID) and not (one.code in _ANY_TIME and one.at < wave.planned_at)
         ),
@@ -157,14 +168,25 @@ def _known(
         lines=[one for one in found.lines if one.line.id == line.id],
         asked=asked,
         letters=[one for one in found.letters if one.invitation_id in mine_only],
+        attempts=[one for one in found.attempts if one.invitation_id in mine_only],
         tasks=[one for one in found.tasks if one.wave_id == wave.id],
     )
 
 
-def _person(asked: Asked, letters: Sequence[Letter], seen: bool) -> Person:
+def _spread(asked: Sequence[Asked]) -> tuple[int, int] | None:
+    """The split inside a client (product.md N1): nothing where fewer than two people answered."""
+    scores = [
+        one.response.score for one in asked if one.response is not None and one.response.status == "counted"
+    ]
+    return (min(scores), max(scores)) if len(scores) > 1 else None
+
+
+def _person(asked: Asked, letters: Sequence[Letter], known: Read, seen: bool) -> Person:
     said = asked.response if seen else None
     counted = said is not None and said.status == "counted"
     return Person(
         asked, tuple(letters), said.score if said else None, group(said.score) if said and counted else "",
         said.comment if said else "", said.status if said else "",
+        tuple(one for one in known.attempts if one.invitation_id == asked.invitation.id),
+        known.extra.get(said.id, ()) if said else (),
     )  # fmt: skip

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from integration.nps.people import ClientKey
 from integration.services import holds, rights, wave_refusals, wave_returns, waves
+from integration.services.calling import phones
 from integration.services.deps import Deps
 from integration.services.frames import Viewer
 from integration.services.waves_errors import WaveError
@@ -118,9 +119,20 @@ def _take_back(deps: Deps, who: Viewer, wave_id: int, author: str, form: Form) -
     return "refusal_undone"
 
 
+def _phone(deps: Deps, who: Viewer, wave_id: int, author: str, form: Form) -> str:
+    """Another number of a person: nothing the client said, so the own manager may know it best."""
+    number = int(form.get("invitation") or 0)
+    with reading(deps.sessions) as session:
+        found = answers.asked(session, who.portal_id, number)
+        if found is None or found.wave.id != wave_id:
+            raise WaveError("nobody_chosen")
+    phones.change(deps, who.portal_id, wave_id, number, str(form.get("phone") or ""), author)
+    return "phone_changed"
+
+
 LINE_VERBS: dict[str, Callable[[Deps, Viewer, int, str, Form], str]] = {
     "exclude": _exclude, "include": _include, "hold": _hold, "lift": _lift, "refuse": _refuse,
-    "take_back": _take_back,
+    "take_back": _take_back, "phone": _phone,
 }  # fmt: skip
 
 

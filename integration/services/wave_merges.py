@@ -145,6 +145,7 @@ def _end(session: Session, stage: Scene, extra: Collection[Invitation], now: dat
     """These are not asked: the same client, or the same person, is asked already."""
     for one in extra:
         one.outcome, one.outcome_at, one.due_at = "excluded", now, None
+        one.call_due_at = one.call_until = None
         one.outcome_detail = {"who": MACHINE, "why": MERGED}
     ids = [one.id for one in extra]
     wave_queries.cancel_waiting_letters(session, stage.portal.id, stage.wave.id, now, ids)

@@ -27,6 +27,8 @@ from integration.services import (
     wave_watching,
     waves_checks,
 )
+from integration.services.calling import yields
+from integration.services.calling.yields import Waiting as Waiting
 from integration.services.deps import Deps
 from integration.services.frames import Viewer
 from integration.services.rehearsals import Making as Making
@@ -104,6 +106,7 @@ class WavePage:
     today: date
     why_closed: str
     said: Said
+    calls: Waiting | None
 
 
 def read(deps: Deps, who: Viewer, wave_id: int, asked: Filter | None = None) -> WavePage | None:
@@ -113,13 +116,13 @@ def read(deps: Deps, who: Viewer, wave_id: int, asked: Filter | None = None) -> 
     now, asked = deps.clock.now(), asked or Filter()
     with reading(deps.sessions) as session:
         mine = rights.of(session, who.portal_id, who)
-        wave = wave_queries.wave(session, who.portal_id, wave_id)
+        wave = wave_queries.yearly(session, who.portal_id, wave_id)
         if wave is None:
             return None
         may_run = mine.may_run_waves
         scope = scope_for(session, wave, mine)
         making = rehearsals.making(session, wave)
-        choices, chosen = wave_filter.read(session, wave, scope, asked)
+        choices, chosen = wave_filter.read(session, wave, scope, asked, now)
         total = 0 if making else wave_pages.count(session, wave.portal_id, wave.id, scope, chosen)
         pages = max(1, -(-total // PAGE))
         page = min(max(1, asked.page), pages)
@@ -149,6 +152,7 @@ def read(deps: Deps, who: Viewer, wave_id: int, asked: Filter | None = None) -> 
             names=names, plan=plan, movable=tuple(movable(plan, today)) if plan else (), today=today,
             why_closed=wave.closed_why,
             said=wave_watch.said(session, wave.portal_id, wave.id) if may_run else wave_watch.NOTHING_SAID,
+            calls=yields.waiting(session, wave, scope, policy, now),
         )  # fmt: skip
 
 
@@ -165,7 +169,7 @@ def watch(deps: Deps, who: Viewer, wave_id: int) -> Watch | None:
     now = deps.clock.now()
     with reading(deps.sessions) as session:
         mine = rights.of(session, who.portal_id, who)
-        wave = wave_queries.wave(session, who.portal_id, wave_id)
+        wave = wave_queries.yearly(session, who.portal_id, wave_id)
         if wave is None:
             return None
         policy, _ = policies.load(session, wave.portal_id)

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy.orm import Session
 
 from integration.services.deps import Deps
@@ -32,14 +34,20 @@ def refuse(deps: Deps, portal_id: int, wave_id: int, invitation_id: int, who: st
         response = responses.response_of(session, portal_id, invitation_id)
         if response is not None and response.status == "counted":
             return False
-        one, said = found.invitation, why.strip()[:LONGEST_REASON]
-        one.outcome, one.outcome_at, one.due_at = REFUSED, now, None
-        one.outcome_detail = {"who": who[:200], "why": said, "touches": _touches(found)}
-        answers.cancel_letters(session, portal_id, now, invitation_id=one.id)
-        if found.wave.stage == "closing":
-            found.wave.step_due_at = now  # this may have been the last outcome
-        wave_queries.note(session, found.wave, now, REFUSED, who, _detail(found, said))
+        put_down(session, found, who, why, now)
         return True
+
+
+def put_down(session: Session, found: Asked, who: str, why: str, now: datetime) -> None:
+    """The same in the transaction of who has locked the person and looked that nothing speaks against it."""
+    one, said = found.invitation, why.strip()[:LONGEST_REASON]
+    one.outcome, one.outcome_at, one.due_at = REFUSED, now, None
+    one.call_due_at = one.call_until = None
+    one.outcome_detail = {"who": who[:200], "why": said, "touches": _touches(found)}
+    answers.cancel_letters(session, found.portal.id, now, invitation_id=one.id)
+    if found.wave.stage == "closing":
+        found.wave.step_due_at = now  # this may have been the last outcome
+    wave_queries.note(session, found.wave, now, REFUSED, who, _detail(found, said))
 
 
 def take_back(deps: Deps, portal_id: int, wave_id: int, invitation_id: int, who: str) -> bool:

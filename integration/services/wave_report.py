@@ -14,7 +14,15 @@ from typing import Literal
 from sqlalchemy.orm import Session
 
 from integration.nps.rights import Rights
-from integration.services import policies, reports, rights, wave_accounts, wave_result, workbooks
+from integration.services import (
+    policies,
+    question_numbers,
+    reports,
+    rights,
+    wave_accounts,
+    wave_result,
+    workbooks,
+)
 from integration.services.deps import Deps
 from integration.services.frames import Viewer
 from integration.services.report_types import WaveView
@@ -26,6 +34,7 @@ from integration.store import wave_report as rows
 from integration.store.base import reading
 from integration.store.past_answers import ORIGIN
 from integration.store.portals import Portal
+from integration.store.question_numbers import Line
 from integration.store.reports import Scope
 from integration.store.wave_report import Correction as Correction
 from integration.store.wave_report import LeftOut as LeftOut
@@ -36,7 +45,7 @@ NAMES = 8  # clients left out that are named for each reason
 CORRECTIONS = 50
 SPLIT = 20  # clients named whose people disagree
 # Parts of a result that a newer Molva counts besides.
-LATER = ("channels", "funnel", "inside", "branches", "managers", "change")
+LATER = ("channels", "funnel", "inside", "branches", "managers", "change", "calls", "questions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +75,7 @@ class Report:
     min_group: int
     currency: str
     workbooks: bool
+    said: tuple[Line, ...] = ()  # answers in own words to extra questions, the newest first
 
     @property
     def sees_none(self) -> bool:
@@ -84,7 +94,7 @@ def read(deps: Deps, who: Viewer, wave_id: int) -> Report | None:
     is gone."""
     with reading(deps.sessions) as session:
         mine = rights.of(session, who.portal_id, who)
-        wave = wave_queries.wave(session, who.portal_id, wave_id)
+        wave = wave_queries.yearly(session, who.portal_id, wave_id)
         portal = session.get(Portal, who.portal_id)
         if wave is None or portal is None:
             return None
@@ -95,7 +105,7 @@ def read(deps: Deps, who: Viewer, wave_id: int) -> Report | None:
 def numbers_of(deps: Deps, portal_id: int, wave_id: int) -> Json | None:
     """The result of a wave for programs: as frozen, else as it stands; nothing if there is no such wave."""
     with reading(deps.sessions) as session:
-        wave = wave_queries.wave(session, portal_id, wave_id)
+        wave = wave_queries.yearly(session, portal_id, wave_id)
         portal = session.get(Portal, portal_id)
         if wave is None or portal is None:
             return None
@@ -120,7 +130,7 @@ def report_in(session: Session, portal: Portal, wave: Wave, mine: Rights, scope:
     managers = {row["key"] for row in shown["managers"] if row["key"]}
     return Report(
         wave=reports.wave_view(wave), rights=mine, standing=standing, everyone=scope.everyone, shown=shown, live=live,
-        anew=tuple(name for name in LATER if whole and name not in kept and standing == "frozen"),
+        anew=tuple(name for name in LATER if whole and standing == "frozen" and _is_anew(name, live, kept)),
         frozen_at=wave.result_frozen_at, closed_at=wave.closed_at, closed_by=wave.closed_by,
         closed_why=wave.closed_why or str(wave.plan.get("why") or ""),
         corrections=tuple(
@@ -130,7 +140,14 @@ def report_in(session: Session, portal: Portal, wave: Wave, mine: Rights, scope:
         reasons=report_rows.standings(session, portal.id, [wave.id], scope)[wave.id],
         split=tuple(split[:SPLIT]), names=report_rows.names(session, portal.id, managers),
         min_group=policy.min_group, currency=portal.currency, workbooks=workbooks.available(),
+        said=tuple(question_numbers.words(session, portal.id, wave.id, scope, shown.get("questions") or [])),
     )  # fmt: skip
+
+
+def _is_anew(name: str, live: Json, kept: Json) -> bool:
+    """Whether a part is counted today, since the kept result lacks it; calls and extra questions only where there
+    were any."""
+    return name not in kept and (name not in ("calls", "questions") or bool(live[name]))
 
 
 def _standing(wave: Wave) -> Standing:

@@ -15,7 +15,8 @@ from integration.nps.reporting import aapor, dispositions
 from integration.nps.rights import city_key
 from integration.nps.scoring import group
 from integration.nps.statistics import Counts
-from integration.services import policies, wave_compared
+from integration.services import policies, question_numbers, wave_compared
+from integration.services.calling import yields
 from integration.services.wave_accounts import Account, Json, accounts, counted, figures, scores_of
 from integration.store import wave_report as rows
 from integration.store.past_answers import ORIGIN
@@ -31,7 +32,8 @@ def numbers(session: Session, portal: Portal, wave: Wave, scope: Scope = EVERYON
     `clients`: one value per client by the account rule, the headline (N1), `scores` of them by score; `answers`: all
     counted answers; `interval` is that of a finite base of the eligible clients (N2), `limits` needs no assumption
     (N3). Clients taken off the list whose answers count belong to the base: `answered_off_list`. `by_channel` counts
-    answers, `channels` clients by the answer that decided. `change`: against the wave before, if there is one.
+    answers, `channels` clients by the answer that decided. `calls`: what they brought. `change`: against
+    the wave before, if there is one.
     """
     policy = policies.load_version(session, portal.id, wave.policy_version)
     answers = rows.answers(session, portal.id, wave.id, scope)
@@ -39,7 +41,8 @@ def numbers(session: Session, portal: Portal, wave: Wave, scope: Scope = EVERYON
     rests = rows.coverage(session, portal.id, wave.id, scope)
     outcomes = rows.outcomes(session, portal.id, wave.id, scope)
     known = wave.origin != ORIGIN  # imported waves hold only those who answered
-    rates = aapor(dispositions(outcomes))
+    calls = yields.to_json(yields.counted(session, portal.id, wave.id, portal.time_zone, scope))
+    rates = aapor(dispositions(outcomes, calls.get("silent")))
     return {
         "rule": policy.account_rule,
         "clients": {**figures(counted(given), rests.asked + rests.off_list), "scores": scores_of(given)},
@@ -49,11 +52,13 @@ def numbers(session: Session, portal: Portal, wave: Wave, scope: Scope = EVERYON
         "outcomes": outcomes,
         "rates": {"rr1": rates.rr1, "coop1": rates.coop1, "ref1": rates.ref1, "con1": rates.con1},
         "coverage": _coverage(rests),
-        "funnel": _funnel(rows.people(session, portal.id, wave.id, scope), rests) if known else {},
+        "funnel": _funnel(rows.people(session, portal.id, wave.id, scope), rests, calls) if known else {},
+        "calls": calls,
         "inside": {
             "several": sum(one.answers > 1 for one in given), "split": sum(one.split for one in given),
         },
         **_breakdowns(rows.asked_by(session, portal.id, wave.id, scope), given),
+        "questions": question_numbers.of_wave(session, portal.id, wave, scope),
         "change": wave_compared.change(session, portal, wave, scope, policy, given),
     }  # fmt: skip
 
@@ -73,8 +78,9 @@ def _coverage(found: Coverage) -> Json:
     }  # fmt: skip
 
 
-def _funnel(found: Sequence[People], rests: Coverage) -> Json:
-    """From the list to the answers after a reminder: clients first, then people (product.md N6)."""
+def _funnel(found: Sequence[People], rests: Coverage, calls: Json) -> Json:
+    """From the list to the answers after a reminder: clients first, then people (product.md N6). `called`: people with
+    a call, `reached` of them on the phone, `declined` there; `unreached`: whom nobody could reach by any way."""
     outcomes: dict[str, int] = {}
     answered: dict[str, int] = {}
     for one in found:
@@ -88,6 +94,8 @@ def _funnel(found: Sequence[People], rests: Coverage) -> Json:
         "refused": outcomes.get("refused", 0), "opted_out": outcomes.get("opted_out", 0),
         "reminded": sum(one.reminded for one in found),
         "after_reminder": sum(one.after for one in found if one.outcome == "answered"),
+        "called": calls.get("people", 0), "reached": calls.get("reached", 0), "declined": calls.get("declined", 0),
+        "unreached": outcomes.get("unreachable", 0),
     }  # fmt: skip
 
 

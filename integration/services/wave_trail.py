@@ -34,7 +34,7 @@ def read(deps: Deps, who: Viewer, wave_id: int, page: int = 1, *, whole: bool = 
     with reading(deps.sessions) as session:
         if not rights.of(session, who.portal_id, who).may_run_waves:
             raise PermissionError("trail")
-        wave = wave_queries.wave(session, who.portal_id, wave_id)
+        wave = wave_queries.yearly(session, who.portal_id, wave_id)
         if wave is None:
             return None
         found = wave_watch.trail_length(session, who.portal_id, wave_id)

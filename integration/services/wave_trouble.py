@@ -18,13 +18,14 @@ from integration.bitrix.errors import AccessLost, Refused
 from integration.bitrix.paging import PAGE
 from integration.bitrix.records import Task, read_all
 from integration.logs import log
+from integration.nps import projects
 from integration.nps.people import ClientKey
 from integration.nps.policy import Policy
 from integration.nps.workdays import DAY
 from integration.services.chore_types import Outcome
 from integration.services.deps import Deps, Rest
 from integration.services.portals import rest_for
-from integration.store import chores, wave_cards, wave_queries
+from integration.store import chores, project_runs, wave_cards, wave_queries
 from integration.store.base import reading, transaction
 from integration.store.waves import Wave
 
@@ -43,6 +44,8 @@ def held(session: Session, wave: Wave, policy: Policy, keys: Collection[ClientKe
     )
     known = set(wave.plan.get(KEPT, {}).get("clients", ())) if policy.critical_tasks else set()
     found |= {key: "critical_task" for key in keys if str(key) in known}
+    if wave.kind == projects.KIND:  # the yearly survey goes first (product.md W16)
+        found |= dict.fromkeys(project_runs.in_waves(session, wave.portal_id, keys), "in_wave")
     in_trouble = wave_cards.in_stages(session, wave.portal_id, keys, policy.trouble_stages)
     return found | dict.fromkeys(in_trouble, "trouble_stage")
 

@@ -25,7 +25,7 @@ from integration.services.waves_errors import WaveError as WaveError
 from integration.services.waves_facts import state_of
 from integration.services.waves_freeze import freeze as freeze
 from integration.services.waves_rehearse import report_in
-from integration.store import chores, wave_cards, wave_lists, wave_queries
+from integration.store import call_facts, chores, wave_cards, wave_lists, wave_queries
 from integration.store import portals as portal_rows
 from integration.store.base import reading, transaction
 from integration.store.portals import Portal
@@ -179,6 +179,7 @@ def pause(deps: Deps, portal_id: int, wave_id: int, who: str, why: str = "") -> 
         wave.paused_from, wave.stage, wave.step_due_at = wave.stage, "paused", None
         today = local_day(now, zone_named(stage.plan.zone))
         wave.plan = {**wave.plan, "paused_on": today.isoformat()}
+        call_facts.nobody_is_due(session, portal_id, wave_id)
         wave_queries.note(session, wave, now, "paused", who, why)
 
     _change(deps, portal_id, wave_id, act)
@@ -268,6 +269,7 @@ def _end_early(session: Session, stage: Scene, now: datetime, who: str, why: str
     stage.wave.closed_why = why[:500]
     wave_queries.close_open(session, stage.wave.portal_id, stage.wave.id, now, {"who": who, "why": why})
     wave_queries.cancel_waiting_letters(session, stage.wave.portal_id, stage.wave.id, now)
+    call_facts.nobody_is_due(session, stage.wave.portal_id, stage.wave.id)
 
 
 def _locked(session: Session, portal_id: int, wave_id: int, now: datetime) -> Scene:

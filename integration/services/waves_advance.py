@@ -15,16 +15,19 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from integration.mail.render import MissingFact
+from integration.nps import projects
 from integration.nps import waves as machine
+from integration.nps.calling import call_slot, next_call
 from integration.nps.intents import CloseWave, CreateOwnerTask, MoveStage
 from integration.nps.letters import LetterProblem
 from integration.nps.touches import CARD_GONE, MACHINE, Final, InvitationFacts, Touch
 from integration.services import dead_addresses, direct_line, wave_merges
 from integration.services.deps import Deps
 from integration.services.letter_drafts import Cast, Scene, casting, draft, scene
+from integration.services.projects import closing
 from integration.services.waves_cards import owner_task
 from integration.services.waves_close import closed, freeze_result
-from integration.services.waves_facts import facts_of, gone_cards, state_of
+from integration.services.waves_facts import facts_of, gone_cards, state_for, state_of
 from integration.services.waves_slice import Slice
 from integration.store import wave_cards, wave_queries
 from integration.store.base import reading, transaction
@@ -35,6 +38,7 @@ log = logging.getLogger(__name__)
 CHUNK = 500  # invitations per transaction
 _ROUNDS = 25  # chunks per wave in one call; the rest comes with the next tick
 _MOST_ASIDE = 20  # people in one call; more than that is no fault of theirs
+_CALLS_CHANGE = ("calling", "mailing")  # stages that begin or end the calls of everybody (product.md W7)
 _RETRY = timedelta(hours=1)  # when nobody can sign a letter, or a fact is missing, people have to act first
 
 
@@ -116,6 +120,9 @@ def _advance_wave(deps: Deps, portal_id: int, wave_id: int) -> bool:
         if wave.stage == "closed":
             freeze_result(session, stage, now)
             return True
+        if wave.kind == projects.KIND:
+            closing.look(session, stage, now)
+            return True
         still_open = wave_queries.open_invitations(session, portal_id, wave_id)
         for intent in machine.advance_wave(state_of(stage), still_open, now, stage.calendar.letters):
             match intent:
@@ -134,6 +141,8 @@ def _advance_wave(deps: Deps, portal_id: int, wave_id: int) -> bool:
 
 def _move(session: Session, wave: Wave, intent: MoveStage, now: datetime) -> None:
     wave.stage = intent.to
+    if wave.plan.get("calling") and intent.to in _CALLS_CHANGE:
+        wave_queries.look_at_all(session, wave.portal_id, wave.id, now, only_open=True)
     told = [f"late for {intent.to}"] if intent.late else []
     told += [f"skipped {name}" for name in intent.skipped]
     wave_queries.note(session, wave, now, f"stage:{intent.to}", detail="; ".join(told))
@@ -159,7 +168,7 @@ def _advance_chunk(deps: Deps, portal_id: int, wave_id: int, last: Scene | None,
             people = casting(session, wave.portal_id, due, wave_id)
             gone = gone_cards(session, stage, people, due)
         still_open = [one for one in due if not one.outcome]
-        given = facts_of(session, stage, people, still_open, gone=gone) if still_open else {}
+        given = facts_of(session, stage, people, still_open, gone=gone, now=now) if still_open else {}
         people = _with_lines(deps, session, stage, people, due, given, now)
         together = Slice(deps, stage, now)
         problems: set[str] = set()
@@ -192,12 +201,14 @@ def _with_lines(
     """Whoever is written to now has a direct line of the own client (product.md S5), made at once for all of them."""
     if not stage.direct_line:
         return people
-    state, hours = state_of(stage), stage.calendar.letters
+    hours = stage.calendar.letters
     new = {
         key
         for one in due
         if not one.outcome and (key := wave_cards.key_of(people.clients[one.wave_client_id])) not in people.direct
-        and isinstance(machine.next_touch(given[one.id], state, stage.policy, now, hours), Touch)
+        and isinstance(
+            machine.next_touch(given[one.id], state_for(stage, one), stage.policy, now, hours), Touch
+        )
     }  # fmt: skip
     made = direct_line.lines_of(deps, session, stage.portal.id, new, now) if new else {}
     return replace(people, direct={**people.direct, **made})
@@ -209,12 +220,14 @@ def _advance_one(
     """Everything due for one person; returns why a letter could not be written, empty if all went well."""
     stage, now = together.stage, together.now
     if given is None:  # it has its end already
-        invitation.due_at = None
+        invitation.due_at = invitation.call_due_at = invitation.call_until = None
         if stage.wave.stage in wave_queries.DONE_STAGES:
             together.over(invitation)
         return ""
     for _ in range(10):  # a touch and the waiting after it; the bound only guards against a loop
-        step = machine.next_touch(given, state_of(stage), stage.policy, now, stage.calendar.letters)
+        step = machine.next_touch(
+            given, state_for(stage, invitation), stage.policy, now, stage.calendar.letters
+        )
         for skip in step.skipped:
             invitation.skipped = {**invitation.skipped, skip.step: skip.why}
         if isinstance(step, Final):
@@ -222,12 +235,22 @@ def _advance_one(
             return ""
         if not isinstance(step, Touch):
             invitation.due_at = step.until
+            _set_call(stage, invitation, given, now)
             return ""
         if problem := _send(together, people, invitation, step):
             invitation.due_at = now + _RETRY
+            _set_call(stage, invitation, given, now)
             return problem
         given = facts_of(session, stage, people, [invitation], known=given)[invitation.id]
     raise RuntimeError("an invitation does not come to rest")
+
+
+def _set_call(stage: Scene, invitation: Invitation, given: InvitationFacts, now: datetime) -> None:
+    """From when until when the person is to be called next, for the desk to find (product.md W7)."""
+    state, hours = state_for(stage, invitation), stage.calendar.letters
+    invitation.call_due_at, invitation.call_until = call_slot(
+        next_call(given, state, stage.policy, now, hours), now
+    )
 
 
 def _send(together: Slice, people: Cast, invitation: Invitation, touch: Touch) -> str:
@@ -262,6 +285,7 @@ def _take_out(session: Session, stage: Scene, invitation: Invitation, final: Fin
 def _end(session: Session, together: Slice, invitation: Invitation, final: Final) -> None:
     """Write a final outcome down (product.md W14); letters that wait are useless now."""
     invitation.outcome, invitation.outcome_at, invitation.due_at = final.outcome, together.now, None
+    invitation.call_due_at = invitation.call_until = None
     invitation.outcome_detail = dict(final.detail)
     if final.outcome == "unreachable":
         told = dead_addresses.why(session, invitation.portal_id, invitation.address)

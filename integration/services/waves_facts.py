@@ -14,13 +14,14 @@ from integration.nps.addresses import email_key, phone_key
 from integration.nps.people import ClientKey, Exclusion
 from integration.nps.touches import InvitationFacts, WaveState
 from integration.services import wave_trouble
-from integration.services.letter_drafts import Cast, Scene
-from integration.store import dead_addresses, wave_cards, wave_queries
+from integration.services.ground import Ground, Lines
+from integration.services.letter_drafts import plan_for
+from integration.store import call_facts, dead_addresses, wave_cards, wave_queries
 from integration.store.clients import Company, Contact
 from integration.store.waves import Invitation, WaveClient
 
 
-def state_of(stage: Scene) -> WaveState:
+def state_of(stage: Ground) -> WaveState:
     """The wave of a scene as it stands at this moment of the transaction."""
     wave = stage.wave
     return WaveState(
@@ -36,16 +37,26 @@ def state_of(stage: Scene) -> WaveState:
     )
 
 
+def state_for(stage: Ground, invitation: Invitation) -> WaveState:
+    """The same as one person sees it: a survey after a project has days of its own (product.md W16)."""
+    plan = plan_for(stage.wave, stage.plan, invitation)
+    return state_of(stage) if plan is stage.plan else replace(state_of(stage), plan=plan)
+
+
 def facts_of(
     session: Session,
-    stage: Scene,
-    people: Cast,
+    stage: Ground,
+    people: Lines,
     invitations: Sequence[Invitation],
     *,
     known: InvitationFacts | None = None,
     gone: Mapping[ClientKey, datetime] | None = None,
+    now: datetime | None = None,
 ) -> dict[int, InvitationFacts]:
-    """What the machine must know about these invitations; `known`, `gone`: what was read before in this transaction."""
+    """What the machine must know about these invitations; `known`, `gone`: what was read before in this transaction.
+
+    Calls are read only where the wave has any (product.md W7); who is in a caller's hands only with `now`.
+    """
     if known is not None:
         only = invitations[0]
         return {only.id: _again(only, known)}
@@ -55,9 +66,11 @@ def facts_of(
     never = wave_queries.opt_outs(session, stage.portal.id, keys)
     dead = dead_addresses.known(session, stage.portal.id, {i.address for i in invitations})
     clients = {wave_cards.key_of(people.clients[i.wave_client_id]) for i in invitations}
-    if gone is None:
-        gone = gone_cards(session, stage, people, invitations)
+    gone = gone if gone is not None else _deleted(cards)
     trouble = wave_trouble.held(session, stage.wave, stage.policy, clients)
+    ids = [i.id for i in invitations] if stage.plan.calling else []
+    calls = call_facts.calls_of(session, stage.portal.id, ids) if ids else {}
+    in_hand = call_facts.in_hand(session, stage.portal.id, ids, now) if ids and now else {}
     found: dict[int, InvitationFacts] = {}
     for invitation in invitations:
         client = people.clients[invitation.wave_client_id]
@@ -84,12 +97,19 @@ def facts_of(
             gone_at=_since(gone, key, ClientKey("contact", invitation.contact_id)),
             trouble=trouble.get(key, ""),
             outcome=cast("Any", invitation.outcome or None),
+            phone=invitation.phone,
+            calls=calls.get(invitation.id, ()),
+            calls_over=cast("Any", invitation.calls_over),
+            promised_at=invitation.promised_at,
+            mail_from=invitation.mail_from,
+            in_hand_until=in_hand.get(invitation.id),
+            revoked=invitation.revoked_at is not None,
         )
     return found
 
 
 def gone_cards(
-    session: Session, stage: Scene, people: Cast, invitations: Sequence[Invitation]
+    session: Session, stage: Ground, people: Lines, invitations: Sequence[Invitation]
 ) -> dict[ClientKey, datetime]:
     """Cards of these people and their clients that were deleted, or merged into others, since when."""
     clients = {wave_cards.key_of(people.clients[i.wave_client_id]) for i in invitations}
@@ -126,21 +146,29 @@ def _exclusion(client: WaveClient) -> Exclusion | None:
     return Exclusion(who, why)
 
 
-_Cards = dict[tuple[str, int], tuple[bool, date | None]]
+_Cards = dict[tuple[str, int], tuple[bool, date | None, datetime | None]]
 
 
-def _cards(session: Session, stage: Scene, people: Cast, invitations: Sequence[Invitation]) -> _Cards:
-    """Opt-out and hold as they stand on the cards today; people may have set them since (product.md E5)."""
+def _cards(session: Session, stage: Ground, people: Lines, invitations: Sequence[Invitation]) -> _Cards:
+    """Opt-out and hold as they stand on the cards today, and since when a card is gone; people may have changed that
+    since the list was made (product.md E5)."""
     found: _Cards = {}
     contacts = {i.contact_id for i in invitations}
+    contacts |= {c.client_id for c in people.clients.values() if c.client_kind == "contact"}
     companies = {c.client_id for c in people.clients.values() if c.client_kind == "company"}
     for kind, table, ids in (("contact", Contact, contacts), ("company", Company, companies)):
-        statement = select(table.id, table.opted_out, table.hold_until).where(
+        statement = select(table.id, table.opted_out, table.hold_until, table.deleted_at).where(
             table.portal_id == stage.portal.id, table.id.in_(ids)
         )
-        for number, opted_out, hold in session.execute(statement):
-            found[(kind, number)] = (opted_out, hold)
+        for number, opted_out, hold, gone in session.execute(statement) if ids else ():
+            found[(kind, number)] = (opted_out, hold, gone)
     return found
+
+
+def _deleted(cards: _Cards) -> dict[ClientKey, datetime]:
+    return {
+        ClientKey(cast("Any", kind), number): gone for (kind, number), (_, _, gone) in cards.items() if gone
+    }
 
 
 def _strictest(cards: _Cards, invitation: Invitation, client: WaveClient) -> tuple[bool, date | None]:

@@ -26,7 +26,7 @@ from integration.services import policies, rehearsal_letters, waves_checks
 from integration.services.deps import Deps
 from integration.services.letter_drafts import Scene
 from integration.services.rehearsal_letters import Sample as Sample
-from integration.store import rehearsals, wave_lists
+from integration.store import call_links, rehearsals, wave_lists
 
 _SHOWN = rules.NAMED
 _FATAL_POLICY = ("hours_to", "reminder_days", "announce_days", "time_zone")
@@ -36,6 +36,7 @@ _OF_LIST = (
     "service_pipelines", "service_stages", "trouble_stages", "since_field", "since_field_on", "end_field", "city_field",
     "current_months", "min_age_months", "min_gap_days", "max_respondents", "shared_mailboxes", "critical_tasks",
     "manager_field", "sales_field", "revenue_field", "zone_field", "announce_days", "calling", "calling_days",
+    "attempts_per_day", "max_attempts", "call_waits",
     "reminder_days", "closing_days", "letter_gap_days", "hours_from", "hours_to", "country", "time_zone", "language",
     "languages", "senders", "sender_by_city", "default_sender", "head_sender",
 )  # fmt: skip
@@ -90,6 +91,7 @@ def report_in(deps: Deps, session: Session, stage: Scene, now: datetime) -> Repo
     found += waves_checks.said(deps, session, portal_id, stage.policy, kept, signing)
     found += _list(session, stage, reasons, today, now)
     found += _people(session, stage, zones)
+    found += _callers(session, stage, today, now)
     ordered = rules.ordered(found)
     by_level = {
         level: [one for one in ordered if one.level == level] for level in ("error", "warning", "note")
@@ -213,7 +215,7 @@ def _people(session: Session, stage: Scene, zones: dict[str, int]) -> list[Findi
     if people:
         who = tuple(Named(f"{name}: {many}", "company", number) for number, name, many in some)
         found.append(Finding("people_without_role", {"people": people, "clients": clients}, who))
-    for show, code, key in _SHOWS:
+    for show, code, key in (*_SHOWS, *(_PHONES if stage.plan.calling else ())):
         if number := rehearsals.count(session, portal_id, wave_id, (), show):
             rows = rehearsals.respondents(session, portal_id, wave_id, (), show, 0, _SHOWN)
             who = tuple(
@@ -231,6 +233,24 @@ _SHOWS = (
     (rehearsals.SHARED, "shared_mailboxes", "people"),
     (rehearsals.UNZONED, "zone_unknown", "people"),
 )
+
+
+_PHONES = (
+    (rehearsals.PHONE_ONLY, "phone_only", "people"),
+    (rehearsals.NO_PHONE, "no_phone", "people"),
+)
+
+
+def _callers(session: Session, stage: Scene, today: Policy, now: datetime) -> list[Finding]:
+    """Somebody has to call: a caller by name, or a call centre with a link that works then (product.md W7, W9)."""
+    if stage.plan.calling is None or today.callers:
+        return []
+    links = call_links.of_wave(session, stage.portal.id, stage.wave.id)
+    return (
+        []
+        if any(one.revoked_at is None and one.expires_at > now for one in links)
+        else [Finding("nobody_calls")]
+    )
 
 
 def _respondent(name: str, client: str, contact: int) -> Named:

@@ -45,7 +45,7 @@ class Freeze:
 
 @dataclass(slots=True)
 class People:
-    """The people of a list under way. `taken`: keys of addresses that are already on it."""
+    """The people of a list under way. `taken`: keys of addresses and numbers that are already on it."""
 
     deps: Deps
     work: Freeze
@@ -65,10 +65,7 @@ class People:
             flagged = snapshots.flagged_people(session, work.portal_id, work.day)
             never = wave_queries.opt_outs(session, work.portal_id)
             dead = dead_addresses.known(session, work.portal_id)
-            taken = {
-                email_key(address)
-                for address in wave_lists.taken_addresses(session, work.portal_id, work.wave_id)
-            }
+            taken = wave_lists.taken_keys(session, work.portal_id, work.wave_id, phones=work.policy.calling)
             open_cases = wave_cards.with_open_followups(session, work.portal_id, work.wave_id)
             team = policies.team(session, work.portal_id)
             zones = {
@@ -131,6 +128,10 @@ class People:
         found = one_more(seen, self.work.policy, self.work.day, self.taken)
         return found if isinstance(found, str) else self._invitation(line, line.manager_id, found)
 
+    def invited(self, line: WaveClient, manager: int | None, respondent: Respondent) -> dict[str, Any]:
+        """The invitation of a person, as a row."""
+        return self._invitation(line, manager, respondent)
+
     def _facts(
         self, session: Session, lines: Sequence[WaveClient]
     ) -> tuple[dict[ClientKey, ClientFacts], dict[ClientKey, list[Person]], dict[int, int]]:
@@ -160,7 +161,7 @@ class People:
             excluded_by_hand=Exclusion(who, why) if who else None,
         )
         verdict = assess(client, self.work.policy, self.work.day, self.taken)
-        self.taken.update(email_key(respondent.address) for respondent in verdict.respondents)
+        self.taken.update(*(respondent.keys for respondent in verdict.respondents))
         return verdict
 
     def _invitation(self, line: WaveClient, manager: int | None, respondent: Respondent) -> dict[str, Any]:
@@ -175,7 +176,7 @@ class People:
             "contact_id": person.contact_id,
             "name": person.full_name[:400],
             "address": respondent.address,
-            "phone": person.phones[0] if person.phones else "",
+            "phone": respondent.phone or next(iter(person.phones), ""),
             "shared": respondent.shared,
             "role": person.role or "",
             "language": language_for(person, self.work.policy),

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from integration.nps import projects
 from integration.services import letters
 from integration.services.deps import Deps
 from integration.services.letter_drafts import Draft, Scene
@@ -38,13 +39,18 @@ class Slice:
         self.letters.append(letters.letter_row(self.deps, draft, self.now))
 
     def link(self, invitation: Invitation) -> None:
-        """The personal link into the card, so that people and robots can pass it on (product.md W19)."""
+        """The personal link into the card, so that people and robots can pass it on (product.md W19).
+
+        The card's field belongs to the yearly survey; one after a project leaves it alone (W16).
+        """
+        if self.stage.wave.kind == projects.KIND:
+            return
         url = letters.survey_url(self.deps, invitation.token)
         self.links.append(survey_url_row(self.stage.portal, invitation, url, self.now))
 
     def over(self, invitation: Invitation) -> None:
         """The wave is over: the link is taken out of the card, if it was ever put there."""
-        if "invitation" in invitation.touches:
+        if "invitation" in invitation.touches and self.stage.wave.kind != projects.KIND:
             self.links.append(cleared_url_row(self.stage.portal, invitation, self.now))
 
     def put_down(self, session: Session) -> None:

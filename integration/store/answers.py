@@ -27,6 +27,14 @@ class Asked:
     invitation: Invitation
 
 
+_WHOLE = (
+    select(Portal, Wave, WaveClient, Invitation)
+    .join_from(Invitation, WaveClient, WaveClient.id == Invitation.wave_client_id)
+    .join(Wave, Wave.id == Invitation.wave_id)
+    .join(Portal, Portal.id == Invitation.portal_id)
+)
+
+
 def asked_by_token(session: Session, token: str, *, lock: bool = False) -> Asked | None:
     """The invitation of a link's token, which is unique over all portals and therefore names its portal.
 
@@ -47,14 +55,7 @@ def asked_by_token(session: Session, token: str, *, lock: bool = False) -> Asked
 
 def _read_by_token(session: Session, token: str) -> Asked | None:
     """Everything in one statement, for a page that is only looked at."""
-    statement = (
-        select(Portal, Wave, WaveClient, Invitation)
-        .join_from(Invitation, WaveClient, WaveClient.id == Invitation.wave_client_id)
-        .join(Wave, Wave.id == Invitation.wave_id)
-        .join(Portal, Portal.id == Invitation.portal_id)
-        .where(Invitation.token == token)
-    )
-    row = session.execute(statement).one_or_none()
+    row = session.execute(_WHOLE.where(Invitation.token == token)).one_or_none()
     return Asked(*row) if row is not None else None
 
 
@@ -70,28 +71,34 @@ def asked(
     session: Session, portal_id: int, invitation_id: int, *, client_row: int | None = None, lock: bool = False
 ) -> Asked | None:
     """One invitation of a portal with everything it hangs on; see `asked_by_token` for `lock`."""
+    if not lock:
+        row = session.execute(
+            _WHOLE.where(Invitation.portal_id == portal_id, Invitation.id == invitation_id)
+        ).one_or_none()
+        return Asked(*row) if row is not None else None
     if client_row is None:
         client_row = session.scalar(
             select(Invitation.wave_client_id).where(
                 Invitation.portal_id == portal_id, Invitation.id == invitation_id
             )
         )
-    if lock:
-        _hold_wave(session, portal_id, client_row)
-    client = _one(session, WaveClient, portal_id, client_row, lock)
-    invitation = _one(session, Invitation, portal_id, invitation_id, lock)
-    wave = _one(session, Wave, portal_id, invitation.wave_id if invitation else None, False)
+    _hold_wave(session, portal_id, client_row)
+    client = _locked(session, WaveClient, portal_id, client_row)
+    invitation = _locked(session, Invitation, portal_id, invitation_id)
+    wave = session.scalars(
+        select(Wave).where(
+            Wave.portal_id == portal_id, Wave.id == (invitation.wave_id if invitation else None)
+        )
+    ).one_or_none()
     portal = session.get(Portal, portal_id)
     if client is None or invitation is None or wave is None or portal is None:
         return None
     return Asked(portal, wave, client, invitation)
 
 
-def _one(session: Session, row: Any, portal_id: int, row_id: int | None, lock: bool) -> Any:
-    statement = select(row).where(row.portal_id == portal_id, row.id == row_id)
-    if lock:
-        statement = statement.with_for_update().execution_options(populate_existing=True)
-    return session.scalars(statement).one_or_none() if row_id is not None else None
+def _locked(session: Session, row: Any, portal_id: int, row_id: int | None) -> Any:
+    statement = select(row).where(row.portal_id == portal_id, row.id == row_id).with_for_update()
+    return session.scalars(statement.execution_options(populate_existing=True)).one_or_none()
 
 
 def _hold_wave(session: Session, portal_id: int, client_row: int | None) -> None:

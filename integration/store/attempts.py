@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Integer, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ForeignKey, Index, Integer, String, UniqueConstraint, case, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from integration.store.base import Base, UTCDateTime
+from integration.store.waves import Invitation
 
 
 class Attempt(Base):
@@ -56,8 +60,8 @@ class CallLease(Base):
     __tablename__ = "call_leases"
     __table_args__ = (
         UniqueConstraint("key"),
+        UniqueConstraint("portal_id", "holder"),  # nobody holds two clients, whatever they press twice
         Index("ix_call_leases_invitation", "invitation_id"),
-        Index("ix_call_leases_holder", "portal_id", "holder"),
     )
 
     wave_client_id: Mapped[int] = mapped_column(
@@ -71,3 +75,86 @@ class CallLease(Base):
     holder_name: Mapped[str] = mapped_column(String(200), default="")
     taken_at: Mapped[datetime] = mapped_column(UTCDateTime)
     until: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What one caller has done; see `services.calling.types.Tally`."""
+
+    calls: int
+    reached: int
+    answers: int
+    refusals: int
+    promises: int
+    mailed: int
+
+
+def by_key(session: Session, portal_id: int, key: str) -> Attempt | None:
+    """The attempt recorded under a key, one taken back too."""
+    return session.scalars(
+        select(Attempt).where(Attempt.portal_id == portal_id, Attempt.key == key)
+    ).one_or_none()
+
+
+def by_id(session: Session, portal_id: int, attempt_id: int) -> Attempt | None:
+    """One attempt."""
+    statement = select(Attempt).where(Attempt.portal_id == portal_id, Attempt.id == attempt_id)
+    return session.scalars(statement.execution_options(populate_existing=True)).one_or_none()
+
+
+def of_people(session: Session, portal_id: int, invitation_ids: Collection[int]) -> dict[int, list[Attempt]]:
+    """The calls to these people that count, oldest first."""
+    statement = select(Attempt).where(
+        Attempt.portal_id == portal_id, Attempt.invitation_id.in_(invitation_ids), Attempt.undone_at.is_(None)
+    )
+    found: dict[int, list[Attempt]] = {}
+    for row in (
+        session.scalars(statement.order_by(Attempt.ended_at, Attempt.number)) if invitation_ids else ()
+    ):
+        found.setdefault(row.invitation_id, []).append(row)
+    return found
+
+
+def add(session: Session, one: Invitation, **values: Any) -> Attempt:
+    """One more attempt at a person, whose row the transaction holds; its number is the next one."""
+    last = session.scalar(
+        select(func.max(Attempt.number)).where(
+            Attempt.portal_id == one.portal_id, Attempt.invitation_id == one.id
+        )
+    )
+    row = Attempt(
+        portal_id=one.portal_id, wave_id=one.wave_id, invitation_id=one.id, number=(last or 0) + 1, **values
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def last_by(session: Session, portal_id: int, caller: str, wave_id: int | None = None) -> Attempt | None:
+    """The last call a caller recorded that still counts."""
+    statement = select(Attempt).where(
+        Attempt.portal_id == portal_id, Attempt.caller == caller, Attempt.undone_at.is_(None),
+        Attempt.source != "sheet",
+    )  # fmt: skip
+    if wave_id is not None:
+        statement = statement.where(Attempt.wave_id == wave_id)
+    return session.scalars(statement.order_by(Attempt.id.desc()).limit(1)).first()
+
+
+def done_by(
+    session: Session, portal_id: int, caller: str, since: datetime, reached: Collection[str],
+    wave_id: int | None = None,
+) -> Done:  # fmt: skip
+    """What a caller has recorded since a moment; `reached`: the outcomes of calls in which somebody spoke."""
+    groups = (
+        Attempt.outcome != "", Attempt.outcome.in_(reached), Attempt.outcome == "answered",
+        Attempt.outcome.in_(("refused", "never")), Attempt.outcome == "call_back",
+        Attempt.outcome == "asks_email",
+    )  # fmt: skip
+    statement = select(*(func.sum(case((group, 1), else_=0)) for group in groups)).where(
+        Attempt.portal_id == portal_id, Attempt.caller == caller, Attempt.ended_at >= since,
+        Attempt.undone_at.is_(None),
+    )  # fmt: skip
+    if wave_id is not None:
+        statement = statement.where(Attempt.wave_id == wave_id)
+    return Done(*(int(number or 0) for number in session.execute(statement).one()))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import ColumnElement, select, text
 from sqlalchemy.orm import Session
 
 from integration.nps.people import CardKey, ClientKey
@@ -82,18 +82,30 @@ def current_wave(session: Session, portal_id: int) -> Wave | None:
     """The survey of ours that runs or comes next, else the last one."""
     statement = (
         select(Wave)
-        .where(Wave.portal_id == portal_id, Wave.stage != "cancelled", Wave.origin != "import")
+        .where(
+            Wave.portal_id == portal_id, Wave.stage != "cancelled", Wave.origin != "import", Wave.of_years()
+        )
         .order_by(Wave.stage.in_(OVER), Wave.planned_at.desc(), Wave.id.desc())
     )
     return session.scalars(statement.limit(1)).first()
 
 
 def lines(session: Session, portal_id: int, client: ClientKey) -> list[Line]:
-    """The client on every list of every survey, imported ones too, the youngest first."""
+    """The client on every list of every yearly survey, imported ones too, the youngest first."""
+    return _lines(session, portal_id, client, Wave.of_years())
+
+
+def project_lines(session: Session, portal_id: int, client: ClientKey) -> list[Line]:
+    """The client in the surveys after projects, the youngest first (product.md W16)."""
+    return _lines(session, portal_id, client, ~Wave.of_years())
+
+
+def _lines(session: Session, portal_id: int, client: ClientKey, of: ColumnElement[bool]) -> list[Line]:
     statement = (
         select(WaveClient, Wave)
         .join(Wave, Wave.id == WaveClient.wave_id)
         .where(
+            of,
             WaveClient.portal_id == portal_id,
             WaveClient.wave_id.in_(_waves(portal_id)),
             WaveClient.client_kind == client.kind,
@@ -112,11 +124,11 @@ def asked_of_lines(session: Session, portal_id: int, line_ids: Collection[int]) 
 
 
 def asked_of_contacts(session: Session, portal_id: int, contact_ids: Collection[int]) -> list[Asked]:
-    """Invitations of these people under whichever client, the youngest survey first."""
+    """Invitations of these people under whichever client to yearly surveys, the youngest first."""
     if not contact_ids:
         return []
     statement = _invitations(portal_id).where(
-        Invitation.wave_id.in_(_waves(portal_id)), Invitation.contact_id.in_(contact_ids)
+        Wave.of_years(), Invitation.wave_id.in_(_waves(portal_id)), Invitation.contact_id.in_(contact_ids)
     )
     return _asked(session, statement)
 

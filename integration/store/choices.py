@@ -61,6 +61,9 @@ def referral_items(session: Session, portal_id: int, code: str) -> dict[str, Cou
 def unfinished_waves(session: Session, portal_id: int) -> list[Wave]:
     """Surveys that are planned or under way, the oldest first; imported ones are over."""
     statement = select(Wave).where(
-        Wave.portal_id == portal_id, Wave.stage.not_in(("closed", "cancelled")), Wave.origin == "molva"
+        Wave.portal_id == portal_id,
+        Wave.stage.not_in(("closed", "cancelled")),
+        Wave.origin == "molva",
+        Wave.of_years(),
     )
     return list(session.scalars(statement.order_by(Wave.id)))

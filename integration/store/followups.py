@@ -123,6 +123,18 @@ def revive_task_call(session: Session, portal_id: int, followup_id: int, now: da
     )
 
 
+def waiting_task_call(session: Session, portal_id: int, followup_id: int) -> OutboxRow | None:
+    """The task's call if it has never left, locked until the end of the transaction."""
+    return session.scalars(
+        select(OutboxRow)
+        .where(
+            *_task_call(portal_id, followup_id), OutboxRow.status == "waiting", OutboxRow.sent_at.is_(None)
+        )
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+
+
 def _task_call(portal_id: int, followup_id: int) -> tuple[Any, ...]:
     return (
         OutboxRow.portal_id == portal_id,

@@ -20,6 +20,13 @@ from integration.store.responses import Response
 from integration.store.waves import Invitation, Wave
 
 OVER = ("closed", "cancelled")
+CALLED = (
+    "announced",
+    "calling",
+    "mailing",
+    "reminders",
+    "paused",
+)  # whoever has no e-mail is called to the end
 MANY = 100_000
 
 
@@ -86,10 +93,18 @@ def current_wave_id(session: Session, portal_id: int) -> int | None:
     """The id of the wave that runs or comes next, else of the last one."""
     statement = (
         select(Wave.id)
-        .where(Wave.portal_id == portal_id, Wave.stage != "cancelled")
+        .where(Wave.portal_id == portal_id, Wave.stage != "cancelled", Wave.of_years())
         .order_by(Wave.stage.in_(OVER), Wave.planned_at.desc(), Wave.id.desc())
     )
     return session.scalar(statement.limit(1))
+
+
+def calls_in(session: Session, portal_id: int, wave_id: int) -> bool:
+    """Whether clients are called in this wave, now or soon: it is approved, not over, and has calls in its plan."""
+    plan = session.scalar(
+        select(Wave.plan).where(Wave.portal_id == portal_id, Wave.id == wave_id, Wave.stage.in_(CALLED))
+    )
+    return bool(plan and plan.get("calling"))
 
 
 def current_wave(session: Session, portal_id: int) -> WaveCounts | None:
@@ -110,5 +125,6 @@ def kept(session: Session, portal_id: int) -> tuple[int, int, tuple[str, ...]]:
     answers, names of the surveys, last year first."""
     clients = _bounded(session, portal_id, Company) + _bounded(session, portal_id, Contact)
     answers = session.scalar(select(func.count()).where(Response.portal_id == portal_id)) or 0
-    waves = session.scalars(select(Wave.name).where(Wave.portal_id == portal_id).order_by(Wave.name.desc()))
+    named = select(Wave.name).where(Wave.portal_id == portal_id, Wave.of_years())
+    waves = session.scalars(named.order_by(Wave.name.desc()))
     return clients, answers, tuple(waves)

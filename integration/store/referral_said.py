@@ -49,7 +49,8 @@ def last_scores(
         .join(Invitation, Invitation.id == Response.invitation_id)
         .join(WaveClient, WaveClient.id == Invitation.wave_client_id)
         .join(Wave, Wave.id == WaveClient.wave_id)
-        .where(Response.portal_id == portal_id, Response.status == "counted", Wave.stage != "cancelled")
+        .where(Response.portal_id == portal_id, Response.status == "counted")
+        .where(Wave.stage != "cancelled", Wave.of_years())
         .group_by(WaveClient.id, WaveClient.client_kind, WaveClient.client_id, WaveClient.wave_id)
         .subquery()
     )  # fmt: skip

@@ -16,7 +16,8 @@ from integration.store.upsert import insert_for
 from integration.store.waves import Invitation, WaveClient, WaveEvent
 
 SHARED, UNZONED, NAMELESS = "shared", "zone", "nameless"
-SHOWS = ("", SHARED, UNZONED, NAMELESS)
+PHONE_ONLY, NO_PHONE = "phone_only", "no_phone"  # where people are called (product.md W7)
+SHOWS = ("", SHARED, UNZONED, NAMELESS, PHONE_ONLY, NO_PHONE)
 
 
 def _asked(portal_id: int, wave_id: int) -> tuple[ColumnElement[bool], ...]:
@@ -66,7 +67,7 @@ def _found(
         statement = statement.where(or_(*(_holds(column, word) for column in columns)))
     extra: Mapping[str, ColumnElement[bool]] = {
         SHARED: Invitation.shared.is_(True), UNZONED: Invitation.zone_source == "portal",
-        NAMELESS: Invitation.name == "",
+        NAMELESS: Invitation.name == "", PHONE_ONLY: Invitation.address == "", NO_PHONE: Invitation.phone == "",
     }  # fmt: skip
     return statement.where(extra[show]) if show in extra else statement
 
@@ -86,12 +87,15 @@ def zones(session: Session, portal_id: int, wave_id: int) -> dict[str, int]:
 
 
 def samples(session: Session, portal_id: int, wave_id: int, limit: int) -> list[Invitation]:
-    """One invitation of each kind of letter: by sender, language, service, and whether the client is a person alone."""
+    """One invitation of each kind of letter: by sender, language, service, and whether the client is a person alone.
+
+    Nobody who gets no letters at all.
+    """
     first = (
         select(func.min(Invitation.id))
         .join(WaveClient, WaveClient.id == Invitation.wave_client_id)
         .outerjoin(Deal, and_(Deal.portal_id == portal_id, Deal.id == WaveClient.deal_id))
-        .where(*_asked(portal_id, wave_id))
+        .where(*_asked(portal_id, wave_id), Invitation.address != "")
         .group_by(
             Invitation.sender_key, Invitation.language, WaveClient.client_kind, Deal.category_id,
             WaveClient.name == "",

@@ -96,8 +96,8 @@ def cities(session: Session, portal_id: int, wave_ids: Collection[int]) -> set[s
 
 
 def waves(session: Session, portal_id: int) -> list[Wave]:
-    """The portal's waves that were not cancelled, the latest planned first."""
-    statement = select(Wave).where(Wave.portal_id == portal_id, Wave.stage != "cancelled")
+    """The portal's yearly waves that were not cancelled, the latest planned first."""
+    statement = select(Wave).where(Wave.portal_id == portal_id, Wave.stage != "cancelled", Wave.of_years())
     return list(session.scalars(statement.order_by(Wave.planned_at.desc(), Wave.id.desc())))
 
 

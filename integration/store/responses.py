@@ -125,7 +125,7 @@ def counted_of_client(
 def earlier_of_client(
     session: Session, portal_id: int, client_kind: str, client_id: int, wave_id: int | None, limit: int = 5
 ) -> list[tuple[str, int]]:
-    """Wave names and scores of a client's counted answers in other waves, newest first (product.md F2)."""
+    """Names and scores of a client's counted answers in other yearly waves, newest first (product.md F2)."""
     statement = (
         select(Wave.name, Response.score)
         .join(Invitation, Invitation.id == Response.invitation_id)
@@ -135,6 +135,7 @@ def earlier_of_client(
             Response.portal_id == portal_id,
             Response.status == "counted",
             Response.wave_id != (wave_id or 0),
+            Wave.of_years(),
             WaveClient.client_kind == client_kind,
             WaveClient.client_id == client_id,
         )

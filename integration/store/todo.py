@@ -76,9 +76,11 @@ def answers(session: Session, portal_id: int, response_ids: Collection[int]) -> 
 
 
 def held_count(session: Session, portal_id: int) -> dict[int, int]:
-    """Held answers by wave."""
-    statement = select(Response.wave_id, func.count()).where(
-        Response.portal_id == portal_id, text(f"responses.{HELD}")
+    """Held answers by yearly wave."""
+    statement = (
+        select(Response.wave_id, func.count())
+        .join(Wave, Wave.id == Response.wave_id)
+        .where(Response.portal_id == portal_id, text(f"responses.{HELD}"), Wave.of_years())
     )
     return dict(session.execute(statement.group_by(Response.wave_id)).all())
 
@@ -124,12 +126,14 @@ def last_rehearsal(session: Session, portal_id: int, wave_id: int) -> WaveEvent 
 def ever_approved(session: Session, portal_id: int) -> bool:
     """Whether somebody has ever approved a survey here; imported ones were not made with Molva."""
     statement = select(Wave.id).where(
-        Wave.portal_id == portal_id, Wave.approved_by != "", Wave.origin != "import"
+        Wave.portal_id == portal_id, Wave.approved_by != "", Wave.origin != "import", Wave.of_years()
     )
     return session.scalars(statement.limit(1)).first() is not None
 
 
 def unfinished_waves(session: Session, portal_id: int) -> list[Wave]:
     """Waves that are planned or under way, the earliest planned first."""
-    statement = select(Wave).where(Wave.portal_id == portal_id, Wave.stage.not_in(("closed", "cancelled")))
+    statement = select(Wave).where(
+        Wave.portal_id == portal_id, Wave.stage.not_in(("closed", "cancelled")), Wave.of_years()
+    )
     return list(session.scalars(statement.order_by(Wave.planned_at, Wave.id)))

@@ -11,10 +11,12 @@ from sqlalchemy import Engine, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from integration.store import checks
+from integration.store.attempts import Attempt
 from integration.store.clients import Company, Contact, Deal, Lead
 from integration.store.letters import LetterRow
 from integration.store.outbox import OutboxRow
 from integration.store.queue import is_open
+from integration.store.waves import Invitation, Wave
 
 ENOUGH = 20  # lost notices; more are not counted
 # Reasons for which a letter waits as it should.
@@ -61,6 +63,24 @@ def changed_since(session: Session, portal_id: int, moment: datetime) -> int:
         some = select(table.id).where(table.portal_id == portal_id, table.updated_at > moment).limit(ENOUGH)
         count += session.scalar(select(func.count()).select_from(some.subquery())) or 0
     return min(count, ENOUGH)
+
+
+def to_call(session: Session, portal_id: int, now: datetime) -> tuple[int, datetime | None, list[Wave]]:
+    """People who may be called now in surveys that are in their calling days, the last call in these surveys, and the
+    surveys."""
+    statement = select(Wave).where(Wave.portal_id == portal_id, Wave.stage == "calling")
+    waves = list(session.scalars(statement.order_by(Wave.id)))
+    if not waves:
+        return 0, None, []
+    among = [wave.id for wave in waves]
+    due = select(func.count()).where(
+        Invitation.portal_id == portal_id, Invitation.wave_id.in_(among), Invitation.outcome == "",
+        Invitation.call_due_at <= now,
+    )  # fmt: skip
+    last = select(func.max(Attempt.ended_at)).where(
+        Attempt.portal_id == portal_id, Attempt.wave_id.in_(among), Attempt.undone_at.is_(None)
+    )
+    return session.scalar(due) or 0, session.scalar(last), waves
 
 
 def keep_look(session: Session, portal_id: int, found: dict[str, Any]) -> None:

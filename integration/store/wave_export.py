@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from integration.store.attempts import Attempt
 from integration.store.letters import LetterRow
 from integration.store.reports import Scope, within
 from integration.store.responses import Response
@@ -93,6 +94,23 @@ def letters(session: Session, portal_id: int, wave_id: int, scope: Scope) -> Ite
         .where(Invitation.portal_id == portal_id, Invitation.wave_id == wave_id, LetterRow.portal_id == portal_id)
         .where(within(scope))
         .order_by(LetterRow.id)
+    )  # fmt: skip
+    return _streamed(session, statement)
+
+
+def calls(session: Session, portal_id: int, wave_id: int, scope: Scope) -> Iterator[Any]:
+    """Every call of the wave in the order they were made; one taken back says so."""
+    statement: Select[*tuple[Any, ...]] = (
+        select(
+            WaveClient.name.label("client"), WaveClient.client_kind, WaveClient.client_id,
+            Invitation.name.label("person"), Invitation.time_zone, Attempt.number, Attempt.ended_at, Attempt.outcome,
+            Attempt.phone, Attempt.call_back_at, Attempt.note, Attempt.caller_name, Attempt.source, Attempt.undone_at,
+            Attempt.undone_by,
+        )
+        .join(Invitation, Invitation.id == Attempt.invitation_id)
+        .join(WaveClient, WaveClient.id == Invitation.wave_client_id)
+        .where(Attempt.portal_id == portal_id, Attempt.wave_id == wave_id, within(scope))
+        .order_by(Attempt.ended_at, Attempt.id)
     )  # fmt: skip
     return _streamed(session, statement)
 

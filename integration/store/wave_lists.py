@@ -7,11 +7,13 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
+from integration.nps.addresses import email_key, phone_key
 from integration.nps.people import ClientKey
 from integration.store import past_answers
+from integration.store.attempts import Attempt
 from integration.store.clients import Company, Contact, Deal
 from integration.store.followups import FollowUp
 from integration.store.letters import LetterRow
@@ -19,7 +21,13 @@ from integration.store.responses import Response
 from integration.store.wave_queries import locked
 from integration.store.waves import Invitation, Wave, WaveClient
 
-QUESTIONS = ("invitation", "reminder", "last_reminder")  # letters that ask
+QUESTIONS = (
+    "invitation",
+    "reminder",
+    "last_reminder",
+    "project_invitation",
+    "project_reminder",
+)  # letters that ask
 LEFT = ("done", "unknown")  # and that have reached a mail server, or may have
 PENDING = "pending"  # reason of a client whose people have not been read yet
 
@@ -67,29 +75,36 @@ def settle_client(session: Session, portal_id: int, line_id: int, **values: Any)
     session.execute(statement.execution_options(synchronize_session=False))
 
 
-def taken_addresses(session: Session, portal_id: int, wave_id: int) -> set[str]:
-    """Addresses already invited in this wave, as stored."""
-    return set(
-        session.scalars(
-            select(Invitation.address).where(Invitation.portal_id == portal_id, Invitation.wave_id == wave_id)
-        )
+def taken_keys(session: Session, portal_id: int, wave_id: int, *, phones: bool) -> set[str]:
+    """Keys of the addresses already invited in this wave, and of the numbers if `phones` (product.md E3)."""
+    statement = select(Invitation.address, Invitation.phone).where(
+        Invitation.portal_id == portal_id, Invitation.wave_id == wave_id
     )
+    found: set[str] = set()
+    for address, phone in session.execute(statement):
+        found |= {email_key(address), phone_key(phone) if phones else ""}
+    return found - {""}
 
 
 def asked_before(
     session: Session, portal_id: int, wave_id: int
 ) -> list[tuple[ClientKey, int, str, str, str]]:
-    """Who was asked in other waves: client, contact, address, phone, ISO moment.
+    """Who was asked in other yearly waves: client, contact, address, phone, ISO moment.
 
-    Asked is who got the question, or may have got it, or has answered; not who stood on a list whose letter was
-    refused or taken back. In imported waves nobody knows when a letter went; the answer's moment stands for it
-    (product.md E3, T9).
+    Asked is who got the question, or may have got it, who has answered, or spoke with a caller; not who stood on a list
+    whose letter was refused or taken back, or who did not pick up. In imported waves nobody knows when a letter went;
+    the answer's moment stands for it (product.md E3, T9).
     """
     who = (
         WaveClient.client_kind, WaveClient.client_id, Invitation.contact_id, Invitation.address, Invitation.phone,
     )  # fmt: skip
     mine = (Invitation.portal_id == portal_id, Invitation.wave_id != wave_id)
-    people = select(*who).join(WaveClient, WaveClient.id == Invitation.wave_client_id).where(*mine)
+    people = (
+        select(*who)
+        .join(WaveClient, WaveClient.id == Invitation.wave_client_id)
+        .join(Wave, Wave.id == Invitation.wave_id)
+        .where(*mine, Wave.of_years())  # one after a project takes nobody out of the wave (W16)
+    )
     left = (
         people.add_columns(func.max(LetterRow.handed_at))
         .join(LetterRow, LetterRow.invitation_id == Invitation.id)
@@ -101,9 +116,15 @@ def asked_before(
         .join(Response, Response.invitation_id == Invitation.id)
         .where(Response.status == "counted", Response.channel != "import")
     )
+    spoken = (
+        people.add_columns(func.max(Attempt.ended_at))
+        .join(Attempt, Attempt.invitation_id == Invitation.id)
+        .where(Attempt.outcome.in_(("refused", "not_now", "never")), Attempt.undone_at.is_(None))
+        .group_by(*who)
+    )
     asked = [
         (ClientKey(cast("Any", kind), client), contact, address, phone, at.isoformat())
-        for statement in (left, answered)
+        for statement in (left, answered, spoken)
         for kind, client, contact, address, phone, at in session.execute(statement)
     ]
     return asked + past_answers.asked_in_imports(session, portal_id, wave_id)
@@ -225,13 +246,19 @@ def _card(table: Any, portal_id: int, kind: str) -> ColumnElement[bool]:
 def unfinished(session: Session, portal_id: int, wave_id: int) -> tuple[int, int]:
     """Open follow-ups of the portal, and how many waves of its own there were before this one (product.md W3)."""
     followups = select(func.count()).where(
-        FollowUp.portal_id == portal_id, FollowUp.status.in_(("open", "task_done"))
+        FollowUp.portal_id == portal_id,
+        FollowUp.status.in_(("open", "task_done")),
+        or_(FollowUp.wave_id.is_(None), FollowUp.wave_id.not_in(_of_projects(portal_id))),
     )
     before = select(func.count()).where(
         Wave.portal_id == portal_id, Wave.id < wave_id, Wave.stage == "closed",
-        Wave.origin != past_answers.ORIGIN,
+        Wave.origin != past_answers.ORIGIN, Wave.of_years(),
     )  # fmt: skip
     return session.execute(followups).scalar_one(), session.execute(before).scalar_one()
+
+
+def _of_projects(portal_id: int) -> Select[Any]:
+    return select(Wave.id).where(Wave.portal_id == portal_id, ~Wave.of_years())
 
 
 def reasons(session: Session, portal_id: int, wave_id: int) -> dict[str, int]:

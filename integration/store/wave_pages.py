@@ -11,21 +11,25 @@ from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from integration.nps.people import ClientKey
+from integration.store.call_yields import phone_state
 from integration.store.clients import Company, Contact
 from integration.store.letters import LetterRow
 from integration.store.reports import Scope, within
-from integration.store.responses import Response
+from integration.store.responses import Response, ResponseRevision
 from integration.store.wave_lists import PENDING
 from integration.store.wave_watch import in_state
 from integration.store.waves import Invitation, WaveClient
 
 ASKED = "asked"
+FLAGGED = "flagged"  # with an unproven answer after the counted one (product.md S1)
 BY_OUTCOME = ("answered", "open", "other")  # of the people of clients that are asked
 
 
 @dataclass(frozen=True, slots=True)
 class Invited:
-    """One person of a client: the outcome so far, the last letter, and the counted score if there is one."""
+    """One person of a client: the outcome so far, the last letter, and the counted score if there is one.
+
+    `flagged`: after the counted answer another one came that nobody proved to be human (product.md S1)."""
 
     line_id: int
     contact_id: int
@@ -34,6 +38,9 @@ class Invited:
     last_letter_at: datetime | None
     score: int | None
     held: bool
+    flagged: bool = False
+    calls: int = 0
+    promised_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,7 @@ class Chosen:
 
     `standing`: `asked`, one of `BY_OUTCOME`, or a reason (E4); `words`: each stands in the client's or a person's name;
     `cities`: spellings of a branch; `manager`: 0 for clients without one; `outcome`, `language`: of one of the people;
-    `letters`: one of `LETTERS`.
+    `letters`: one of `LETTERS`; `calls`: one of `call_yields.PHONES`, as it is at `now`, UTC.
     """
 
     standing: str = ""
@@ -52,6 +59,8 @@ class Chosen:
     outcome: str = ""
     language: str = ""
     letters: str = ""
+    calls: str = ""
+    now: datetime | None = None
 
 
 EVERYBODY = Chosen()
@@ -116,6 +125,8 @@ def _chosen(portal_id: int, wave_id: int, scope: Scope, chosen: Chosen) -> list[
         found.append(_with_person(Invitation.outcome == chosen.outcome))
     if chosen.language:
         found.append(_with_person(Invitation.language == chosen.language))
+    if chosen.calls and chosen.now is not None:
+        found.append(_with_person(phone_state(chosen.calls, chosen.now)))
     if chosen.letters:
         theirs = (LetterRow.wave_id == wave_id) & (LetterRow.invitation_id == Invitation.id)
         found.append(_with_person(select(LetterRow.id).where(theirs, in_state(chosen.letters)).exists()))
@@ -123,6 +134,9 @@ def _chosen(portal_id: int, wave_id: int, scope: Scope, chosen: Chosen) -> list[
 
 
 def _standing(standing: str) -> list[ColumnElement[bool]]:
+    if standing == FLAGGED:
+        theirs = (Response.invitation_id == Invitation.id) & (Response.portal_id == Invitation.portal_id)
+        return [_with_person(select(Response.id).where(theirs, _flagged()).exists())]
     if standing not in BY_OUTCOME:
         return [WaveClient.reason == ("" if standing == ASKED else standing)] if standing else []
     answered = _with_person(Invitation.outcome == "answered")
@@ -156,7 +170,8 @@ def people(session: Session, portal_id: int, line_ids: Collection[int]) -> list[
     statement = (
         select(
             Invitation.wave_client_id, Invitation.contact_id, Invitation.name, Invitation.outcome,
-            Invitation.last_letter_at, Response.score, Response.status,
+            Invitation.last_letter_at, Response.score, Response.status, _flagged(),
+            Invitation.attempts, Invitation.promised_at,
         )
         .outerjoin(Response, (Response.invitation_id == Invitation.id) & (Response.portal_id == portal_id))
         .where(Invitation.portal_id == portal_id, Invitation.wave_client_id.in_(line_ids))
@@ -164,10 +179,23 @@ def people(session: Session, portal_id: int, line_ids: Collection[int]) -> list[
     )  # fmt: skip
     return [
         Invited(
-            line, contact, name, outcome, letter, score if status == "counted" else None, status == "held"
+            line, contact, name, outcome, letter, score if status == "counted" else None, status == "held",
+            bool(flagged), calls, promised,
         )
-        for line, contact, name, outcome, letter, score, status in session.execute(statement)
-    ]
+        for line, contact, name, outcome, letter, score, status, flagged, calls, promised in session.execute(statement)
+    ]  # fmt: skip
+
+
+def _flagged() -> ColumnElement[bool]:
+    """Whether the last version of a counted answer is one that was held."""
+    last = (ResponseRevision.response_id == Response.id) & (ResponseRevision.revision == Response.revision)
+    held = ResponseRevision.status == "held"
+    return (
+        select(ResponseRevision.id)
+        .where(ResponseRevision.portal_id == Response.portal_id, last, held, Response.status == "counted")
+        .correlate(Response)
+        .exists()
+    )
 
 
 def pending(session: Session, portal_id: int, wave_id: int) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from integration.store.letters import LetterRow
 from integration.store.outbox import OutboxRow
 from integration.store.portals import Portal
 from integration.store.responses import Response
-from integration.store.waves import Invitation, Wave, WaveClient, WaveEvent
+from integration.store.waves import PROJECT, Invitation, Wave, WaveClient, WaveEvent
 
 DONE_STAGES = ("closed", "cancelled")
 
@@ -39,9 +39,16 @@ def wave(session: Session, portal_id: int, wave_id: int) -> Wave | None:
     return session.scalars(select(Wave).where(Wave.portal_id == portal_id, Wave.id == wave_id)).one_or_none()
 
 
+def yearly(session: Session, portal_id: int, wave_id: int) -> Wave | None:
+    """One yearly wave of a portal, for its pages; the surveys after projects have pages of their own (W16)."""
+    found = wave(session, portal_id, wave_id)
+    return None if found is not None and found.kind == PROJECT else found
+
+
 def waves_of(session: Session, portal_id: int) -> list[Wave]:
-    """All waves of a portal, the youngest first."""
-    return list(session.scalars(select(Wave).where(Wave.portal_id == portal_id).order_by(Wave.id.desc())))
+    """All yearly waves of a portal, the youngest first."""
+    statement = select(Wave).where(Wave.portal_id == portal_id, Wave.of_years())
+    return list(session.scalars(statement.order_by(Wave.id.desc())))
 
 
 def locked(session: Session, portal_id: int, wave_id: int, *, wait: bool = True) -> Wave | None:
@@ -266,7 +273,14 @@ def exclude_client(
             Invitation.wave_client_id == line_id,
             Invitation.outcome == "",
         )
-        .values(outcome="excluded", outcome_at=now, outcome_detail=dict(detail), due_at=now)
+        .values(
+            outcome="excluded",
+            outcome_at=now,
+            outcome_detail=dict(detail),
+            due_at=now,
+            call_due_at=None,
+            call_until=None,
+        )
         .returning(Invitation.id)
         .execution_options(synchronize_session=False)
     )

@@ -226,7 +226,12 @@ def before(session: Session, portal_id: int, wave: Wave) -> Wave | None:
     statement = (
         select(Wave)
         .where(
-            Wave.portal_id == portal_id, Wave.id != wave.id, Wave.stage.not_in(UNDER_WAY), earlier, answered
+            Wave.portal_id == portal_id,
+            Wave.id != wave.id,
+            Wave.stage.not_in(UNDER_WAY),
+            earlier,
+            answered,
+            Wave.of_years(),
         )
         .order_by(Wave.planned_at.desc(), Wave.id.desc())
         .limit(1)

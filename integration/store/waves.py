@@ -6,10 +6,23 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import JSON, Date, ForeignKey, Index, Integer, Numeric, String, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    Numeric,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from integration.store.base import Base, UTCDateTime
+
+PROJECT = "project"  # kind of the rows that hold surveys after projects
 
 
 class Wave(Base):
@@ -42,6 +55,11 @@ class Wave(Base):
     kind: Mapped[str] = mapped_column(
         String(16), default="yearly", server_default="yearly"
     )  # yearly | project: the surveys after projects of one month, apart from the wave (W16)
+
+    @classmethod
+    def of_years(cls) -> ColumnElement[bool]:
+        """The condition on yearly surveys, without those after projects, which are read apart (W16)."""
+        return cls.kind != PROJECT
 
     @property
     def preliminary(self) -> bool:

@@ -21,7 +21,7 @@ from integration.services.card_rights import Denied, Subject
 from integration.services.card_types import CardView
 from integration.services.frames import FrameRefused, Viewer
 from integration.services.referral_search import Found
-from integration.web import card_lines, forms, frame, referral_words
+from integration.web import card_lines, extra_words, forms, frame, project_words, referral_words
 from integration.web import card_words as words
 from integration.web.forms.card import CardForm, day
 from integration.web.frame import Refusal
@@ -64,7 +64,7 @@ def act(kind: str, card_id: int) -> Response:
     if kind not in KINDS:
         abort(404)
     who = frame.entered()
-    form = forms.posted(CardForm, forms.PAGE)
+    form = forms.posted(CardForm, forms.PAGE) | extra_words.posted(request.form)
     if who.card != (kind, card_id):
         raise Refusal("no_card", who)
     if not form["do"]:
@@ -108,6 +108,7 @@ def page(
         typed=form if failed and form else {}, hold_until=proposed(seen.today), tomorrow=seen.today + timedelta(days=1),
         done=bool(told) and not failed, found=found, said=said or {}, referral=referral_words,
         why=told.get("why", ""), path=f"/app/card/{kind}/{card_id}",
+        projects=project_words.tab(deps(), who, kind, card_id, seen.client),
     )  # fmt: skip
 
 
@@ -161,12 +162,22 @@ def _record(found: Subject, form: Mapping[str, Any]) -> Told:
         who=found.actor,
     )  # fmt: skip
     if result.status == "problem":
-        field, code = result.problems[0]
-        return {"status": 422, **words.field_problem(field, code)}
+        return _not_saved(*result.problems[0])
     return words.said("closed", 409) if result.status == "closed" else words.said("record")
 
 
+def _not_saved(field: str, code: str) -> Told:
+    """A field that has to be filled otherwise: that of the score, the comment, or an extra question."""
+    told = words.field_problem(field, code)
+    if field.startswith(extra_words.FIELD):
+        told["problems"] = extra_words.problems({field: code})
+        told["notice"]["line"] = told["problems"][field]
+    return {"status": 422, **told}
+
+
 def _correct(found: Subject, form: Mapping[str, Any]) -> Told:
+    if wrong := corrections.extra_problems(deps(), found.portal_id, form):
+        return _not_saved(*wrong[0])
     status = corrections.correct(
         deps(), found.portal_id, words.known(found.client), form["response"], form, seen=form["seen"],
         who=found.actor,

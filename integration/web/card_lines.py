@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from integration.i18n import mark
 from integration.services.card_types import Event
+from integration.web import call_words
 from integration.web.card_words import HELD, LETTERS, OUTCOMES, REASONS, TASKS, of, readable, who
-from integration.web.pages import say
+from integration.web.pages import moment_text, say
 
 
 def line(one: Event) -> str:
@@ -18,6 +21,10 @@ def line(one: Event) -> str:
     for name, table in (("letter", LETTERS), ("outcome", OUTCOMES), ("reason", REASONS), ("kind", TASKS)):
         if name in facts and (name != "reason" or one.code == "left_out"):
             facts[name] = of(table, str(facts[name]))
+    if "call" in facts:
+        facts["call"] = call_words.outcome(str(facts["call"]))
+    if isinstance(one.facts.get("back"), datetime):
+        facts["back"] = moment_text(one.facts["back"])
     if "flag" in facts:
         facts["flag"] = of(HELD, str(facts["flag"]))
     return say(EVENTS[_event_code(one)], **facts)
@@ -32,6 +39,9 @@ def _event_code(one: Event) -> str:
         return ("words" if same else "change") + ("" if by_client else "_by_staff")
     if one.code in ("opt_out", "opt_back", "hold") and not one.facts.get("reason"):
         return f"{one.code}_bare"
+    if one.code == "call":
+        back = "_back" if one.facts.get("call") == "call_back" and one.facts.get("back") else ""
+        return f"call{back}" + ("_note" if one.facts.get("note") else "")
     return one.code if one.code in EVENTS else "other"
 
 
@@ -67,6 +77,12 @@ EVENTS = {
     "replied_refusal": mark("{person} wrote that they do not want to answer"),
     "replied_complaint": mark("{person} complained about the letter"),
     "returned": mark("The letter to {person} came back: the address does not work"),
+    "call": mark("Call {number} to {person}: {call} ({who})"),
+    "call_note": mark("Call {number} to {person}: {call}. “{note}” ({who})"),
+    "call_back": mark("Call {number} to {person}: to be called back on {back} ({who})"),
+    "call_back_note": mark("Call {number} to {person}: to be called back on {back}. “{note}” ({who})"),
+    "call_undone": mark("Call {number} to {person} was taken back ({who})"),
+    "phone": mark("New number of {person} ({who})"),
     "restore": mark("The score on the card was restored ({who})"),
     "task_opened": mark("Task: {kind} ({owner})"),
     "task_closed": mark("Task settled: {kind}"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -12,7 +12,9 @@ from integration.nps.people import ClientKey
 from integration.nps.standing import NextStep, Standing
 from integration.services.card_texts import name_said
 from integration.services.card_types import CardView
-from integration.web import exclusion_words
+from integration.services.questions import ExtraSaid, Field
+from integration.services.survey_types import Extra
+from integration.web import exclusion_words, extra_words
 from integration.web.pages import day_text, say
 
 ROLES = {"decides": mark("decides"), "daily": mark("works with us daily"), "other": mark("other role")}
@@ -39,7 +41,10 @@ REASONS = {
 }  # fmt: skip
 LETTERS = {
     "announcement": mark("announcement"), "invitation": mark("the question"), "reminder": mark("reminder"),
-    "last_reminder": mark("last reminder"), "thanks_detractor": mark("thanks"), "thanks_passive": mark("thanks"),
+    "last_reminder": mark("last reminder"),
+    "project_invitation": mark("the question about the project"),
+    "project_reminder": mark("reminder about the project"),
+    "thanks_detractor": mark("thanks"), "thanks_passive": mark("thanks"),
     "thanks_promoter": mark("thanks"), "thanks_phone": mark("thanks for the talk"),
 }  # fmt: skip
 LETTER_STATES = {
@@ -265,3 +270,13 @@ def readable(value: Any) -> Any:
         except ValueError:
             return value
     return value
+
+
+def extra_fields(asked: Extra) -> tuple[Field, ...]:
+    """The extra questions of today, in the language of the request (product.md W13)."""
+    return extra_words.fields(asked)
+
+
+def extra_stands(said: Iterable[ExtraSaid]) -> dict[str, str]:
+    """What counts of them beside an answer, by key."""
+    return {one.question.key: one.value for one in said if not one.held}

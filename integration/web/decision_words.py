@@ -61,6 +61,14 @@ def _counted(kind: str, count: int) -> str:
                 "{n} clients named a colleague to be asked instead",
                 count,
             )
+        case "project_many":
+            return i18n.plural(
+                code, "{n} deal was moved at once with others", "{n} deals were moved at once", count
+            )
+        case "project_held":
+            return i18n.plural(
+                code, "{n} answer about a project to confirm", "{n} answers about projects to confirm", count
+            )
         case "direct":
             return i18n.plural(code, "{n} message to the head waits", "{n} messages to the head wait", count)
         case _:
@@ -110,6 +118,14 @@ WORDS: dict[str, Words] = {
     "colleague": Words(
         "", mark("Choose the contact whom we ask in the survey {wave}, or leave it."), "person",
         label=mark("Look and decide"), path="/app/wave/{wave}/colleagues",
+    ),
+    "project_many": Words(
+        "", mark("So many at once are mostly a mass move or an import. Nobody is asked about them before you say so."),
+        "shield", label=mark("Look and decide"), path="/app/projects",
+    ),
+    "project_held": Words(
+        "", mark("We are not sure that a person gave it. It counts once somebody who knows confirms it."),
+        "shield", label=mark("Look and confirm"), path="/app/projects",
     ),
     "direct": Words(
         "", mark("We are not sure that a person wrote it, or nobody could be given the task."), "letter",

@@ -15,8 +15,7 @@ def mends(finding: Finding, policy: Policy, path: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     if code in ("no_channel", "no_respondent"):
         found.append({"path": f"{path}?standing={code}#clients", "label": say("Show these clients")})
-    if code in ("nameless", "shared_mailboxes", "zone_unknown"):
-        show = {"nameless": "nameless", "shared_mailboxes": "shared", "zone_unknown": "zone"}[code]
+    if show := _SHOWN.get(code):
         found.append({"path": f"{path}/rehearsal?show={show}#plan", "label": say("Show these people")})
     if code.startswith(("dkim_", "dmarc_rejects")):
         found.append(
@@ -28,6 +27,8 @@ def mends(finding: Finding, policy: Policy, path: str) -> list[dict[str, Any]]:
         )
     if code in _LOOK:
         found.append({"path": f"{path}/rehearsal", "label": say("Look again"), "fields": {"do": "look"}})
+    if code == "nobody_calls":
+        found.append({"path": f"{path}/partners", "label": say("Links for a call centre")})
     if code == "follow_ups_open":
         found.append({"path": "/app/main", "label": say("To the tasks")})
     if code in _WAYS and policy.sender(str(params.get("sender"))) is not None:
@@ -38,6 +39,10 @@ def mends(finding: Finding, policy: Policy, path: str) -> list[dict[str, Any]]:
     return found
 
 
+_SHOWN = {
+    "nameless": "nameless", "shared_mailboxes": "shared", "zone_unknown": "zone", "phone_only": "phone_only",
+    "no_phone": "no_phone",
+}  # fmt: skip
 # What is put right elsewhere, so that only another look can tell.
 _LOOK = frozenset({
     "dns_silent", "server_away", "server_login", "no_spf", "spf_lacks_server", "spf_broken", "no_dmarc", "dmarc_broken",
@@ -45,7 +50,7 @@ _LOOK = frozenset({
 _FIELDS = {
     "nobody_to_ask": "clients", "no_public_holidays": "wave#f-country", "import_date": "clients#f-since_field",
     "zone_unknown": "clients#f-zone_field", "follow_ups_open": "", "no_sender": "senders",
-    "sender_serves_client": "senders", "no_such_sender": "senders",
+    "sender_serves_client": "senders", "no_such_sender": "senders", "nobody_calls": "followups#f-callers",
 }  # fmt: skip
 _PARTS = {
     "lacks_name": "name", "lacks_position": "position", "lacks_email": "email", "lacks_phone": "phone",

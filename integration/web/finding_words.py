@@ -17,6 +17,8 @@ LETTERS = {
     "invitation": mark("Letter with the question"),
     "reminder": mark("Reminder"),
     "last_reminder": mark("Last reminder"),
+    "project_invitation": mark("Question about a project"),
+    "project_reminder": mark("Reminder about a project"),
     "thanks_promoter": mark("Thanks to promoters"),
     "thanks_passive": mark("Thanks to passives"),
     "thanks_detractor": mark("Thanks to detractors"),
@@ -128,6 +130,21 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "people_without_address": (
         mark("People nobody can write to, at clients who are asked: {people}; of them decide: {deciding}."),
         mark("Add an e-mail to their cards, then rehearse anew."),
+    ),
+    "nobody_calls": (
+        mark("Clients are to be called first, but nobody is named as a caller."),
+        mark(
+            "Name callers in the settings, or make links for a call centre. Directors and heads can call, too; "
+            "who is not reached gets the letter."
+        ),
+    ),
+    "phone_only": (
+        mark("People without an e-mail, who are only called: {people}."),
+        mark("Whoever of them is not reached cannot be asked by letter."),
+    ),
+    "no_phone": (
+        mark("People without a phone on their card: {people}."),
+        mark("They are not called; the letter asks them."),
     ),
     "people_without_role": (
         mark("People who get no letter because their card names no role: {people}. Clients: {clients}."),

@@ -227,13 +227,17 @@ def _no_callers() -> None:
 
 
 def _sections(inside: Admitted, current: str) -> list[dict[str, Any]]:
-    """Where this viewer may go; callers get their desk from elsewhere and see no menu."""
+    """Where this viewer may go; callers have their desk and need no menu."""
     rights = inside.rights
     found = []
     if rights.sees_clients:
         found.append(("main", say("Overview"), "/app/main"))
         path = f"/app/wave/{inside.wave_id}" if inside.wave_id else "/app/waves"
         found.append(("wave", say("Survey"), path))
+        if inside.calls:
+            found.append(("desk", say("Calls"), "/app/desk"))
+        if inside.projects:
+            found.append(("projects", say("After projects"), "/app/projects"))
         found.append(("referrals", say("Recommendations"), "/app/referrals"))
     if rights.may_set_up:
         found.append(("settings", say("Settings"), "/app/settings/senders"))

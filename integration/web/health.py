@@ -75,12 +75,14 @@ def _gauges() -> list[Gauged]:
     portals: dict[tuple[str, ...], float] = {(state,): n for state, n in health.portals(deps()).items()}
     requests: dict[tuple[str, ...], float] = {(r,): n for r, n in request_pages.last_hour(deps()).items()}
     following = health.next_due(deps())
+    calls: dict[tuple[str, ...], float] = {(state,): n for state, n in health.calls(deps()).items()}
     gauges: list[Gauged] = [
         ("molva_queue_rows", "Rows of each queue by status", ("queue", "status"), by_status),
         ("molva_letters", "Letters by status", ("status",), letters),
         ("molva_portals", "Portals by state", ("status",), portals),
         ("molva_portal_requests", "Requests to portals in the last hour by result", ("result",), requests),
         ("molva_ignored_events", "Genuine events of no use since this process began", ("event",), ignored),
+        ("molva_calls", "People to be called by state", ("state",), calls),
         ("molva_due_rows", "Rows whose time has come", (), {(): health.due_now(deps())}),
         ("molva_clock_timestamp_seconds", "The time the application goes by", (), {(): now.timestamp()}),
     ]

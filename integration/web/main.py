@@ -1,19 +1,19 @@
 """The main page in the portal: the index, what it rests on, the survey under way, what needs a person (product.md P1).
 
-`POST /bitrix/app` is the entry behind the left menu, `POST /app/main` the way back from the pages inside.
+`POST /bitrix/app` is the entry behind the left menu, for callers the desk; `POST /app/main` the way back from inside.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 
 from integration.current import deps
 from integration.services import main_page, portal_state
 from integration.services.frames import Viewer
 from integration.services.main_page import MainPage
-from integration.web import frame, main_words, progress, wave_words
+from integration.web import desk, frame, main_words, progress, wave_words
 from integration.web.pages import choose_language, show
 
 blueprint = Blueprint("main", __name__)
@@ -29,7 +29,9 @@ def about() -> Response:
 @blueprint.post("/bitrix/app")
 def entry() -> Response:
     """The page behind the left menu, for whoever the portal says has opened it."""
-    who, _ = frame.arrived()
+    who, _ = frame.arrived(callers=True)
+    if not g.admitted.rights.sees_clients:
+        return desk.entry(who)
     return overview(who)
 
 

@@ -112,8 +112,16 @@ REFUSALS = {
         403,
     ),
     "callers": (
-        mark("There is nothing for you here yet"),
-        mark("You call clients during a survey. When the calls begin, you get your list and the wording."),
+        mark("Your work is at the call desk"),
+        mark(
+            "This page is for those who manage clients. Open the application from the menu of your Bitrix24: it leads to "
+            "the desk."
+        ),
+        403,
+    ),
+    "no_calls": (
+        mark("You do not call clients"),
+        mark("Ask an administrator of your Bitrix24 to name you among the callers, in the settings of the survey."),
         403,
     ),
     "no_card": (

@@ -159,7 +159,7 @@ def _told(who: Viewer, wave_id: int, found: RehearsalPage, form: dict[str, Any])
         "told": rehearsal_words.found(found.kept, found.policy, base, settings),
         "out": rehearsal_words.out(found, base), "people": rows, "mail": rehearsal_words.mail(found),
         "zones": rehearsal_words.zones(found.kept.zones) if found.kept else [],
-        "shows": [[code, say(words)] for code, words in rehearsal_words.SHOWS.items()],
+        "shows": rehearsal_words.shows(found),
         "letters": [[one, say(LETTERS[one])] for one in found.letters if one in LETTERS],
         "letter": kind, "person": person, "chosen": form["person"] if person else 0,
         "unsigned": unsigned(person.problem) if person and person.problem else "",

@@ -29,8 +29,10 @@ WAYS = {
 }  # fmt: skip
 SHOWS = {
     "": mark("everybody"), "shared": mark("shared mailboxes"), "zone": mark("time zone not known"),
-    "nameless": mark("without a name"),
+    "nameless": mark("without a name"), "phone_only": mark("only called, without an e-mail"),
+    "no_phone": mark("without a phone"),
 }  # fmt: skip
+_OF_CALLS = ("phone_only", "no_phone")  # where nobody is called they tell nothing
 SPF = {
     "pass": (mark("lets this mail server send"), "good"),
     "unknown": (mark("there is one; from here nobody sees by which address the letters leave"), "neutral"),
@@ -100,6 +102,12 @@ def out(page: RehearsalPage, path: str) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def shows(page: RehearsalPage) -> list[list[str]]:
+    """Whom the plan can be cut down to."""
+    calling = page.policy.calling
+    return [[code, say(words)] for code, words in SHOWS.items() if calling or code not in _OF_CALLS]
+
+
 def people(page: RehearsalPage) -> list[dict[str, Any]]:
     """Rows of the plan."""
     return [_person(one) for one in page.plan.people] if page.plan else []
@@ -119,6 +127,7 @@ def _person(one: Person) -> dict[str, Any]:
             }
             for letter in one.letters
         ],
+        "calls": day_text(one.calls_from) if one.calls_from else "", "phone": one.phone,
         "skipped": [say(LETTERS.get(name, LETTERS["reminder"])) for name in one.skipped],
     }  # fmt: skip
 

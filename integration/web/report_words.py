@@ -12,7 +12,7 @@ from integration.nps.statistics import Counts
 from integration.services.report_types import Coverage
 from integration.services.wave_accounts import counts_of, interval_of
 from integration.services.wave_report import Report
-from integration.web import change_words, exclusion_words, figure_words
+from integration.web import call_words, change_words, exclusion_words, figure_words, question_report
 from integration.web.card_words import CHANNELS, REASONS
 from integration.web.pages import day_text, language, number_text, say, share_text
 from integration.web.report_tables import breakdown, signed
@@ -34,11 +34,12 @@ RATES = {
     "rr1": (mark("answered, of everybody we asked"), mark("Response rate, RR1")),
     "coop1": (mark("answered, of those we reached"), mark("Cooperation rate, COOP1")),
     "ref1": (mark("did not want to answer"), mark("Refusal rate, REF1")),
-    "con1": (mark("reached: they answered, declined or put it off"), mark("Contact rate, CON1")),
+    "con1": (mark("reached: they answered, declined, put it off or spoke to us"), mark("Contact rate, CON1")),
 }
 PARTS = {
     "channels": mark("by channel"), "funnel": mark("the way to the answers"), "inside": mark("disagreement"),
     "branches": mark("by branch"), "managers": mark("by account manager"), "change": mark("the comparison"),
+    "calls": mark("the calls"), "questions": mark("the extra questions"),
 }  # fmt: skip
 
 
@@ -53,9 +54,11 @@ def told(found: Report) -> dict[str, Any]:
         "coverage": figure_words.coverage(_coverage(found)),
         "rule": say(RULES[shown["rule"]]) if shown.get("rule") in RULES else "",
         "funnel": _funnel(shown.get("funnel") or {}),
+        "calls": call_words.told(shown.get("calls") or {}, found.rights.may_run_waves),
         "rates": _rates(found),
         "change": change_words.change(shown.get("change") or {}, shown, found.min_group),
         "channels": change_words.channels(shown, found.min_group),
+        "questions": question_report.told(found),
         "branches": breakdown(shown.get("branches") or [], found.min_group, str),
         "managers": breakdown(shown.get("managers") or [], found.min_group, _manager(found.names)),
         "inside": _inside(found),
@@ -142,6 +145,7 @@ def _funnel(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
     if found["announced"]:
         rows.append(_step(say("Told in advance"), _people(found["announced"]), found["announced"], people))
+    rows += call_words.way(found)
     if found["asked"]:
         rows.append(_step(say("Got the question"), _people(found["asked"]), found["asked"], people))
     if found["refused"] or found["opted_out"]:
@@ -182,7 +186,7 @@ def _channel(name: str) -> str:
 def _rates(found: Report) -> dict[str, Any]:
     """The four rates once everybody has an outcome, with how each is worked out."""
     rates: Mapping[str, Any] = found.shown.get("rates") or {}
-    ends = dispositions(found.shown.get("outcomes") or {})
+    ends = dispositions(found.shown.get("outcomes") or {}, (found.shown.get("calls") or {}).get("silent"))
     if found.standing not in ("preliminary", "frozen", "cancelled") or rates.get("rr1") is None:
         return {}
     return {
@@ -218,7 +222,8 @@ def _ends(ends: Dispositions) -> list[list[str]]:
     """What each part of the formulas counts."""
     words = (
         say("answered"), say("declined: by themselves, or wanted no questions at all"),
-        say("put off to the next survey"), say("silent, with every letter planned for them"),
+        say("put off to the next survey, or spoke to us on the phone and never answered"),
+        say("silent, with every letter and call planned for them"),
         say("not known: the survey ended before their letters had all left"),
     )  # fmt: skip
     return [[one, number_text(count)] for one, count in zip(words, _numbers(ends), strict=True)]
@@ -243,7 +248,9 @@ def _inside(found: Report) -> dict[str, Any]:
             "In {n} of them people disagree so much that it is a case of its own.", kept["split"],
         ) if kept["split"] else say("They agree by and large."),
         "rows": [
-            {"kind": one.key.kind, "card": one.key.id, "client": one.name, "people": one.people} for one in found.split
+            {"kind": one.key.kind, "card": one.key.id, "client": one.name, "people": one.people,
+             "low": min(score for _, score in one.people), "high": max(score for _, score in one.people)}
+            for one in found.split
         ],
     }  # fmt: skip
 

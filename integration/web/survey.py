@@ -2,80 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from flask import Blueprint, Response, jsonify, redirect, request, url_for
 
 from integration import i18n
 from integration.current import deps
-from integration.i18n import mark
 from integration.nps.people import Channel
 from integration.nps.questionnaire import MAX_COMMENT
-from integration.services import optouts, survey
+from integration.services import extra_answers, optouts, survey
 from integration.services.survey_types import AnswerResult, SnoozeResult, SurveyPage
-from integration.web import forms
+from integration.web import extra_words, forms
 from integration.web.pages import choose_language, language, say, show
+from integration.web.survey_words import ENDED, NO_LETTER, PROBLEMS, THANKS
 
 blueprint = Blueprint("survey", __name__)
 
-THANKS = {
-    "promoter": (
-        mark("Thank you!"),
-        mark("We are glad that you would recommend us. The whole team will hear it."),
-    ),
-    "passive": (
-        mark("Thank you for your answer!"),
-        mark("We want to know what is missing for a ten. Somebody from our team may call you to ask."),
-    ),
-    "detractor": (
-        mark("Thank you for being frank"),
-        mark(
-            "We are sorry that working with us is not what you expected. Our management reads your "
-            "answer and will get in touch with you."
-        ),
-    ),
-}
-NO_LETTER = (
-    mark("This survey ends soon, so you will get no further letter about it."),
-    mark("Your link keeps working for a while, should you find a moment after all."),
-)
-ENDED = {
-    "expired": (
-        mark("This survey is over"),
-        (
-            mark("Thank you for wanting to answer. The answers of this survey are counted already."),
-            mark("If you want to tell us something, just reply to our letter: a person reads it."),
-        ),
-    ),
-    "revoked": (
-        mark("This link no longer works"),
-        (
-            mark("It was withdrawn, so no answer can be given here."),
-            mark("If you want to tell us something, just reply to our letter: a person reads it."),
-        ),
-    ),
-    "opted_out": (
-        mark("You asked us not to send you surveys"),
-        (
-            mark("We keep to that: you will get no more of them."),
-            mark("If you have changed your mind, just reply to our letter."),
-        ),
-    ),
-    "unknown": (
-        mark("We cannot find this survey"),
-        (
-            mark("The address may have been cut off by the mail program."),
-            mark("Please press the button in the letter once more, or copy the whole address."),
-        ),
-    ),
-}
 VIAS = ("link", "messenger")  # an address given out by people instead of a letter (W17)
 SHORT_NAME = 40  # characters; a longer name stands in the page's head only
 STATUS = {"expired": 410, "revoked": 410, "unknown": 404}
-PROBLEMS = {
-    "score": mark("Please choose a number from 0 to 10."),
-    "comment": mark("This comment is too long. Please shorten it."),
-}
 
 
 @blueprint.get("/s/<token>")
@@ -84,7 +30,8 @@ def page(token: str) -> Response:
     found = survey.page(deps(), token)
     choose_language(request.args.get("lang"), found.language)
     if found.status == "answered":
-        return _thanks(token, found, chosen=_score(request.args.get("score"), found.score))
+        noted = request.args.get("noted") == "1"
+        return _thanks(token, found, chosen=_score(request.args.get("score"), found.score), noted=noted)
     if found.status == "open":
         return _question(token, found, chosen=_score(request.args.get("score"), None))
     return _ended(token, found)
@@ -112,6 +59,40 @@ def prove(token: str) -> Response:
     gesture = {name: form[name] for name in ("type", "trusted", "purpose")}
     value = survey.prove(deps(), token, form["nonce"], gesture, user_agent=_agent())
     return jsonify({"proof": value}) if value else _refused()
+
+
+@blueprint.get("/s/<token>/more")
+def back_to_thanks(token: str) -> Response:
+    """Whoever comes here by the address alone sees the answer page. Changes nothing."""
+    choose_language(request.args.get("lang"), survey.page(deps(), token).language)
+    return redirect_to_page(token)
+
+
+@blueprint.post("/s/<token>/more")
+def more(token: str) -> Response:
+    """Take answers to extra questions; without a proof that a person gave them, ask once more (W13)."""
+    form = forms.posted(forms.ExtraForm, forms.MESSAGE)
+    posted = extra_words.posted(request.form)
+    found = survey.page(deps(), token)
+    choose_language(form["lang"], found.language)
+    if found.status != "answered" or not found.extra.asked:
+        return redirect_to_page(token)
+    if form["switch"]:
+        return _thanks(token, found, chosen=found.score, typed=posted)
+    result = extra_answers.give(
+        deps(), token, posted, proof=form["sure"] or form["proof"], sure=bool(form["sure"]), user_agent=_agent(),
+        remote=request.remote_addr or "", language=language(),
+    )  # fmt: skip
+    if result.status == "problem":
+        return _thanks(token, found, chosen=found.score, typed=posted, wrong=result.problems, status=422)
+    if result.status == "needs_confirmation":
+        return show(
+            "survey/more.html", **_common(token, found), confirm=result.confirm, given=posted,
+            fields=extra_words.fields(found.extra, posted),
+            back_url=url_for("survey.page", token=token, lang=language()),
+        )  # fmt: skip
+    noted = 1 if result.status == "done" and any(posted.values()) else None
+    return cast(Response, redirect(url_for("survey.page", token=token, lang=language(), noted=noted), 303))
 
 
 @blueprint.get("/s/<token>/later")
@@ -179,7 +160,8 @@ def _question(
 
 def _thanks(
     token: str, found: SurveyPage, *, chosen: int | None, comment: str | None = None,
-    problems: dict[str, str] | None = None, status: int = 200,
+    problems: dict[str, str] | None = None, status: int = 200, noted: bool = False,
+    typed: Mapping[str, str] | None = None, wrong: Mapping[str, str] | None = None,
 ) -> Response:  # fmt: skip
     heading, words = THANKS[found.group or "passive"]
     until = i18n.day(language(), found.edit_until.date()) if found.edit_until else ""
@@ -187,7 +169,8 @@ def _thanks(
         "survey/thanks.html", status, **_common(token, found), chosen=chosen,
         thanks={"heading": say(heading), "words": say(words)}, problems=problems or {},
         comment=found.comment if comment is None else comment, edit_until=until,
-        opened=bool(chosen != found.score or comment or problems or not found.comment),
+        extra=extra_words.shown(found.extra, typed, wrong or {}), noted=noted and bool(found.extra.said),
+        opened=bool(chosen != found.score or comment or problems or not (found.comment or found.extra.asked)),
     )  # fmt: skip
 
 
@@ -239,6 +222,7 @@ def _common(token: str, found: SurveyPage) -> dict[str, Any]:
         ),
         "answer_url": url_for("survey.answer", token=token),
         "prove_url": url_for("survey.prove", token=token),
+        "more_url": url_for("survey.more", token=token),
         "later_url": url_for("survey.ask_later", token=token, lang=code),
         "colleague_url": url_for("colleague.page", token=token, lang=code),
         "never_url": url_for("unsubscribe.page", token=token, lang=code),

@@ -18,7 +18,7 @@ from integration.services.frames import Viewer
 from integration.services.wave_acts import DatesRefused
 from integration.services.wave_page import Filter, WavePage
 from integration.services.waves import WaveError
-from integration.web import frame, wave_list_words, wave_words
+from integration.web import call_words, frame, wave_list_words, wave_words
 from integration.web.forms.wave import KEPT, LARGEST, WaveForm, read
 from integration.web.pages import say
 
@@ -61,6 +61,7 @@ DONE = {
         mark("Nothing more is sent to this person in this survey."),
     ),
     "refusal_undone": (mark("The refusal is undone."), mark("The person is asked again as planned.")),
+    "phone_changed": (mark("The number is changed."), mark("The person is called on it from now on.")),
     "confirmed": (mark("The answer counts now."), mark("The cards and tasks follow by themselves.")),
     "rejected": (mark("The answer stays out."), mark("It counts nowhere; the person may still answer.")),
 }
@@ -98,6 +99,11 @@ REFUSED = {
     "no_dates": mark("This survey has no dates."),
     "look_missing": mark("Rehearse the survey first, then approve it."),
     "look_is_old": mark("The rehearsal is older than a day. Rehearse once more, then approve."),
+    "bad_phone": mark("This is no phone number. Write it with the country’s code, like +7 843 200-10-20."),
+    "same_phone": mark("This is the number the person has already."),
+    "never_again": mark("The person asked for no more questions, so nobody calls them."),
+    "has_ended": mark("This person is done: nobody calls them any more in this survey."),
+    "no_calls": mark("Nobody is called in this survey."),
     "not_held": mark("Somebody has settled this answer already."),
     "own_client": mark("This is your own client: somebody else has to judge the answer."),
     "changed_meanwhile": mark("The client has answered again meanwhile. Look at the new answer first."),
@@ -128,7 +134,8 @@ def page(wave_id: int) -> Response:
 
 
 PARTS = ("making", "watch")
-PLACES = ("wave_report", "rehearsal", "replies", "colleagues")  # other pages about a survey
+# Other pages about a survey.
+PLACES = ("wave_report", "rehearsal", "replies", "colleagues", "desk", "partners")
 
 
 def chosen(form: dict[str, Any]) -> Filter:
@@ -208,6 +215,7 @@ def _told(found: WavePage) -> dict[str, Any]:
         "held": wave_list_words.held(found),
         "events": wave_list_words.events(found.events),
         "watch": wave_words.watch(found.watch),
+        "calls": call_words.now(found.calls),
         "out": wave_words.left_out(found.standing),
         "steps": wave_words.steps(found),
         "listed": sum(found.standing.values()),

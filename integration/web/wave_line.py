@@ -34,6 +34,7 @@ def page(wave_id: int, line_id: int) -> Response:
         "why": form["why"],
         "until": form["until"],
         "who": form["invitation"],
+        "phone": form["phone"],
     }
     return frame.page(
         "app/wave/line.html", who, current="wave", found=found, notices=notices, path=request.path,

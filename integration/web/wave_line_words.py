@@ -11,7 +11,7 @@ from integration.nps.workdays import DAY
 from integration.services.card_types import Event
 from integration.services.wave_line import Letter, LinePage, Person
 from integration.services.wave_page import Event as TrailLine
-from integration.web import card_lines, card_words, exclusion_words, wave_list_words
+from integration.web import call_words, card_lines, card_words, exclusion_words, wave_list_words
 from integration.web.pages import day_text, moment_text, money_text, number_text, say
 
 ZONES = {
@@ -84,12 +84,55 @@ def reach(person: Person) -> list[list[Any]]:
     zone = one.time_zone or "—"
     if one.zone_source in ZONES:
         zone = f"{zone} ({say(ZONES[one.zone_source])})"
+    phone = [[say("Phone"), one.phone]] if one.phone else []
     return [
         [say("Role"), card_words.of(card_words.ROLES, one.role) if one.role else say("not said on the card")],
         [say("E-mail"), address],
+        *phone,
         [say("Language"), i18n.NAMES.get(one.language, one.language)],
         [say("Time zone"), zone],
     ]
+
+
+SOURCES = {"partner": mark("call centre"), "sheet": mark("from a sheet")}
+
+
+def calls(person: Person, found: LinePage) -> list[dict[str, Any]]:
+    """The calls with their hour, also as it was where the person is, who called, what was noted."""
+    one = person.asked.invitation
+    there = call_words.zone_of(one.time_zone, found.zone)
+    rows = []
+    for row in person.calls:
+        clock = row.ended_at.astimezone(there).strftime("%H:%M")
+        line = [moment_text(row.ended_at), say("{hour} there", hour=clock), card_words.who(row.caller_name)]
+        line += [say(SOURCES[row.source])] if row.source in SOURCES else []
+        if row.call_back_at is not None:
+            line.append(say("call back on {moment}", moment=moment_text(row.call_back_at)))
+        gone = row.undone_at is not None
+        rows.append({
+            "number": row.number, "what": call_words.outcome(row.outcome), "undone": gone,
+            "line": " · ".join(part for part in line if part), "note": row.note if found.seen else "",
+            "by": card_words.who(row.undone_by) if gone else "",
+        })  # fmt: skip
+    return rows
+
+
+def phone(person: Person, found: LinePage) -> str:
+    """Where the calls to a person stand: promised, due, waiting, or over and why."""
+    one = person.asked.invitation
+    if one.outcome or not found.calling:
+        return ""
+    if one.promised_at is not None:
+        return say("A call-back is promised on {moment}.", moment=moment_text(one.promised_at))
+    if one.calls_over:
+        return say("No more calls: {why}.", why=call_words.over(one.calls_over))
+    if not one.phone:
+        return say("No more calls: {why}.", why=call_words.over("no_phone"))
+    if one.call_due_at is None:
+        return ""
+    if one.call_due_at <= found.now:
+        return say("May be called now.")
+    return say("May be called from {moment} on.", moment=moment_text(one.call_due_at))
 
 
 def letters(person: Person) -> list[dict[str, Any]]:

@@ -11,9 +11,9 @@ from integration.i18n import mark
 from integration.nps.scoring import group
 from integration.services.wave_filter import NOBODY, OUTCOMES
 from integration.services.wave_page import Event, Invited, Line, WavePage
-from integration.web import exclusion_words
+from integration.web import call_words, exclusion_words
 from integration.web.card_words import HELD, REASONS
-from integration.web.pages import day_text, moment_text, number_text, say
+from integration.web.pages import day_text, language, moment_text, number_text, say
 
 STANDINGS = {
     "": mark("everybody"),
@@ -21,6 +21,7 @@ STANDINGS = {
     "answered": mark("have answered"),
     "open": mark("silent so far"),
     "other": mark("done without an answer"),
+    "flagged": mark("answered, and a machine may have answered later"),
 }
 STATES = {
     "": mark("silent so far"),
@@ -71,6 +72,17 @@ EVENTS = {
     "colleague_asked": mark("colleague is asked"),
     "colleague_dismissed": mark("colleague is not asked"),
     "colleague_reopened": mark("named colleague taken up again"),
+    "phone": mark("new phone number"),
+    "call_never": mark("asked by phone never to be asked again"),
+    "call_undone": mark("a call taken back"),
+    "call_link_made": mark("link for a caller made"),
+    "call_link_revoked": mark("link of a caller revoked"),
+    "call_sheet_out": mark("sheet for the call centre taken out"),
+    "call_sheet_in": mark("sheet of the call centre taken in"),
+    "calls_over:asks_email": mark("asked for an e-mail instead of a call"),
+    "calls_over:wrong_number": mark("wrong number: no more calls"),
+    "calls_over:out_of_service": mark("number out of service: no more calls"),
+    "calls_over:used_up": mark("not reached: no more calls"),
     "revoke_link": mark("personal link ended"),
     "renew_link": mark("new personal link"),
     "result_frozen": mark("results final"),
@@ -91,7 +103,7 @@ EVENTS = {
 _WITH_REASON = ("paused", "cancelled", "closed")
 _ABOUT_CLIENT = (
     "excluded", "included", "held", "lifted", "refused", "refusal_undone", "colleague_named", "colleague_asked",
-    "colleague_dismissed", "colleague_reopened", "revoke_link", "renew_link",
+    "colleague_dismissed", "colleague_reopened", "revoke_link", "renew_link", "phone",
 )  # fmt: skip
 
 
@@ -124,6 +136,9 @@ def filters(found: WavePage) -> dict[str, list[list[Any]]]:
         "manager": everything + managers if len(managers) > 1 else [],
         "outcome": everything + [[code, say(STATES[code])] for code in OUTCOMES],
         "language": everything + languages if len(languages) > 1 else [],
+        "calls": everything + [[code, say(words)] for code, words in call_words.PHONES.items()]
+        if found.calls is not None
+        else [],
         "letters": everything + [[code, say(words)] for code, words in LETTERS.items()],
     }
 
@@ -164,9 +179,14 @@ def _line(one: Line, early: bool, found: WavePage) -> dict[str, Any]:
 def _state(person: Invited, early: bool) -> str:
     if person.held:
         return say("waits for confirmation")
+    if not person.outcome and person.promised_at is not None:
+        return say("a call-back is promised on {moment}", moment=moment_text(person.promised_at))
+    if not person.outcome and person.calls:
+        return i18n.plural(language(), "called {n} time", "called {n} times", person.calls)
     if early and not person.outcome:
         return say("not asked yet")
-    return say(STATES[person.outcome]) if person.outcome in STATES else person.outcome
+    state = say(STATES[person.outcome]) if person.outcome in STATES else person.outcome
+    return f"{state} · {say('another answer came later, not counted')}" if person.flagged else state
 
 
 def held(found: WavePage) -> list[dict[str, Any]]:
@@ -208,6 +228,8 @@ def _told(what: str, detail: str) -> str:
         return say("until {day}: {why}", day=_day(until), why=why) if until else ""
     if what in _ABOUT_CLIENT:
         return detail.partition(": ")[2]
+    if what.startswith(("call_link", "call_sheet")):
+        return detail
     if what.startswith("stage:"):
         return say("late") if detail.startswith("late") else ""
     return ""

@@ -17,14 +17,15 @@ from integration.nps.scoring import group
 from integration.services import workbooks
 from integration.services.wave_export import SHEETS, Export
 from integration.services.workbooks import Row, Sheet
-from integration.web import exclusion_words, report_words
+from integration.web import call_words, exclusion_words, question_sheets, report_words
 from integration.web.card_words import CHANNELS, LETTERS, OUTCOMES, REASONS, ROLES, SINCE
 from integration.web.pages import choose_language, say, zone
 from integration.web.wave_list_words import EVENTS
 
 TITLES = {
     "summary": mark("Summary"), "clients": mark("Clients"), "people": mark("People"), "letters": mark("Letters"),
-    "left_out": mark("Not asked"), "trail": mark("Who did what"),
+    "left_out": mark("Not asked"), "calls": mark("Calls"), "yield": mark("Yield of calls"),
+    "questions": mark("Extra questions"), "extra": mark("Extra answers"), "trail": mark("Who did what"),
 }  # fmt: skip
 GROUPS = {"promoter": mark("Promoter"), "passive": mark("Passive"), "detractor": mark("Detractor")}
 STATES = {
@@ -35,7 +36,10 @@ WIDTHS = {
     "summary": (44, 18, 70), "clients": (38, 14, 18, 24, 24, 12, 18, 10, 14, 9, 9, 8, 14, 10, 16),
     "people": (38, 14, 28, 14, 18, 30, 18, 8, 10, 16, 24, 18, 8, 14, 50, 16, 16, 18, 24, 9),
     "letters": (38, 28, 30, 18, 18, 40, 24, 28, 18, 18, 18, 18, 24), "left_out": (38, 14, 30, 50, 18, 24, 12, 18),
-    "trail": (18, 36, 28, 70),
+    "questions": (50, 22, 24, 10, 8, 10, 10, 10, 10, 10, 10, 16, 10, 10, 10, 12),
+    "extra": (38, 14, 28, 14, 8, 50, 9, 50, 16, 16, 18, 24),
+    "trail": (18, 36, 28, 70), "calls": (38, 14, 28, 9, 18, 8, 28, 18, 18, 50, 24, 18, 24),
+    "yield": (18, 30, 10, 10, 10),
 }  # fmt: skip
 
 
@@ -168,6 +172,29 @@ def _letters(found: Export) -> Iterator[Row]:
         )  # fmt: skip
 
 
+SOURCES = {
+    "desk": mark("call desk"), "partner": mark("call centre’s link"), "sheet": mark("call centre’s sheet"),
+}  # fmt: skip
+
+
+def _calls(found: Export) -> Iterator[Row]:
+    yield (
+        say("Client"), say("Card"), say("Person"), say("Attempt"), say("When"), say("There"), say("Outcome"),
+        say("Number"), say("Call back at"), say("Note"), say("Caller"), say("Noted through"), say("Taken back by"),
+    )  # fmt: skip
+    for row in found.calls():
+        there = row.ended_at.astimezone(call_words.zone_of(row.time_zone, found.portal.time_zone))
+        yield (
+            row.client, f"{row.client_kind}:{row.client_id}", row.person, row.number, _local(row.ended_at),
+            there.strftime("%H:%M"), call_words.outcome(row.outcome), row.phone, _local(row.call_back_at), row.note,
+            row.caller_name, _said(SOURCES, row.source), row.undone_by if row.undone_at else "",
+        )  # fmt: skip
+
+
+def _yield(found: Export) -> Iterator[Row]:
+    yield from call_words.table(found.report.shown.get("calls") or {}, found.trail_seen)
+
+
 def _left_out(found: Export) -> Iterator[Row]:
     yield (
         say("Client"), say("Card"), say("Why"), say("Who, and what they said"), say("City"), say("Account manager"),
@@ -188,7 +215,8 @@ def _trail(found: Export) -> Iterator[Row]:
 
 
 _TABLES: dict[str, Callable[[Export], Iterator[Row]]] = {
-    "summary": _summary, "clients": _clients, "people": _people, "letters": _letters, "left_out": _left_out,
+    "summary": _summary, "clients": _clients, "people": _people, "letters": _letters, "calls": _calls,
+    "yield": _yield, "questions": question_sheets.numbers, "extra": question_sheets.answers, "left_out": _left_out,
     "trail": _trail,
 }  # fmt: skip
 

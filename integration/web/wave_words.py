@@ -104,6 +104,7 @@ def _funnel(standing: Mapping[str, int], people: Funnel) -> list[dict[str, Any]]
         rows.append(_row(say("Told in advance"), _people(people.announced), people.announced, people.people))
     if people.asked:
         rows.append(_row(say("Got the question"), _people(people.asked), people.asked, people.people))
+    if people.asked or answered:
         note = _said_nothing(people)
         rows.append(_row(say("Answered"), _people(answered), answered, people.people, note))
     return rows

@@ -19,6 +19,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from integration.logs import log
 from integration.services import chores, health, inbox, letters, outbox, traces, turns, waiting, waves
 from integration.services.deps import Deps
+from integration.services.projects import asking
 
 Work = Callable[[Deps], bool]
 
@@ -49,6 +50,7 @@ def table() -> tuple[Tick, ...]:
     return (
         Tick("inbox", inbox.drain, 1, waiting.inbox),
         Tick("chores", chores.run_due, 2, waiting.chores),
+        Tick("projects", asking.advance_due, 10, asking.waits),
         Tick("waves", waves.advance_due, 10, waiting.waves),
         Tick("letters", letters.drain, 3, waiting.letters),
         Tick("outbox", outbox.drain, 1, waiting.outbox),

@@ -9,12 +9,14 @@ import pytest
 from integration.bitrix.sandbox.agency import default_calendar
 from integration.demo.actual import Actual, CardScore, Task
 from integration.demo.browser import read_forms
-from integration.demo.compare import differences, of_wave
+from integration.demo.callers import Call
+from integration.demo.compare import differences, of_calls, of_wave
 from integration.demo.days import ZONE, Office, months_later
 from integration.demo.eligible import Asked, Verdict
 from integration.demo.expect import Expected, expect, letters_for, net, outcome_of, wave_days
 from integration.demo.ground import Ground
 from integration.demo.people import QUOTA, Deed, town
+from integration.demo.phone import MANNERS, lines
 
 OFFICE = Office.of(default_calendar(), (9, 18))
 DAYS = wave_days(OFFICE, 2026, date(2026, 8, 20))
@@ -25,9 +27,9 @@ def moment(month: int, day: int, hour: int = 12) -> datetime:
 
 
 def test_the_wave_of_2026_has_these_days() -> None:
-    assert (DAYS.announced, DAYS.mailed) == (date(2026, 9, 17), date(2026, 10, 1))
-    assert DAYS.reminders == (date(2026, 10, 5), date(2026, 10, 12))
-    assert DAYS.closing == date(2026, 10, 19)
+    assert (DAYS.announced, DAYS.called) == (date(2026, 9, 17), date(2026, 10, 1))
+    assert (DAYS.mailed, *DAYS.reminders) == (date(2026, 10, 5), date(2026, 10, 9), date(2026, 10, 14))
+    assert DAYS.closing == date(2026, 10, 21)
 
 
 @pytest.mark.parametrize(
@@ -64,33 +66,52 @@ def days_of(letters: list[tuple[str, datetime]]) -> list[tuple[str, date]]:
 
 
 def test_the_silent_get_every_letter() -> None:
-    days = [date(2026, 10, 1), date(2026, 10, 5), date(2026, 10, 12)]
+    days = [date(2026, 10, 5), date(2026, 10, 9), date(2026, 10, 14)]
     expected = [("announcement", date(2026, 9, 17)), *(("question", day) for day in days)]
     assert days_of(letters_for([], DAYS, OFFICE)) == expected
 
 
 def test_an_answer_ends_the_letters_and_so_does_a_refusal() -> None:
     for kind in ("answered", "opted_out"):
-        found = letters_for([deed(kind, moment(10, 3), 9)], DAYS, OFFICE, thanked=False)
-        assert days_of(found) == [("announcement", date(2026, 9, 17)), ("question", date(2026, 10, 1))]
+        found = letters_for([deed(kind, moment(10, 7), 9)], DAYS, OFFICE, thanked=False)
+        assert days_of(found) == [("announcement", date(2026, 9, 17)), ("question", date(2026, 10, 5))]
+
+
+def question_days(*deeds: Deed) -> list[date]:
+    return [day for kind, day in days_of(letters_for(list(deeds), DAYS, OFFICE)) if kind == "question"]
+
+
+def test_what_was_said_on_the_phone_moves_the_letters() -> None:
+    for kind in ("answered", "refused", "opted_out"):
+        assert question_days(deed(kind, moment(10, 1), 9)) == []
+    assert question_days(deed("called", moment(10, 1), comment="busy")) == question_days()
+    wanted = [date(2026, 10, 1), date(2026, 10, 5), date(2026, 10, 12)]  # the Saturday becomes a Monday
+    assert question_days(deed("asked_mail", moment(10, 1))) == wanted
+    later = [date(2026, 10, 8), date(2026, 10, 12), date(2026, 10, 19)]
+    assert question_days(deed("not_now", moment(10, 1))) == later
+
+
+def test_who_answered_on_the_phone_is_thanked_for_the_talk() -> None:
+    said = Deed("a@x.example.com", "answered", moment(10, 1, 11), 3, "", "phone")
+    assert letters_for([said], DAYS, OFFICE)[-1] == ("thanks_phone", moment(10, 1, 13))
 
 
 @pytest.mark.parametrize(
     ("deeds", "thanks"),
     [
-        # three days after the question, which is a Sunday; the gap goes before the two hours
-        ([deed("answered", moment(10, 1, 11), 9)], ("thanks_promoter", moment(10, 5, 9))),
+        # three days after the reminder, which is a Saturday; the gap goes before the two hours
+        ([deed("answered", moment(10, 14, 11), 9)], ("thanks_promoter", moment(10, 19, 9))),
         # long after the last letter two hours are enough; in the evening it is the next morning
         ([deed("answered", moment(10, 28, 11), 7)], ("thanks_passive", moment(10, 28, 13))),
         ([deed("answered", moment(10, 28, 17), 7)], ("thanks_passive", moment(10, 29, 9))),
         # the words are those of the answer that stands when the letter leaves, and once it left there is no second
         (
-            [deed("answered", moment(10, 1, 11), 9), deed("corrected", moment(10, 2, 11), 2)],
-            ("thanks_detractor", moment(10, 5, 9)),
+            [deed("answered", moment(10, 14, 11), 9), deed("corrected", moment(10, 15, 11), 2)],
+            ("thanks_detractor", moment(10, 19, 9)),
         ),
         (
-            [deed("answered", moment(10, 1, 11), 9), deed("corrected", moment(10, 5, 11), 2)],
-            ("thanks_promoter", moment(10, 5, 9)),
+            [deed("answered", moment(10, 14, 11), 9), deed("corrected", moment(10, 19, 11), 2)],
+            ("thanks_promoter", moment(10, 19, 9)),
         ),
     ],
 )
@@ -101,13 +122,13 @@ def test_thanks_come_once_in_the_words_of_the_group(deeds: list[Deed], thanks: t
 
 
 def test_who_postpones_is_asked_once_more_two_weeks_later() -> None:
-    found = letters_for([deed("postponed", moment(10, 1, 14))], DAYS, OFFICE)
-    assert days_of(found)[-1] == ("question", date(2026, 10, 15))
+    found = letters_for([deed("postponed", moment(10, 5, 14))], DAYS, OFFICE)
+    assert days_of(found)[-1] == ("question", date(2026, 10, 19))
     assert len(found) == 3
 
 
 def test_who_postpones_past_the_end_is_not_asked_again() -> None:
-    assert len(letters_for([deed("postponed", moment(10, 3, 11))], DAYS, OFFICE)) == 2
+    assert len(letters_for([deed("postponed", moment(10, 8, 11))], DAYS, OFFICE)) == 2
 
 
 def a_ground() -> Ground:
@@ -220,9 +241,42 @@ def test_the_wave_itself_is_compared() -> None:
         assert of_wave(expected, told | {name: wrong})
 
 
+def test_the_calls_are_compared() -> None:
+    made = [
+        Call("a", moment(10, 1, 10), "busy"),
+        Call("a", moment(10, 1, 14), "answered"),
+        Call("b", moment(10, 1), "never"),
+    ]
+    told = {
+        "calls": 3, "outcomes": {"busy": 1, "answered": 1, "never": 1}, "yield": [{"tried": 2}, {"tried": 1}],
+    }  # fmt: skip
+    assert of_calls(made, {"result": {"calls": told}}) == []
+    for name, wrong in (("calls", 4), ("outcomes", {}), ("yield", [{"tried": 2}])):
+        assert of_calls(made, {"result": {"calls": told | {name: wrong}}})
+    thrice = [*made, Call("a", moment(10, 1, 16), "busy")]
+    assert any("3 times on 2026-10-01" in line for line in of_calls(thrice, {}))
+
+
+def test_people_on_the_phone_are_of_every_kind_and_the_same_seed_makes_the_same() -> None:
+    asked = [Asked(n, f"p{n}@x.example.com", "", phone=f"790000000{n:02d}") for n in range(1, 90)]
+    verdicts = [a_verdict(one) for one in asked]
+    people = town(4, {one.address: "ru" for one in asked})
+    known = lines(4, verdicts, people)
+    assert {line.manner for line in known.values()} == set(MANNERS)
+    assert lines(4, verdicts[::-1], people) == known
+    later = next(line for line in known.values() if line.manner == "later")
+    assert later.says(moment(10, 1, 10), OFFICE).back == moment(10, 1, 12) + timedelta(minutes=10)
+    assert later.says(moment(10, 1, 13), OFFICE).outcome == "answered"
+    later.rung = 0
+    assert later.says(moment(10, 2, 16), OFFICE).back == moment(10, 5, 9) + timedelta(minutes=17)
+
+
 def test_outcomes_of_silence_refusal_and_delay() -> None:
-    late, soon = [deed("postponed", moment(10, 6))], [deed("postponed", moment(10, 2))]
+    late, soon = [deed("postponed", moment(10, 8))], [deed("postponed", moment(10, 2))]
     assert outcome_of([], DAYS, OFFICE) == "no_answer"
+    assert (
+        outcome_of([deed("called", moment(10, 1)), deed("refused", moment(10, 1))], DAYS, OFFICE) == "refused"
+    )
     assert outcome_of([deed("opted_out", moment(10, 2))], DAYS, OFFICE) == "opted_out"
     assert outcome_of(late, DAYS, OFFICE) == "postponed"
     assert outcome_of(soon, DAYS, OFFICE) == "no_answer"

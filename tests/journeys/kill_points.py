@@ -36,6 +36,9 @@ class Point:
 
 #: In this order, the first that applies.
 COMMITS = (
+    Point("lease", "calling.desk._give", often=20, few=4),
+    Point("call", "calling.record.record", often=20, few=4),
+    Point("call taken back", "calling.undo.undo"),
     Point("result", "waves_advance._advance_wave", "result_frozen_at"),
     Point("close", "waves_advance._advance_wave", "closed_at"),
     Point("stage", "waves_advance._advance_wave", often=4, few=3),

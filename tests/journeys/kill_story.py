@@ -20,6 +20,7 @@ from sqlalchemy import select
 
 from integration.nps.scoring import group
 from integration.services import health, letters, waves
+from integration.store.attempts import Attempt, CallLease
 from integration.store.base import reading
 from integration.store.followups import FollowUp
 from integration.store.letters import LetterRow
@@ -27,7 +28,7 @@ from integration.store.outbox import OutboxRow
 from integration.store.responses import Response
 from integration.store.waves import Invitation, Wave, WaveEvent
 from tests.journeys.kill_points import plan
-from tests.journeys.kill_world import Parts, Process, address, clients, together
+from tests.journeys.kill_world import CALLER, Parts, Process, address, clients, telephones, together
 
 SCORE, LINK = "UF_CRM_MOLVA_NPS_SCORE", "UF_CRM_MOLVA_SURVEY_URL"
 
@@ -41,6 +42,9 @@ class Killed(Parts):
     wave_id: int = 0
     said: dict[int, tuple[int, str]] = field(default_factory=dict)  # client -> what counts in the end
     first: dict[int, int] = field(default_factory=dict)  # client -> the score before staff corrected it
+    early: set[int] = field(default_factory=set)  # who answered before they were reminded
+    phoned: set[int] = field(default_factory=set)  # who answered by phone, before any letter asked
+    told: Any = None  # what the last thing that somebody did came to
     unknown: int = 0
 
     # --- time and work
@@ -75,6 +79,7 @@ class Killed(Parts):
             (idle.discard if state == "dead" or told else idle.add)(number)
 
     def _done(self, act: tuple[Any, ...], told: Any) -> None:
+        self.told = told
         if act[0] == "answer":
             assert told == "counted", (act, told)
         if act[0] == "correct":
@@ -119,11 +124,14 @@ class Killed(Parts):
         waves.order_freeze(deps, portal_id, self.wave_id)
         self.until(datetime(2026, 1, 20, 9, tzinfo=UTC))
         self.work(("rehearse", portal_id, self.wave_id), ("approve", portal_id, self.wave_id))
+        self.until(datetime(2026, 2, 26, 8, tzinfo=UTC))
+        self._sit()
         self.until(datetime(2026, 3, 2, 7, tzinfo=UTC))
-        everybody = list(range(1, self.count + 1))
+        everybody = [client for client in range(1, self.count + 1) if client not in self.phoned]
         rng.shuffle(everybody)
         early, late = everybody[: self.count * 2 // 5], everybody[self.count * 2 // 5 : self.count * 3 // 5]
         self.to(datetime(2026, 3, 3, 8, tzinfo=UTC))
+        self.early = set(early)
         self.work(*self._answers(rng, early))
         self.until(datetime(2026, 3, 6, 6, 30, tzinfo=UTC))
         self.until(datetime(2026, 3, 9, 8, tzinfo=UTC))
@@ -131,6 +139,31 @@ class Killed(Parts):
         self.until(datetime(2026, 3, 10, 8, tzinfo=UTC))
         self.work(*self._corrections(rng, early[:8]))
         self.until(datetime(2026, 4, 3, tzinfo=UTC))
+
+    def _sit(self) -> None:
+        """Somebody calls whoever has a telephone, once each; one call is taken back and made again."""
+        who = (self.there.portal_id, CALLER)
+        people = {one.id: one.contact_id for one in self.rows(Invitation)}
+        taken_back = False
+        while True:
+            self.work(("take", *who))
+            if self.told is None:
+                return
+            key, client = self.told[0], people[self.told[1]]
+            form = {
+                "outcome": ("no_answer", "answered")[client % 2],
+                "score": str(client % 11),
+                "comment": "said so",
+            }
+            self.work(("call", *who, key, form))
+            assert self.told[0] in ("done", "again"), self.told
+            if client % 2:
+                self.said[client], self.first[client] = (client % 11, "said so"), client % 11
+                self.phoned.add(client)
+            elif not taken_back:
+                taken_back = True
+                self.work(("take back", *who, self.told[1]))
+                assert self.told in ("done", "again"), self.told
 
     def _answers(self, rng: Random, who: Sequence[int]) -> list[tuple[Any, ...]]:
         tokens = {one.contact_id: one.token for one in self.rows(Invitation)}
@@ -162,6 +195,7 @@ class Killed(Parts):
         """Nobody got anything twice, nothing is lost, everybody has an end, and the cards say so."""
         self._check_letters()
         self._check_answers()
+        self._check_calls()
         self._check_cards()
         assert self.unknown <= self.deaths, f"{self.unknown} letters unknown after {self.deaths} deaths"
 
@@ -182,8 +216,8 @@ class Killed(Parts):
         assert max(got.values()) == 1
         everybody = range(1, self.count + 1)
         for kind, expected in (
-            ("announcement", set(everybody)), ("invitation", set(everybody)),
-            ("reminder", set(everybody) - self._early()),
+            ("announcement", set(everybody)), ("invitation", set(everybody) - self.phoned),
+            ("reminder", set(everybody) - self.phoned - self.early),
         ):  # fmt: skip
             have = {who for what, who in got if what == kind}
             assert have == {address(n) for n in expected}, (kind, self._odd(kind, have, expected))
@@ -193,9 +227,6 @@ class Killed(Parts):
         odd = have ^ {address(n) for n in expected}
         rows = [row for row in self.rows(LetterRow) if row.kind == kind and row.recipient_address in odd]
         return sorted((row.recipient_address, row.status, row.error, str(row.due_at)) for row in rows)[:10]
-
-    def _early(self) -> set[int]:
-        return set(list(self.said)[: self.count * 2 // 5])
 
     def _check_answers(self) -> None:
         people = {one.id: one.contact_id for one in self.rows(Invitation)}
@@ -212,6 +243,16 @@ class Killed(Parts):
         assert wave.result["answers"]["n"] == len(self.said)
         trail = Counter(event.what for event in self.rows(WaveEvent) if not event.what.startswith("letter"))
         assert max(trail.values()) == 1, trail
+
+    def _check_calls(self) -> None:
+        """One call to everybody who has a telephone, one more where one was taken back, and nobody in hand."""
+        people = {one.id: one.contact_id for one in self.rows(Invitation)}
+        rows = self.rows(Attempt)
+        made = Counter(people[row.invitation_id] for row in rows if row.undone_at is None)
+        assert made == dict.fromkeys(range(1, telephones(self.count) + 1), 1)
+        assert [people[row.invitation_id] % 2 for row in rows if row.undone_at is not None] == [0]
+        with reading(self.there.deps.sessions) as session:
+            assert list(session.scalars(select(CallLease))) == []
 
     def _check_cards(self) -> None:
         """Score and words on deal, company and contact; one comment per answer and correction; one task per case."""

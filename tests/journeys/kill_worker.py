@@ -24,6 +24,8 @@ from integration.bitrix.oauth import OAuthClient
 from integration.mail.smtp import SmtpMailer, SmtpServer
 from integration.nps.people import ClientKey
 from integration.services import corrections, survey, waves
+from integration.services.calling import desk, record
+from integration.services.calling.types import Caller
 from integration.services.deps import Deps, Settings
 from integration.store.base import Vault, make_engine, make_sessions
 from integration.worker import clock as ticks
@@ -126,10 +128,38 @@ def _approve(deps: Deps, _clock: OwnClock, portal_id: int, wave_id: int) -> str:
     return ""
 
 
+def _caller(portal_id: int, user: int) -> Caller:
+    return Caller(portal_id, f"user:{user}", f"Caller {user}", user_id=user, language="ru")
+
+
+def _take(deps: Deps, _clock: OwnClock, portal_id: int, user: int) -> tuple[str, int] | None:
+    """Who pressed twice keeps the client in hand: the value of the reservation, the invitation."""
+    caller = _caller(portal_id, user)
+    if desk.take(deps, caller) != "taken":
+        return None
+    card = desk.page(deps, caller).card
+    return (card.key, card.invitation_id) if card is not None else None
+
+
+def _call(
+    deps: Deps, _clock: OwnClock, portal_id: int, user: int, key: str, form: dict[str, str]
+) -> tuple[str, int | None]:
+    """Post what came of a call; a browser whose post broke off sends the same once more."""
+    done = record.record(deps, _caller(portal_id, user), key, form)
+    return done.status, done.attempt_id
+
+
+def _take_back(deps: Deps, _clock: OwnClock, portal_id: int, user: int, attempt_id: int) -> str:
+    return record.undo(deps, _caller(portal_id, user), attempt_id)
+
+
 VERBS: dict[str, Callable[..., Any]] = {
     "work": _work,
     "answer": _answer,
     "correct": _correct,
     "rehearse": _rehearse,
     "approve": _approve,
+    "take": _take,
+    "call": _call,
+    "take back": _take_back,
 }

@@ -27,12 +27,13 @@ from tests.journeys.kill_worker import Setup, main
 from tests.mail.test_smtp import free_port
 from tests.services.portal_world import World, move, world
 
-HEAD, DIRECTOR, MANAGER = 1, 5, 6
+HEAD, DIRECTOR, MANAGER, CALLER = 1, 5, 6, 7
 SERVICE = 2
 SIGNERS = (("head", HEAD, "Anna Admin"), ("branch", DIRECTOR, "Olga Lis"))
 POLICY: dict[str, Any] = {
-    "service_pipelines": [SERVICE], "wave_month": 3, "wave_day": 2, "announce_days": 14, "plan_days_before": 42,
-    "reminder_days": [4], "closing_days": 7, "time_zone": "Europe/Moscow", "language": "ru", "country": "RU",
+    "service_pipelines": [SERVICE], "wave_month": 2, "wave_day": 26, "announce_days": 10, "plan_days_before": 42,
+    "calling": True, "calling_days": 4, "callers": [CALLER], "reminder_days": [4],
+    "closing_days": 7, "time_zone": "Europe/Moscow", "language": "ru", "country": "RU",
     "default_sender": "branch", "head_sender": "head", "head_user_id": HEAD, "wave_owner": HEAD,
     "default_owner": DIRECTOR, "critical_tasks": False,
     "senders": [
@@ -59,6 +60,8 @@ def clients(count: int) -> Agency:
     for n in range(1, count + 1):
         made.companies.append({"id": n, "title": f"Client {n}", "assignedById": MANAGER})
         fm = [{"typeId": "EMAIL", "valueType": "WORK", "value": address(n)}]
+        if n <= telephones(count):
+            fm.append({"typeId": "PHONE", "valueType": "WORK", "value": f"+7495{1000000 + n}"})
         made.contacts.append(
             {"id": n, "name": "Eva", "lastName": f"Ray-{n}", "companyIds": [n], "fm": fm, "assignedById": MANAGER}
         )  # fmt: skip
@@ -70,6 +73,11 @@ def clients(count: int) -> Agency:
             move(n, 1, f"C{SERVICE}:EXECUTING", "2024-05-01T10:00:00+03:00", category=SERVICE)
         )
     return made
+
+
+def telephones(count: int) -> int:
+    """How many clients have one: the first ones."""
+    return max(4, count // 15)
 
 
 def address(client: int) -> str:

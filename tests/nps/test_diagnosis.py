@@ -83,6 +83,9 @@ CASES: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
     ({"calls_failed": 3}, [("calls_failed", "warn")]),
     ({"calls_late": ago(minutes=61)}, [("calls_late", "warn")]),
     ({"calls_late": ago(minutes=59)}, []),
+    ({"to_call": 7, "called_at": ago(days=4)}, [("nobody_calls", "warn")]),
+    ({"to_call": 7, "called_at": ago(days=2)}, []),
+    ({"to_call": 0, "called_at": ago(days=9)}, []),
     ({"letters_undecided": 1, "letters_late": 2, "letters_why": "server_down"},
      [("letters_undecided", "warn"), ("letters_late", "warn")]),
     # limits: a used-up budget is said once, and not as something that waits

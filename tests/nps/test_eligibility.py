@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integration.nps.eligibility import REASONS, assess, freeze, needs_people
+from integration.nps.eligibility import REASONS, Respondent, assess, freeze, needs_people, one_more
 from integration.nps.people import ClientFacts, ClientKey, DealFacts, Exclusion, Person
 from integration.nps.relation import is_client
 from tests.nps.examples import ANNA, OPEN, POLICY, TODAY, client, days_ago, won
@@ -270,3 +271,62 @@ def test_e_mails_are_read_only_where_the_verdict_hangs_on_them(one: ClientFacts)
         return
     blank = [replace(person, emails=()) for person in one.people]
     assert assess(replace(one, people=blank), POLICY, TODAY).reason == assess(one, POLICY, TODAY).reason
+
+
+CALLS = replace(POLICY, calling=True)
+PHONE = "+380501112233"
+
+
+def phoned(number: int, *emails: str, phone: str = PHONE, **changes: Any) -> Person:
+    return Person(contact_id=number, emails=emails, phones=(phone,) if phone else (), **changes)
+
+
+@pytest.mark.parametrize(
+    ("people", "asked"),
+    [
+        ([phoned(1, primary=True)], [(1, "phone", "", PHONE)]),
+        ([phoned(1, "a@example.com", primary=True)], [(1, "email", "a@example.com", PHONE)]),
+        ([phoned(1, phone="12", primary=True)], "no_channel"),  # no number anybody could dial
+        # Alone with a shared mailbox: it is written to, too; with somebody beside, it is left alone.
+        ([phoned(1, "info@example.com", primary=True)], [(1, "email", "info@example.com", PHONE)]),
+        (
+            [
+                phoned(1, "info@example.com", primary=True),
+                phoned(2, "b@example.com", phone="", role="decides"),
+            ],
+            [(1, "phone", "", PHONE), (2, "email", "b@example.com", "")],
+        ),
+        # The number of one desk: two letters, but not two calls to people who cannot be told apart.
+        (
+            [phoned(1, "a@example.com", primary=True), phoned(2, role="daily")],
+            [(1, "email", "a@example.com", PHONE)],
+        ),
+        ([phoned(1, primary=True, opted_out=True)], "opted_out"),
+        (
+            [phoned(1, phone="+380509998877", primary=True)],
+            "asked_recently",
+        ),  # on the list for another client
+    ],
+)
+def test_where_people_are_called_a_phone_is_enough(people: list[Person], asked: object) -> None:
+    """Channel phone without an address; the frequency holds for the number as well (product.md E3, E6, W7)."""
+    verdict = assess(client(people=people), CALLS, TODAY, {"0509998877"})
+    found = [(one.person.contact_id, one.channel, one.address, one.phone) for one in verdict.respondents]
+    assert (found or verdict.reason) == asked
+
+
+def test_a_phone_alone_is_no_way_where_nobody_calls() -> None:
+    """Without calls all is as if there were no numbers: two of one number are two people to write to."""
+    assert assess(client(people=[phoned(1, primary=True)]), POLICY, TODAY).reason == "no_channel"
+    one = phoned(1, "a@example.com", primary=True)
+    verdict = assess(client(people=[one]), POLICY, TODAY, {"0501112233"})
+    assert [respondent.keys for respondent in verdict.respondents] == [{"a@example.com"}]
+
+
+def test_one_more_person_may_be_asked_by_phone_where_people_are_called() -> None:
+    """A colleague whose card names a number alone (product.md W12)."""
+    found = one_more(phoned(3), CALLS, TODAY)
+    assert isinstance(found, Respondent)
+    assert (found.channel, found.phone) == ("phone", PHONE)
+    assert one_more(phoned(3), CALLS, TODAY, {"0501112233"}) == "asked_already"
+    assert one_more(phoned(3), POLICY, TODAY) == "no_channel"

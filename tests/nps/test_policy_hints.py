@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from integration.nps.call_pace import calls_that_fit
 from integration.nps.policy import Policy, Sender
 from integration.nps.policy_hints import hints
 from integration.nps.policy_sources import source_code
@@ -36,10 +37,18 @@ def test_settings_that_are_complete_need_no_second_look() -> None:
         ({"head_user_id": None}, "head_user_id", "nobody_watches"),
         ({"wave_owner": None}, "wave_owner", "nobody_approves"),
         ({"calling": True}, "callers", "nobody_calls"),
+        ({"calling": True, "callers": (5,), "calling_days": 7}, "max_attempts", "attempts_hardly_fit"),
     ],
 )
 def test_each_is_told_at_its_field(changes: dict[str, Any], field: str, code: str) -> None:
     assert [(h.field, h.code) for h in hints(Policy(**{**COMPLETE, **changes}))] == [(field, code)]
+
+
+def test_all_attempts_fit_into_the_usual_days_and_fewer_into_fewer() -> None:
+    """Twelve in ten days, eight working ones of which; in a week seven or eight (product.md W7)."""
+    assert hints(Policy(**COMPLETE, calling=True, callers=(5,))) == []
+    assert [calls_that_fit(Policy(calling_days=days)) for days in (1, 5, 7, 10, 30)] == [2, 8, 8, 12, 12]
+    assert calls_that_fit(Policy(calling_days=5, attempts_per_day=1)) == 5
 
 
 def test_a_gap_that_just_lets_everybody_be_asked_each_year_is_fine() -> None:

@@ -91,6 +91,14 @@ def test_a_caller_sees_no_client() -> None:
     assert not who.sees(CALLER, "Киев")
 
 
+def test_whoever_is_no_plain_manager_may_call() -> None:
+    """Callers, directors, the head, administrators; the plain manager only once named as a caller (W8)."""
+    assert [rights(user).may_call for user in (HEAD, BRANCH, CHIEF, CALLER)] == [True] * 4
+    assert rights(MANAGER, administrator=True).may_call
+    assert not rights(MANAGER).may_call
+    assert not rights(OWNER).may_call
+
+
 def test_settings_are_for_administrators_and_waves_for_head_administrators_and_their_owner() -> None:
     everybody = [rights(user) for user in (HEAD, BRANCH, CHIEF, MANAGER, CALLER, OWNER)]
     everybody.append(rights(JUNIOR, administrator=True))

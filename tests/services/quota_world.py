@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,8 @@ from integration.services import (
     wave_refusals,
     waves,
 )
+from integration.services.calling import desk, record
+from integration.services.calling.types import Caller
 from integration.services.frames import Viewer
 from integration.store.base import Sessions, reading, transaction
 from integration.store.followups import FollowUp
@@ -39,6 +42,10 @@ from tests.services.survey_world import BROWSER, TOUCH
 BEGIN = datetime(2027, 1, 11, 6, tzinfo=UTC)
 ZONE = ZoneInfo("Europe/Moscow")
 CALLER = "Ольга Лис (5)"
+
+
+def the_caller(portal_id: int) -> Caller:
+    return Caller(portal_id, "user:5", CALLER, language="ru", user_id=5)
 
 
 @dataclass
@@ -94,8 +101,12 @@ class QuotaWorld:
     def on(self, day: date, hour: int = 12) -> None:
         self.at(datetime.combine(day, time(hour), ZONE))
 
-    def lived(self, start: date, story: Year) -> int:
-        """A whole wave by its story: planned, rehearsed, approved, answered, closed, its result final; its id."""
+    def lived(self, start: date, story: Year, *, calling: bool = False) -> int:
+        """A whole wave by its story: planned, rehearsed, approved, answered, closed, its result final; its id.
+
+        `calling`: who answers by phone is called from the desk; else staff record it in the tab.
+        """
+        self.settings(calling=calling)
         self.at(datetime.combine(start - timedelta(days=30), time(12), ZONE))
         wave_id = waves.plan_wave(self.deps, self.portal_id, start, "Пётр Сом (1)")
         assert wave_id is not None
@@ -104,8 +115,14 @@ class QuotaWorld:
         waves.approve(self.deps, self.portal_id, wave_id, "Пётр Сом (1)")
         plan = self.plan(wave_id)
         self.on(plan.announce)
+        if calling:
+            self._call_all(wave_id, story, plan)
         self.on(plan.mailing)
-        self._act(wave_id, story.of("refuse", "phone", "early"), plan.mailing + timedelta(days=1))
+        self._act(
+            wave_id,
+            story.of(*(() if calling else ("refuse", "phone")), "early"),
+            plan.mailing + timedelta(days=1),
+        )
         self.on(plan.reminders[0])
         self._act(wave_id, story.of("late"), plan.reminders[0] + timedelta(days=1))
         self.on(plan.closing)
@@ -116,6 +133,38 @@ class QuotaWorld:
     def plan(self, wave_id: int) -> Plan:
         with reading(self.deps.sessions) as session:
             return Plan.from_json(session.get_one(Wave, wave_id).plan)
+
+    def settings(self, **changes: Any) -> None:
+        with reading(self.deps.sessions) as session:
+            _, version = policies.load(session, self.portal_id)
+        body = quota.policy() | changes
+        saved = policies.save(self.deps, self.portal_id, body, "Пётр Сом (1)", version)
+        assert isinstance(saved, int), saved
+
+    def _call_all(self, wave_id: int, story: Year, plan: Plan) -> None:
+        """A caller sits at the desk three times on every day of calling, until nobody is given out any more."""
+        people = {number: client for client, (number, _) in self.people(wave_id).items()}
+        deeds = {one.client: one for one in story.deeds}
+        rung: Counter[int] = Counter()
+        day = plan.calling
+        while day is not None and day < plan.mailing:
+            for hour in (10, 13, 16):
+                self.on(day, hour)
+                while desk.take(self.deps, the_caller(self.portal_id)) == "taken":
+                    self._call(deeds, people, rung, story)
+            day += timedelta(days=1)
+
+    def _call(self, deeds: dict[int, Deed], people: dict[int, int], rung: Counter[int], story: Year) -> None:
+        taken = desk.taken(self.deps, the_caller(self.portal_id))
+        assert taken is not None
+        deed = deeds[people[taken.invitation_id]]
+        rung[deed.client] += 1
+        form = {"outcome": "no_answer"}
+        if rung[deed.client] >= story.picks_up(deed):
+            form = {"outcome": {"refuse": "refused", "phone": "answered"}.get(deed.act, "asks_email")}
+            form |= {"score": str(deed.score)} if deed.act == "phone" else {}
+        self.portal.clock.advance(5)
+        assert record.record(self.deps, the_caller(self.portal_id), taken.key, form).status == "done"
 
     def _act(self, wave_id: int, deeds: list[Deed], day: date) -> None:
         self.on(day, 11)
@@ -176,8 +225,6 @@ def quota_world(sessions: Sessions) -> Iterator[QuotaWorld]:
     with portal_world.world(sessions, quota.agency(), clock) as made:
         made.deps = replace(made.deps, mailer=mail)
         made.ready()
-        with reading(sessions) as session:
-            _, version = policies.load(session, made.portal_id)
-        saved = policies.save(made.deps, made.portal_id, quota.policy(), "Пётр Сом (1)", version)
-        assert isinstance(saved, int), saved
-        yield QuotaWorld(made, mail)
+        lived = QuotaWorld(made, mail)
+        lived.settings()
+        yield lived

@@ -151,7 +151,10 @@ def test_a_correction_within_the_group_keeps_the_task(world: World, clock: HandC
     clock.advance(hours=1)
     world.human(4)
     assert [row.kind for row in world.followups()] == ["detractor_meeting"]
-    assert len(world.outbox("task")) == 1
+    [task] = world.outbox("task")
+    assert "score 4 of 10" in str(task_fields(world)["TITLE"])
+    assert Call.from_json(task.call).params["fields"]["XML_ID"], "what the probe looks for stays"
+    assert world.outbox("task_change") == []
 
 
 def test_a_correction_to_another_group_cancels_the_old_and_opens_the_new(
@@ -176,6 +179,55 @@ def test_going_back_takes_up_the_first_case_again_without_a_second_task(
         ("detractor_meeting", "open"), ("promoter_thanks", "cancelled"),
     ]  # fmt: skip
     assert [row.status for row in world.outbox("task")] == ["waiting", "superseded"]
+
+
+def changes(world: World) -> list[dict[str, object]]:
+    """What the portal is told about tasks that are there, oldest first."""
+    return [Call.from_json(row.call).params["fields"] for row in world.outbox("task_change")]
+
+
+def test_a_task_that_is_there_follows_the_correction(world: World, clock: HandClock) -> None:
+    """It names the score of today, is put off when the answer belongs to another group, and is taken up again."""
+    world.human(2)
+    with transaction(world.deps.sessions) as session:
+        for row in session.query(OutboxRow).filter_by(purpose="task"):
+            row.status, row.attempts, row.finished_at = "done", 1, clock.now()
+    created(world, world.followups()[0].id)
+    for score in (4, 10, 3):
+        clock.advance(hours=1)
+        world.human(score)
+    assert [str(told["TITLE"]) for told in changes(world)] == [
+        "Meet ACME: score 4 of 10", "No longer needed: Meet ACME: score 4 of 10", "Meet ACME: score 3 of 10",
+    ]  # fmt: skip
+    assert [told.get("STATUS") for told in changes(world)] == [None, 6, 2]
+    assert "DEADLINE" in changes(world)[2]
+    assert {row.lane for row in world.outbox("task_change")} == {f"followup:{world.followups()[0].id}"}
+
+
+def test_a_finished_task_is_left_as_it_is(world: World, clock: HandClock) -> None:
+    world.human(2)
+    created(world, world.followups()[0].id)
+    followups.on_task_changed(world.deps, world.portal.id, 77, TaskSeen(5))
+    for score in (4, 10):
+        clock.advance(hours=1)
+        world.human(score)
+    assert changes(world) == []
+
+
+def test_a_task_made_while_its_answer_was_corrected_is_called_off_at_once(
+    world: World, clock: HandClock
+) -> None:
+    """The portal had the call already when the correction came."""
+    world.human(2)
+    with transaction(world.deps.sessions) as session:
+        for row in session.query(OutboxRow).filter_by(purpose="task"):
+            row.status, row.sent_at = "working", clock.now()
+    clock.advance(hours=1)
+    world.human(10)
+    created(world, world.followups()[0].id)
+    assert [(told["TITLE"], told["STATUS"]) for told in changes(world)] == [
+        ("No longer needed: Meet ACME: score 2 of 10", 6)
+    ]
 
 
 def test_a_task_that_is_already_made_is_not_made_again(world: World, clock: HandClock) -> None:

@@ -125,6 +125,13 @@ def mail_of(contact_id: int, *addresses: str) -> Act:
     return act
 
 
+def phone_of(contact_id: int, *numbers: str) -> Act:
+    def act(world: World) -> None:
+        world.contacts.phones[contact_id] = list(numbers)
+
+    return act
+
+
 def silence(*domains: str) -> Act:
     def act(world: World) -> None:
         zone: Any = world.deps.names
@@ -253,6 +260,8 @@ def look(shows: Act, mends: Act) -> Class:
 
 KEY_AT = f"mail._domainkey.{AGENCY}"
 PLAIN = texts(KEY_AT, f"v=DKIM1; p={KEY}")
+CALLS = both(settings(calling=True), phone_of(200, "+79160000200"), phone_of(201, "+79160000201"))
+NO_CALLS = both(settings(calling=False, callers=[]), phone_of(200), phone_of(201))
 CLASSES: dict[str, Class] = {
     "nobody_to_ask": Class(company(opted_out=True), company(opted_out=False)),
     "setting": Class(stored(reminder_days=[9, 4]), stored(reminder_days=[4, 9])),
@@ -275,6 +284,11 @@ CLASSES: dict[str, Class] = {
     "never_checked": look(mailbox(way="own"), mailbox()),
     "server_login": look(server(MailLater("auth")), server(None)),
     "server_away": look(server(MailLater("connection")), server(None)),
+    "nobody_calls": Class(CALLS, settings(callers=[MANAGER]), back=NO_CALLS),
+    "phone_only": Class(
+        both(CALLS, mail_of(201)), mail_of(201, "p201@client.example.com"), back=NO_CALLS
+    ),
+    "no_phone": Class(both(CALLS, phone_of(201)), phone_of(201, "+79160000201"), back=NO_CALLS),
     "no_public_holidays": Class(
         both(portal(calendar={}), settings(country="UA")), settings(country="RU"), back=portal(calendar=CALENDAR)
     ),

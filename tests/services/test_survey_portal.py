@@ -10,11 +10,13 @@ import pytest
 from sqlalchemy import func, select
 
 from integration.adapters import KeySigner
-from integration.services import followups, optouts, survey
+from integration.services import followup_tasks, optouts, survey, wave_result
 from integration.store.base import Sessions, transaction
 from integration.store.clients import Deal
 from integration.store.followups import FollowUp
 from integration.store.outbox import OutboxRow
+from integration.store.portals import Portal
+from integration.store.responses import Response, ResponseRevision
 from integration.store.waves import Invitation, Wave, WaveClient
 from tests.services.portal_world import World
 from tests.services.ready_world import ready_world
@@ -126,6 +128,55 @@ def test_a_second_respondent_and_a_correction_reach_the_cards(live: World) -> No
     assert len(tasks(live)) == 3  # thanks, a meeting, and the disagreement between the two
 
 
+def test_a_correction_goes_to_cards_timeline_task_and_numbers(live: World) -> None:
+    """By the client, then by staff with a reason, each into another group; what somebody types on a card counts
+    nowhere and stands there until it is put right (product.md S3, B2)."""
+
+    def tasks_now() -> set[tuple[str, str]]:
+        return {(task["title"], task["status"]) for task in tasks(live)}
+
+    def groups() -> tuple[int, int, int]:
+        with transaction(live.deps.sessions) as session:
+            [wave] = session.scalars(select(Wave))
+            kept = wave_result.numbers(session, session.get_one(Portal, live.portal_id), wave)["clients"]
+            return kept["detractors"], kept["passives"], kept["promoters"]
+
+    say(live, 1, 3, "Slow")
+    live.settle()
+    assert (tasks_now(), groups()) == ({("Встретиться: Vega, оценка 3 из 10", "2")}, (1, 0, 0))
+    say(live, 1, 9, "Fine after all")
+    live.settle()
+    called_off = ("Больше не нужно: Встретиться: Vega, оценка 3 из 10", "6")
+    assert (tasks_now(), groups()) == ({called_off, ("Поблагодарить: Vega, оценка 9 из 10", "2")}, (0, 0, 1))
+    assert (
+        card(live, 4, 1)["NPS_SCORE"] == card(live, 2, 2)["NPS_SCORE"] == card(live, 3, 1)["NPS_SCORE"] == 9
+    )
+    [said] = live.all(Response)
+    assert survey.correct(
+        live.deps,
+        live.portal_id,
+        said.id,
+        score=5,
+        comment="Fine",
+        author="Ada Head (1)",
+        reason="meant five",
+    )
+    live.settle()
+    thanks_off = ("Больше не нужно: Поблагодарить: Vega, оценка 9 из 10", "6")
+    assert (tasks_now(), groups()) == ({("Встретиться: Vega, оценка 5 из 10", "2"), thanks_off}, (1, 0, 0))
+    assert (card(live, 4, 1)["NPS_SCORE"], card(live, 4, 1)["NPS_COMMENT"]) == (5, "Fine")
+    last = max(comments(live, "company", 1), key=lambda words: "meant five" in words)
+    assert "meant five" in last
+    assert len(comments(live, "deal", 2)) == 3
+    versions = [(row.score, row.author, row.reason) for row in live.all(ResponseRevision)]
+    assert versions == [(3, "client", ""), (9, "client", ""), (5, "Ada Head (1)", "meant five")]
+    live.act(
+        6, "crm.item.update", entityTypeId=4, id=1, fields={PREFIX + "NPS_SCORE": 10}, useOriginalUfNames="Y"
+    )
+    live.settle()
+    assert (card(live, 4, 1)["NPS_SCORE"], groups()) == (10, (1, 0, 0))
+
+
 def test_a_task_finished_in_the_portal_is_known_and_not_closed(live: World) -> None:
     say(live, 1, 8, "Nice")
     live.settle()
@@ -135,7 +186,7 @@ def test_a_task_finished_in_the_portal_is_known_and_not_closed(live: World) -> N
     live.settle()
     with transaction(live.deps.sessions) as session:
         (row,) = session.scalars(select(FollowUp)).all()
-        assert (row.status, row.task_status) == ("task_done", followups.DONE)
+        assert (row.status, row.task_status) == ("task_done", followup_tasks.DONE)
 
 
 def test_never_again_reaches_the_contacts_card(live: World) -> None:

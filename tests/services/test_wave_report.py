@@ -92,6 +92,7 @@ def test_a_small_wave_by_hand(world: World) -> None:
     assert found["funnel"] == {
         "listed": 9, "eligible": 6, "people": 9, "announced": 8, "asked": 7, "answered": 6,
         "answered_by": {"email": 3, "phone": 3}, "refused": 1, "opted_out": 1, "reminded": 2, "after_reminder": 1,
+        "called": 0, "reached": 0, "declined": 0, "unreached": 0,
     }  # fmt: skip
     assert found["outcomes"] == {"": 1, "answered": 6, "refused": 1, "opted_out": 1}
     assert found["rates"] == {"rr1": 6 / 8, "coop1": 6 / 8, "ref1": 2 / 8, "con1": 1.0}

@@ -32,6 +32,8 @@ CROSSING = {
     "direct_lines.by_token": "the token of a link is unguessable, unique, and names its portal",
     "retired_links.owner_of": "the token of a link is unguessable, unique, and names its portal",
     "answers.asked_by_token": "the token of a link is unguessable, unique, and names its portal",
+    "call_links.by_hash": "the token of a link is unguessable, unique, and names its portal",
+    "call_yields.depth": "how much waits in the whole installation, for the operator",
     "chores.beat": "a worker belongs to no portal",
     "chores.last_beat": "a worker belongs to no portal",
     "chores.portals_with_work": "tells a worker in which portals there is something to do",
@@ -53,6 +55,7 @@ CROSSING = {
     "portals.ids": "finds portals themselves",
     "portals.installation": "finds portals themselves",
     "portals.of_application": "finds portals themselves",
+    "project_runs.portals_with_work": "tells a worker in which portals there is something to do",
     "queue.claim": "a worker takes what is due first, of whichever portal; the row it gets carries its portal",
     "queue.depth": "how much waits in the whole installation, for the operator",
     "queue.insert_for": "runs no query",
@@ -169,7 +172,7 @@ Call = Callable[[Session, int, Survey], Any]
 
 READS: dict[str, Call] = {
     "pending_clients": lambda s, p, of: wave_lists.pending_clients(s, p, of.wave, 0, 9),
-    "taken_addresses": lambda s, p, of: wave_lists.taken_addresses(s, p, of.wave),
+    "taken_keys": lambda s, p, of: wave_lists.taken_keys(s, p, of.wave, phones=True),
     "since_dates": lambda s, p, of: wave_lists.since_dates(s, p, of.wave),
     "coverage": lambda s, p, of: wave_lists.coverage(s, p, of.wave)["clients"],
     "coverage of contacts": lambda s, p, of: wave_lists.coverage(s, p, of.wave)["contacts"],

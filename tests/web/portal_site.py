@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import unescape
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -73,11 +74,12 @@ class PortalSite:
 
 
 @contextmanager
-def portal_site(box: Sandbox, database_url: str) -> Iterator[PortalSite]:
-    """The whole application on a database, its keys known to the sandbox portal."""
+def portal_site(box: Sandbox, database_url: str, clock: Path | None = None) -> Iterator[PortalSite]:
+    """The whole application on a database, its keys known to the sandbox portal. `clock`: the file both go by."""
     config = Config(
         secret_keys=(KEY,), public_url="http://127.0.0.1", database_url=database_url, client_id=CLIENT_ID,
         client_secret=SECRET, oauth_origins=(box.oauth_url,), script_url=f"{box.portal_url}/bx24.js", allow_http=True,
+        test_clock=clock,
     )  # fmt: skip
     application = composition.build(config)
     app = composition.create_app(application)

@@ -19,14 +19,17 @@ from integration.services import frames
 from integration.services.frames import Viewer
 from integration.store.base import Sessions, make_engine, make_sessions
 from integration.store.portals import Portal
-from integration.store.waves import Wave, WaveClient
+from integration.store.waves import Invitation, Wave, WaveClient
 from integration.web import frame
 from tests.bitrix.sandbox.agencies import small_agency
 from tests.conftest import HandClock
-from tests.services import import_world, report_world, tab_world, yearly_world
+from tests.services import import_world, report_world, tab_world, wave_world, yearly_world
+from tests.services.calling import desk_world
 from tests.services.wave_world import DIRECTOR, MANAGER, World, make_world
 from tests.web import (
+    call_states,
     main_states,
+    project_states,
     referral_world,
     rehearsal_states,
     reply_world,
@@ -42,8 +45,11 @@ CALLER = 77
 SCRIPT = "http://portal.example/bx24.js"
 #: Parts of pages and answers for scripts: tested with their pages.
 PARTS = {
-    "referrals.export", "referral_import.report", "wave_report.export", "rehearsal.letter", "rehearsal.people",
+    "partners.out", "partners.report", "referrals.export", "referral_import.report", "wave_report.export",
+    "rehearsal.letter", "rehearsal.people",
     "settings.clients_live", "settings.followups_live", "settings.referrals_live", "settings.senders_live",
+    "projects.saved", "settings.projects_live",
+    "settings.questions_live",
     "settings.wave_live", "settings.letter_look", "settings.letter_shown", "settings.letters_fate",
     "settings.letters_clients", "settings.requests_export", "start.live", "session.renew", "card_referrer.found",
 }  # fmt: skip
@@ -148,6 +154,22 @@ def _lists(world: World) -> Viewer:
 
 
 @contextmanager
+def _call_centre(sessions: Sessions) -> Iterator[Place]:
+    """A survey that a call centre calls for."""
+    made = call_states.centre(sessions, HandClock())
+    world = made.world
+    world.deps = replace(world.deps, rest=PortalOfFields())
+    app = setup_world.make_app(world.deps)
+
+    def viewer(language: str, **more: Any) -> Viewer:
+        values = {"user_id": 1, "administrator": True, **more}
+        return report_world.viewer(world, values.pop("user_id"), language=language, **values)
+
+    for site in served(app):
+        yield _inside(site, app, world.deps, viewer, wave=made.wave_id)
+
+
+@contextmanager
 def _set_up(sessions: Sessions, many: int) -> Iterator[Place]:
     """Set-up and outbox of a portal that answers, with things that got stuck."""
     with setup_world.desk(sessions) as desk:
@@ -177,6 +199,36 @@ def _card(sessions: Sessions, full: bool) -> Iterator[Place]:
 
     for site in served(app):
         yield _inside(site, app, world.deps, viewer)
+
+
+@contextmanager
+def _calls(sessions: Sessions) -> Iterator[Place]:
+    """The call desk of a survey in which three people are to be called, the first with a call behind them."""
+    desk = desk_world.make(sessions, HandClock(), people={11: 1, 12: 1, 13: 1})
+    desk.world.policy(**{**wave_world.POLICY, **desk_world.POLICY, "callers": [desk_world.ADA]})
+    for row in desk.world.rows(WaveClient):
+        name = report_world.LONG if row.client_id == 11 else f"Ромашка-{row.client_id}"
+        desk.world.set(WaveClient, row.id, name=name)
+    for number in desk.ids.values():
+        desk.world.set(Invitation, number, name="Анастасия Константинопольская-Преображенская")
+    desk.call("call_back", call_back_at="2026-03-02T10:01", note=report_world.LONG)
+    desk.clock.advance(minutes=1)
+    app = setup_world.make_app(desk.deps)
+
+    def viewer(language: str, **more: Any) -> Viewer:
+        values = {
+            "user_id": desk_world.ADA,
+            "administrator": False,
+            "origin": "https://portal.example",
+            **more,
+        }
+        return Viewer(
+            portal_id=desk.world.portal_id, language=language,
+            proved_at=desk.clock.now().replace(microsecond=0), **values,
+        )  # fmt: skip
+
+    for site in served(app):
+        yield _inside(site, app, desk.deps, viewer)
 
 
 @contextmanager
@@ -216,7 +268,10 @@ def place(name: str, url: str) -> Iterator[Place]:
         "rehearsed in vain": lambda: _desk(sessions, rehearsal_states.given_up),
         "years": lambda: _desk(sessions, _years), "lists": lambda: _desk(sessions, _lists),
         "undecided": lambda: _desk(sessions, _undecided),
+        "projects": lambda: _desk(sessions, project_states.asked),
         "replies": lambda: _desk(sessions, reply_world.replied), "said": lambda: _desk(sessions, said_states.said),
+        "calls": lambda: _calls(sessions),
+        "call centre": lambda: _call_centre(sessions),
         "client": lambda: _card(sessions, True), "never asked": lambda: _card(sessions, False),
     }  # fmt: skip
     with worlds[name]() as made:
@@ -225,7 +280,18 @@ def place(name: str, url: str) -> Iterator[Place]:
 
 
 MANAGES = {"user_id": MANAGER, "administrator": False}
-SETTINGS = ("senders", "clients", "wave", "letters", "followups", "referrals", "privacy", "history")
+SETTINGS = (
+    "senders",
+    "clients",
+    "wave",
+    "questions",
+    "projects",
+    "letters",
+    "followups",
+    "referrals",
+    "privacy",
+    "history",
+)
 PAGES = (
     Shown("installer", "installing", "/bitrix/install"),
     Shown("installer, no administrator", "no Molva yet", "/bitrix/install", who={"user_id": 6}, status=403),
@@ -261,8 +327,28 @@ PAGES = (
     Shown("colleagues named, no reason", "said", "/app/wave/{wave}/colleagues",
           {"do": "dismiss", "proposal": "1", "why": ""}, status=422),
     Shown("colleagues named, none yet", "agency", "/app/wave/{wave}/colleagues"),
+    Shown("call centre", "call centre", "/app/wave/{wave}/partners"),
+    Shown("call centre: made before", "call centre", "/app/wave/{wave}/partners",
+          {"do": "make", "name": "Olga", "firm": "Calls Ltd"}, status=422),
+    Shown("call centre: no name", "call centre", "/app/wave/{wave}/partners", {"do": "make"}, status=422),
+    Shown("call centre: no file", "call centre", "/app/wave/{wave}/partners", {"do": "upload"}, status=422),
+    Shown("call centre: nobody calls", "agency", "/app/wave/{wave}/partners"),
+    Shown("call centre: looks", "call centre", "/app/wave/{wave}/partners/log"),
+    Shown("call centre: no looks yet", "agency", "/app/wave/{wave}/partners/log"),
+    Shown("call centre: sheet taken in", "call centre", "/app/wave/{wave}/partners/sheet/2"),
+    Shown("call centre: sheet to look at", "call centre", "/app/wave/{wave}/partners/sheet/3", {"view": "new"}),
+    Shown("call centre: sheet being taken in", "call centre", "/app/wave/{wave}/partners/sheet/4"),
+    Shown("call centre: too late", "call centre", "/app/wave/{wave}/partners/sheet/2", {"do": "start"}, status=409),
+    Shown("call centre: no such sheet", "call centre", "/app/wave/{wave}/partners/sheet/99", status=404),
     Shown("direct line", "said", "/app/direct"),
     Shown("direct line, nothing waits", "new", "/app/direct"),
+    Shown("desk: somebody waits", "calls", "/app/desk"),
+    Shown("desk: a client in hand", "calls", "/app/desk", {"do": "take"}),
+    Shown("desk: elsewhere by now", "calls", "/app/desk", {"do": "save:answered", "score": "9", "comment": "x"},
+          status=409),
+    Shown("desk: a manager", "calls", "/app/desk", who={"user_id": MANAGER}, status=403),
+    Shown("desk: nobody is called", "new", "/app/desk"),
+    Shown("extra question begun", "agency", "/app/settings/questions", {"do": "add:speed"}),
     Shown("surveys", "agency", "/app/waves"),
     Shown("replies, all", "replies", "/app/replies", {"show": "all"}),
     Shown("replies that wait", "replies", "/app/replies"),
@@ -320,6 +406,14 @@ PAGES = (
     Shown("past referrals: the portal's source", "lists", "/app/referrals/import/sources"),
     Shown("past referrals: nobody ticked", "lists", "/app/referrals/import/sources", {"do": "check"}, status=422),
     Shown("past referrals: nobody left", "new", "/app/referrals/import/sources"),
+    Shown("after projects: off", "new", "/app/projects"),
+    *(Shown(f"after projects: {state or 'all'}", "projects", "/app/projects", {"state": state, "by": "quarter"})
+      for state in ("", "decide", "waits")),
+    Shown("after projects: asked in vain", "projects", "/app/projects", {"do": "start", "deal": "77", "once": "x"},
+          status=422),
+    Shown("after projects: a manager", "projects", "/app/projects", who=MANAGES),
+    Shown("after projects: asked from the tab", "client", "/app/card/deal/351/project", {"do": "start", "once": "a"},
+          who={"card": ("deal", 351)}, status=422),
     Shown("referrals: none yet", "new", "/app/referrals"),
     Shown("referrals: nobody came yet", "new", "/app/referrals/clients"),
     Shown("referrals: all thanked", "new", "/app/referrals/thanks"),

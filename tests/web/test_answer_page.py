@@ -317,3 +317,36 @@ def test_the_page_asks_in_the_very_words_of_the_letter(
     page = unescape(client.get(f"/s/{world.token}?lang={code}").text)
     question = next(line for line in letter.splitlines() if agency in line and line.endswith("?"))
     assert question in page
+
+
+def test_extra_questions_are_asked_only_of_whoever_has_answered(
+    one_client: FlaskClient, one_world: World
+) -> None:
+    """Nothing to post to before the score, by a made-up link, or where none are asked; odd bodies are refused."""
+    more = f"/s/{one_world.token}/more"
+    before = everything(one_world)
+    for address in (more, "/s/nobody/more"):
+        for answer in (
+            one_client.get(address),
+            one_client.post(address, data={"q-speed": "5", "v-speed": "1"}),
+        ):
+            assert answer.status_code == 303
+    assert everything(one_world) == before
+    human(one_client, one_world, 9)
+    assert one_client.post(more, data={"q-speed": "5"}).status_code == 303, "no question is asked"
+    speed = {"key": "speed", "kind": "scale_5", "texts": {"en": "Speed?"}}
+    one_world.policy(extra_questions=[speed, {"key": "words", "kind": "text", "texts": {"en": "Else?"}}])
+    assert 'name="q-speed"' in one_client.get(f"/s/{one_world.token}").text
+    assert one_client.post(more, data={"q-speed": "5\x00"}).status_code == 400
+    assert one_client.post(more, data={"q-words": "x" * 60_000}).status_code == 413
+    wrong = one_client.post(
+        more, data={"q-speed": "11", "q-words": "y" * 1001, "q-other": "1", "v-speed": "x"}
+    )
+    assert wrong.status_code == 422
+    assert unescape(wrong.text).count("Please choose one of the answers.") == 1
+    assert "1,000 characters at most" in wrong.text
+    assert "y" * 1001 in wrong.text, "what was typed stays"
+    asked = one_client.post(more, data={"q-speed": "4", "q-<script>": "1"})
+    assert asked.status_code == 200
+    assert "<script>" not in asked.text.replace("<script src", "")
+    assert one_client.post(more, data={}).status_code == 303

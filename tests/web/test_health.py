@@ -65,6 +65,7 @@ def test_metrics_name_queues_by_status_and_what_is_due_next(client: FlaskClient,
     found = gauges(client)
     assert found[("molva_queue_rows", "outbox", "waiting")] == 2
     assert found[("molva_due_rows",)] >= 1
+    assert (found["molva_calls", "due"], found["molva_calls", "in_hand"]) == (0, 0)
     assert found[("molva_portal_requests", "good")] == found[("molva_portal_requests", "refused")] == 0
     assert found[("molva_clock_timestamp_seconds",)] == world.clock.now().timestamp()
 

@@ -59,7 +59,7 @@ def test_the_list_names_every_letter_in_every_language(
 
 def test_a_language_no_letter_goes_in_is_said_to_be_unused(inside: Inside) -> None:
     inside.world.policy(languages=["ru"], language="ru")
-    assert words(inside.html(BASE)).count("не используется") == 16
+    assert words(inside.html(BASE)).count("не используется") == 20
 
 
 def test_words_are_saved_marked_and_taken_back(inside: Inside) -> None:

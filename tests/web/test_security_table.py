@@ -36,7 +36,14 @@ from tests.web.test_every_address import everybody, rows_of
 PAGE = Path(__file__).parents[2] / "docs" / "security.md"
 PEOPLE = ("stranger", "employee", "administrator", "outsider")
 OURS = ("ACME", "p7@example.com", "Person7", "within the hour")  # what nobody else may read
-BY_FRAME = ("/bitrix/install", "/bitrix/app", "/bitrix/placement/<name>", "/bitrix/session", "/bitrix/events")
+BY_FRAME = (
+    "/bitrix/install",
+    "/bitrix/app",
+    "/bitrix/placement/<name>",
+    "/bitrix/session",
+    "/bitrix/events",
+    "/bitrix/robot",
+)
 
 
 @dataclass(frozen=True)
@@ -98,6 +105,7 @@ VALUES = {
     "kind": "company", "card_id": "12", "letter": "invitation", "language": "en", "step": "senders", "rest": "main",
     "import_id": "1",
     "reply_id": "1",
+    "sheet_id": "1",
     "name": "privacy", "token": "made-up-by-somebody-who-has-no-letter", "filename": "kit.css",
 }  # fmt: skip
 
@@ -240,6 +248,7 @@ def test_what_the_portal_posts_is_proven_against_it(two: Two) -> None:
     before = kept(two.deps)
     visits: dict[str, Callable[[str], TestResponse]] = {
         "/bitrix/events": lambda who: event(two, who),
+        "/bitrix/robot": lambda who: robot(two, who),
         "/bitrix/session": lambda who: renewal(two, who),
         "/bitrix/app": lambda who: entry(two, "/bitrix/app", who),
         "/bitrix/placement/<name>": lambda who: entry(
@@ -285,6 +294,18 @@ def event(two: Two, who: str) -> TestResponse:
         "auth[application_token]": {"stranger": "", "outsider": theirs}.get(who, ours),
     }  # fmt: skip
     return two.client.post("/bitrix/events", data=form)
+
+
+def robot(two: Two, who: str) -> TestResponse:
+    """Whoever has the application token is believed that a rule has run on a deal of that portal."""
+    ours, theirs = two.tokens()
+    form = {
+        "code": "molva_ask", "workflow_id": "w", "event_token": "t", "use_subscription": "Y",
+        "document_id[0]": "crm", "document_id[1]": "CCrmDocumentDeal", "document_id[2]": "DEAL_10",
+        "auth[member_id]": two.box.portal.state.info.member_id,
+        "auth[application_token]": {"stranger": "", "outsider": theirs}.get(who, ours),
+    }  # fmt: skip
+    return two.client.post("/bitrix/robot", data=form)
 
 
 def kept(deps: Deps) -> list[tuple[Any, ...]]:

@@ -10,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Route, expect
 from sqlalchemy import Engine
 
+from integration.nps.questions import from_json as question_from
 from integration.services import policies
 from integration.store.base import make_sessions
 from tests.browser import hasty, until
@@ -19,7 +20,16 @@ from tests.web.settings_world import Desk, make_desk
 
 pytestmark = pytest.mark.browser
 
-SECTIONS = ("senders", "clients", "wave", "followups", "referrals", "history")
+SECTIONS = ("senders", "clients", "wave", "questions", "followups", "referrals", "history")
+
+
+QUESTIONS = [
+    {"key": "speed", "kind": "scale_5", "texts": {"ru": "Как вам скорость нашей работы?"}, "on": True},
+    {
+        "key": "what", "kind": "choice", "texts": {"ru": "Что важнее всего? " * 8}, "on": False,
+        "options": [{"code": f"o{n}", "texts": {"ru": f"{n} Длинный-ответ-без-пробела-" * 2}} for n in range(3)],
+    },
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -29,7 +39,7 @@ def desk(one_engine: Engine, clock: HandClock) -> Desk:
     for number in range(2, 9):
         made.world.client(number, title="Очень длинное название клиента " * 3, city="Набережные Челны")
     made.world.client(9, since=date(2026, 1, 2))
-    made.world.policy(director_by_city={"Набережные Челны": 5}, callers=[6])
+    made.world.policy(director_by_city={"Набережные Челны": 5}, callers=[6], extra_questions=QUESTIONS)
     return made
 
 
@@ -194,3 +204,30 @@ def test_without_script_everything_works_by_buttons(eyes: Callable[..., Eyes], s
     page.click(".bar-save .primary")
     expect(page.locator(".notice.good")).to_contain_text("Сохранено.")
     assert desk.policy()[0].min_age_months == 0
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+def test_questions_are_written_by_keyboard_alone(
+    eyes: Callable[..., Eyes], site: str, desk: Desk, width: int
+) -> None:
+    """Added, worded, moved and saved without the mouse; the preview follows what is typed."""
+    seen = eyes(width)
+    page = enter(seen, site, desk, "questions")
+    page.get_by_role("button", name="Как вам работается с нашей командой?").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#f-questions-2")
+    page.focus("#f-questions-2-text-ru")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("Как вам наша команда?")
+    expect(page.locator("#live .client-view")).to_contain_text("Как вам наша команда?")
+    expect(page.locator("#live .changes")).to_contain_text("Как вам наша команда?")
+    page.get_by_role("button", name="Задать вопрос 3 раньше").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#f-questions-1-text-ru")).to_have_value("Как вам наша команда?")
+    page.locator(".bar-save .primary").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".notice.good")).to_contain_text("Как вам наша команда?")
+    asked = desk.policy()[0].extra_questions
+    assert [one.key for one in asked] == ["speed", "team", "what"]
+    assert asked[2].options == question_from(QUESTIONS[1]).options
+    assert seen.errors == []

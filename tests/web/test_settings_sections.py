@@ -15,12 +15,12 @@ from integration.store.chores import ChoreRow
 from integration.store.clients import Company
 from integration.store.policies import PolicyRow
 from integration.store.portals import Portal, Staff
-from integration.web.settings import clients, followups, referrals, senders, wave, words
+from integration.web.settings import clients, followups, projects, questions, referrals, senders, wave, words
 from tests.conftest import HandClock, a_portal
 from tests.services.wave_world import DIRECTOR, HEAD, MANAGER, SERVICE
 from tests.web.settings_world import Desk, form_of, make_desk, problem_at, words_of
 
-SHEETS = ("senders", "clients", "wave", "followups", "referrals")
+SHEETS = ("senders", "clients", "wave", "questions", "followups", "referrals")
 
 
 SECOND = {"director-1-person": "6", "director-1-cities": "тверь"}
@@ -48,7 +48,7 @@ def saved(desk: Desk, section: str, **changes: Any) -> Any:
 
 def test_every_setting_has_a_section_and_words() -> None:
     """Nothing that can be set is left without a place and a name."""
-    sheets = [module.SHEET for module in (senders, clients, wave, followups, referrals)]
+    sheets = [module.SHEET for module in (senders, clients, wave, questions, projects, followups, referrals)]
     placed = [name for sheet in sheets for name in sheet.fields]
     assert len(placed) == len(set(placed))
     assert set(placed) | {"retention_months"} == set(names())
@@ -177,6 +177,12 @@ def test_saving_rich_settings_as_shown_changes_nothing_either(desk: Desk, sectio
         ("wave", {"reminder_days": " 5 ,12 "}, "reminder_days", (5, 12)),
         ("wave", {"reminder_days": ""}, "reminder_days", ()),
         ("wave", {"calling": "1"}, "calling", True),
+        (
+            "wave",
+            {"wait_no_answer": "5", "wait_not_now": "3", "wait_busy": "20"},
+            "call_waits",
+            {"no_answer": 300, "busy": 20, "not_now": 4320, "out_of_service": 1440},
+        ),
         ("wave", {"languages": ["ru", "uk"]}, "languages", ("ru", "uk")),
         ("wave", {"country": "UA"}, "country", "UA"),
         ("wave", {"wave_owner": ""}, "wave_owner", None),
@@ -243,6 +249,8 @@ def test_a_change_is_saved_and_told_in_words(
         ("wave", {"announce_days": "2"}, "announce_days", "at least 3 days"),
         ("wave", {"plan_days_before": "7"}, "plan_days_before", "14 days"),
         ("wave", {"calling": "1", "calling_days": "3"}, "calling_days", "12 calls"),
+        ("wave", {"wait_busy": "0"}, "wait_busy", "1 to 600"),
+        ("wave", {"wait_not_now": "61"}, "wait_not_now", "1 to 60"),
         ("wave", {"time_zone": "Mars/Olympus"}, "time_zone", "Mars/Olympus"),
         ("wave", {"languages": ["uk"]}, "languages", "main language"),
         ("wave", {"language": "tlh"}, "language", "does not speak"),

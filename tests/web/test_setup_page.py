@@ -11,7 +11,8 @@ from axe_playwright_python.sync_playwright import Axe
 from sqlalchemy import Engine, event
 
 from integration.bitrix import layouts as pure
-from integration.services import frames
+from integration.services import automation, checklist, frames
+from integration.store import checks
 from integration.store.base import Sessions, make_sessions, transaction
 from integration.store.layouts import CardLayout
 from integration.store.portals import Limits, Stage
@@ -291,3 +292,33 @@ def _well(seen: Eyes, width: int) -> None:
     assert found.violations_count == 0, found.generate_report()
     assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
     assert seen.errors == []
+
+
+def test_triggers_and_the_rule_are_told_however_they_stand(one: Desk) -> None:
+    """Extras of the automation: what to do in words, nothing red where they cannot be, "Repair" where it helps."""
+    portal_id, sessions = one.place.portal_id, one.place.deps.sessions
+    assert "switch it on under “Follow-ups”" in one.html(PATH)
+    expected = {
+        ("ok", "ok"): ("stand in the list of your deals’ stages", "can be put on the stages of deals", 0),
+        ("missing", "missing"): ("triggers for your deals’ automation are not registered", "is not registered yet", 2),
+        ("off", "old"): ("switched off", "in an older form", 1),
+        ("refused", "no_scope"): ("does not let us register triggers (access_denied)", "add “Workflows” (bizproc)", 0),
+        ("unknown", "refused"): ("Not looked at yet", "does not let us register the rule (access_denied)", 0),
+    }  # fmt: skip
+    for (trigger, robot), (said, told, faults) in expected.items():
+        with transaction(sessions) as session:
+            row = checks.locked(session, portal_id)
+            found = {"triggers": {"how": trigger, "code": "access_denied", "there": []},
+                     "robot": {"how": robot, "code": "access_denied", "print": ""}}  # fmt: skip
+            row.found = {**row.found, automation.TOPIC: found}
+        html = one.html(PATH)
+        assert said in html, trigger
+        assert told in html, robot
+        known = checklist.read(one.place.deps, portal_id)
+        assert known is not None
+        assert len([item for item in known.open if item.code in ("triggers", "robot")]) == faults
+        assert html.count("in the automation of deals") + html.count("for the automation of deals") == faults
+    for language in ("ru", "uk"):
+        assert one.post(PATH, language=language).status_code == 200
+    done = one.html(PATH, do="repair")
+    assert "Bitrix24 refused" not in done

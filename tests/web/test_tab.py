@@ -15,6 +15,7 @@ from werkzeug.test import TestResponse
 
 from integration.bitrix.sandbox.server import Sandbox, running
 from integration.services import chores, outbox
+from integration.store.attempts import Attempt
 from integration.store.base import make_sessions, transaction
 from integration.store.clients import Company, Contact, Lead
 from integration.store.holds import Hold
@@ -341,6 +342,30 @@ def test_people_are_named_without_the_portals_number_which_stays_stored(
     assert "score corrected from 3 to 6. Ada Head: misheard" in shown
     assert "busy (Ada Head)" in shown
     assert f"Head ({HEAD})" not in shown
+
+
+def test_the_split_inside_a_client_its_calls_and_flagged_answers_are_told(
+    client: FlaskClient, world: World
+) -> None:
+    """Two people far apart, a call with its caller, and an answer nobody proved to be a person's (N1, W15, S1)."""
+    world.human(9, "Fine", token=world.tokens[7])
+    world.human(3, "Slow", token=world.tokens[8])
+    world.post(0, "", token=world.tokens[7])
+    one, now = world.invitation(7), world.clock.now()
+    with transaction(world.deps.sessions) as session:
+        session.add(
+            Attempt(
+                portal_id=world.portal.id, wave_id=world.wave_id, invitation_id=one.id, number=1, key="k",
+                outcome="call_back", started_at=now, ended_at=now, note="after lunch", call_back_at=now,
+                caller="user:21", caller_name="Olga Caller (21)",
+            )
+        )  # fmt: skip
+    page = text(look(client, world))
+    for words in (
+        "3 … 9: the answers lie 6 points apart.", "Call 1 to Person7 Example: to be called back on",
+        "“after lunch” (Olga Caller)", "Person7 Example: score 0 is held: came after the person’s own answer",
+    ):  # fmt: skip
+        assert words in page, words
 
 
 @pytest.mark.parametrize("card", [("company", 12), ("contact", 7), ("deal", 351), ("lead", 5)])

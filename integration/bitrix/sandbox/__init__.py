@@ -20,8 +20,9 @@ Deviations from the platform, on purpose:
 * plain HTTP is accepted (the platform refuses it with ``INVALID_REQUEST``); ``PROTOCOL`` of frames says so;
 * one portal per authorisation server, and the portal itself also answers ``/oauth/token/``;
 * only leads, deals, contacts and companies; no smart processes, invoices, quotes, orders, products;
-* no REST 3.0, no offline events (``feature.get`` says N), no robots and workflows, no telephony, no own
-  field types, no files, no configurable activities, no silent import;
+* no REST 3.0, no offline events (``feature.get`` says N), no workflows beside the robots of applications (put on a
+  stage by ``settings.automation``, not in a designer), no telephony, no own field types, no files, no configurable
+  activities, no silent import;
 * rights are three words per user (all, own, none), not roles; scopes are checked, consent per method is not;
 * ``time.operating`` of a method is its real running time, plus virtual seconds on a slow portal;
 * texts of errors are English whatever the portal's language, and only their codes are to be relied on;

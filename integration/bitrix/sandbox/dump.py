@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .agency import Json
+from .robots import shown
 from .schema import KINDS
 from .state import State
 from .views import plain_rows
@@ -24,6 +25,7 @@ def dump(state: State) -> Json:
         "statuses": _rows(state.statuses.rows),
         "notifications": list(state.notifications),
         "triggers": list(state.trigger_log),
+        "robots": shown(state),
         "bindings": list(state.bindings),
         "placements": list(state.placements),
         "layouts": [{"key": list(key), "data": data} for key, data in state.layouts.items()],

@@ -48,6 +48,8 @@ CODES = frozenset(
 #: Events about the application itself: delivered even while it is not (or no longer) installed.
 _SYSTEM = frozenset({"ONAPPINSTALL", "ONAPPUPDATE", "ONAPPUNINSTALL"})
 _WITH_REFRESH = frozenset({"ONAPPINSTALL", "ONAPPUPDATE", "ONOFFLINEEVENT"})
+#: Calls of robots: no event, their data is the message itself (14.2).
+_ROBOT = "ROBOT"
 
 
 @dataclass
@@ -151,12 +153,16 @@ class Queue:
         }
         if event in _WITH_REFRESH:
             block |= {"refresh_token": pair.refresh, "scope": " ".join(app.scope)}
+        if event == _ROBOT:
+            block["refresh_token"] = pair.refresh
         return block
 
     def message(self, parcel: Parcel) -> Json:
         """The whole message at the moment of sending; ``ts`` is that moment."""
         with self.state.lock:
             auth = parcel.auth or self.auth_block(parcel.app, parcel.event, parcel.actor)
+        if parcel.event == _ROBOT:
+            return parcel.data | {"ts": self.state.now(), "auth": auth}
         body: Json = {"event": parcel.event, "event_handler_id": parcel.handler_id, "data": parcel.data}
         if parcel.event in _SYSTEM:
             del body["event_handler_id"]

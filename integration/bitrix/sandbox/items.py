@@ -12,6 +12,7 @@ from .events import Queue, id_data
 from .fields import read_uf
 from .forms import as_list
 from .multifields import write_fm
+from .robots import entered
 from .schema import KINDS, Kind
 from .state import State
 from .values import is_empty, read, to_int
@@ -93,6 +94,7 @@ def create(state: State, queue: Queue, kind: Kind, fields: Json, actor: int) -> 
     if kind.id in (LEAD, DEAL):
         add_history(state, kind, row, 1)
     queue.fire(f"ONCRM{kind.name}ADD", id_data(row_id), actor)
+    entered(state, queue, kind.id, row)
     if kind.id == LEAD and state.info.crm_mode == 2:
         from .fates import convert
 
@@ -203,6 +205,8 @@ def update(state: State, queue: Queue, kind: Kind, row: Json, fields: Json, acto
         queue.fire("ONCRMDEALMOVETOCATEGORY", data, actor)
     else:
         queue.fire(f"ONCRM{kind.name}UPDATE", id_data(row["id"]), actor)
+    if moved:
+        entered(state, queue, kind.id, row)
     return True
 
 

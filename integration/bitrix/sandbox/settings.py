@@ -63,7 +63,8 @@ class Settings:
     the portal: the old address answers 302. ``crm_bare_ids`` stores a ``crm`` field with one target kind as
     ``3`` instead of ``CO_3`` (bitrix24.md 8.4). ``close_date_on_final`` writes the day into ``closedate``
     when a deal reaches a final stage. ``trigger_moves`` maps a trigger's code to the stage a customer hung
-    it on. ``layout_default`` is what the common card view answers before anybody customised it.
+    it on; ``automation`` lists the robots of applications on stages (``sandbox.robots``). ``layout_default`` is
+    what the common card view answers before anybody customised it.
     ``mailboxes`` are the addresses the portal sends from (not named: those of its employees), ``mail_fails`` lets every
     e-mail fail after its activity was made, ``smtp`` ("host:port") is where e-mails are handed to.
     """
@@ -84,6 +85,7 @@ class Settings:
     mail_fails: bool = False
     smtp: str = ""
     trigger_moves: dict[str, str] = field(default_factory=dict)
+    automation: list[dict[str, Any]] = field(default_factory=list)
     down: bool = False
     suspended: bool = False
     seed: int = 1

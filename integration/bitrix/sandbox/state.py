@@ -41,6 +41,7 @@ class App:
     installed_by: int = 0
     options: dict[str, Any] = field(default_factory=dict)
     triggers: dict[str, str] = field(default_factory=dict)
+    robots: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def status(self) -> str:
@@ -127,6 +128,7 @@ class State:
         self.layouts: dict[tuple[Any, ...], list[Json]] = {}
         self.notifications: list[Json] = []
         self.trigger_log: list[Json] = []
+        self.robot_runs: list[Json] = []
         self.recurring: list[Json] = []
         self.absences: list[Json] = []
         self.mails: list[Json] = []

@@ -180,11 +180,19 @@ def nobody(cast: Cast) -> None:
 
 
 def mute(cast: Cast) -> None:
-    """A person without any address."""
+    """A person without any address or number."""
+    firm = cast.firm()
+    spec = cast.person(firm)
+    service(cast, firm, [cast.employee(firm, PersonSpec(spec.named, ()))], cast.day(300, 900))
+    cast.call(firm, "no_channel")
+
+
+def by_phone(cast: Cast) -> None:
+    """A person without an address, who can only be called."""
     firm = cast.firm()
     spec = cast.person(firm)
     service(cast, firm, [cast.employee(firm, PersonSpec(spec.named, (), spec.phone))], cast.day(300, 900))
-    cast.call(firm, "no_channel")
+    cast.call(firm, "by_phone")
 
 
 def held(cast: Cast) -> None:
@@ -240,7 +248,7 @@ Maker = Callable[[Cast], None]
 ONCE: tuple[Maker, ...] = (
     retainer, crowd, project, single, retainer_two, shared, twins, lapsed, held, opted_out, nobody, mute, trouble,
     moved, imported, shared_beside, returning, leaving, growing, prospect, ended, refused, closed_company,
-    hold_over,
+    hold_over, by_phone,
 )  # fmt: skip
 #: The rest of a large story, by weight.
 OFTEN: tuple[tuple[Maker, int], ...] = (

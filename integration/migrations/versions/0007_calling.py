@@ -83,6 +83,7 @@ def upgrade() -> None:
     sa.Column('uploaded_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('finished_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('counts', sa.JSON(), nullable=False),
+    sa.Column('secret', sa.LargeBinary(), nullable=True),
     sa.ForeignKeyConstraint(['portal_id'], ['portals.id'], name=op.f('fk_call_sheets_portal_id_portals'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['wave_id'], ['waves.id'], name=op.f('fk_call_sheets_wave_id_waves'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_call_sheets'))
@@ -94,7 +95,9 @@ def upgrade() -> None:
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('portal_id', sa.Integer(), nullable=False),
     sa.Column('sheet_id', sa.Integer(), nullable=False),
+    sa.Column('page', sa.String(length=8), nullable=False),
     sa.Column('number', sa.Integer(), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('invitation_id', sa.Integer(), nullable=True),
     sa.Column('said', sa.JSON(), nullable=False),
     sa.Column('status', sa.String(length=16), nullable=False),
@@ -102,7 +105,7 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['portal_id'], ['portals.id'], name=op.f('fk_call_sheet_rows_portal_id_portals'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['sheet_id'], ['call_sheets.id'], name=op.f('fk_call_sheet_rows_sheet_id_call_sheets'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_call_sheet_rows')),
-    sa.UniqueConstraint('sheet_id', 'number', name=op.f('uq_call_sheet_rows_sheet_id_number'))
+    sa.UniqueConstraint('sheet_id', 'page', 'number', name=op.f('uq_call_sheet_rows_sheet_id_page_number'))
     )
     op.create_table('call_views',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -122,6 +125,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('call_views', schema=None) as batch_op:
         batch_op.create_index('ix_call_views_link', ['portal_id', 'link_id', 'id'], unique=False)
+        batch_op.create_index('ix_call_views_wave', ['wave_id', 'id'], unique=False)
 
     op.create_table('attempts',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -168,10 +172,10 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['wave_client_id'], ['wave_clients.id'], name=op.f('fk_call_leases_wave_client_id_wave_clients'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['wave_id'], ['waves.id'], name=op.f('fk_call_leases_wave_id_waves'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('wave_client_id', name=op.f('pk_call_leases')),
-    sa.UniqueConstraint('key', name=op.f('uq_call_leases_key'))
+    sa.UniqueConstraint('key', name=op.f('uq_call_leases_key')),
+    sa.UniqueConstraint('portal_id', 'holder', name=op.f('uq_call_leases_portal_id_holder'))
     )
     with op.batch_alter_table('call_leases', schema=None) as batch_op:
-        batch_op.create_index('ix_call_leases_holder', ['portal_id', 'holder'], unique=False)
         batch_op.create_index('ix_call_leases_invitation', ['invitation_id'], unique=False)
 
     op.create_table('extra_answers',
@@ -182,14 +186,16 @@ def upgrade() -> None:
     sa.Column('question', sa.String(length=32), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
     sa.Column('language', sa.String(length=8), nullable=False),
+    sa.Column('status', sa.String(length=8), nullable=False),
     sa.Column('value', sa.String(length=2000), nullable=False),
     sa.Column('recorded_by', sa.String(length=200), nullable=False),
     sa.Column('answered_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('earlier', sa.JSON(), nullable=False),
     sa.ForeignKeyConstraint(['portal_id'], ['portals.id'], name=op.f('fk_extra_answers_portal_id_portals'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['response_id'], ['responses.id'], name=op.f('fk_extra_answers_response_id_responses'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['wave_id'], ['waves.id'], name=op.f('fk_extra_answers_wave_id_waves'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_extra_answers')),
-    sa.UniqueConstraint('response_id', 'question', name=op.f('uq_extra_answers_response_id_question'))
+    sa.UniqueConstraint('response_id', 'question', 'status', name=op.f('uq_extra_answers_response_id_question_status'))
     )
     with op.batch_alter_table('extra_answers', schema=None) as batch_op:
         batch_op.create_index('ix_extra_answers_wave', ['portal_id', 'wave_id', 'question'], unique=False)
@@ -229,7 +235,6 @@ def downgrade() -> None:
     op.drop_table('extra_answers')
     with op.batch_alter_table('call_leases', schema=None) as batch_op:
         batch_op.drop_index('ix_call_leases_invitation')
-        batch_op.drop_index('ix_call_leases_holder')
 
     op.drop_table('call_leases')
     with op.batch_alter_table('attempts', schema=None) as batch_op:
@@ -238,6 +243,7 @@ def downgrade() -> None:
 
     op.drop_table('attempts')
     with op.batch_alter_table('call_views', schema=None) as batch_op:
+        batch_op.drop_index('ix_call_views_wave')
         batch_op.drop_index('ix_call_views_link')
 
     op.drop_table('call_views')

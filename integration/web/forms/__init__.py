@@ -51,6 +51,12 @@ class DecisionForm(PageForm):
     sure = _short(200)
 
 
+class ExtraForm(DecisionForm):
+    """What the form of extra questions carries besides its answers (product.md W13). `switch` sends nothing."""
+
+    switch = fields.Boolean(load_default=False)
+
+
 class GestureForm(Form):
     """What the page's script says about the gesture it saw (product.md S1)."""
 
@@ -59,7 +65,7 @@ class GestureForm(Form):
     trusted = fields.Boolean(required=True)
     purpose = fields.String(
         load_default="answer",
-        validate=validate.OneOf(("answer", "unsubscribe", "snooze", "colleague", "direct")),
+        validate=validate.OneOf(("answer", "unsubscribe", "snooze", "colleague", "direct", "extra")),
     )
 
 

@@ -25,6 +25,7 @@ class FollowupsForm(Section):
     passive_days = Number()
     promoter_days = Number()
     silent_check = Switch()
+    triggers = Switch()
     silent_days = Number()
     direct_line_days = Number()
     disagreement_days = Number()

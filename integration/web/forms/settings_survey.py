@@ -26,6 +26,17 @@ class ClientsForm(Section):
     shared_mailboxes = Words()
 
 
+class ProjectsForm(Section):
+    """After which stages a client is asked about the project, and how patiently."""
+
+    project_surveys = Switch()
+    stages = Chosen()
+    project_delay_days = Number()
+    project_gap_days = Number()
+    project_reminder_days = Number()
+    project_closing_days = Number()
+
+
 class WaveForm(Section):
     """When the survey is and how it runs."""
 
@@ -38,6 +49,10 @@ class WaveForm(Section):
     calling_days = Number()
     attempts_per_day = Number()
     max_attempts = Number()
+    wait_no_answer = Number()
+    wait_busy = Number()
+    wait_not_now = Number()
+    wait_out_of_service = Number()
     reminder_days = Days()
     closing_days = Number()
     edit_days = Number()

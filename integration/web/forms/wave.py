@@ -7,7 +7,7 @@ from typing import Any
 from flask import request
 from marshmallow import fields, validate
 
-from integration.services.wave_filter import OUTCOMES, STANDINGS
+from integration.services.wave_filter import OUTCOMES, PHONES, STANDINGS
 from integration.services.wave_watching import LETTERS
 from integration.web import forms
 
@@ -20,6 +20,7 @@ KEPT = (
     "outcome",
     "language",
     "letters",
+    "calls",
 )  # of the filter, in the address
 
 
@@ -49,6 +50,7 @@ class FilterForm(forms.Form):
     outcome = fields.String(load_default="", validate=validate.OneOf(("", *OUTCOMES)))
     language = _text(8)
     letters = fields.String(load_default="", validate=validate.OneOf(("", *LETTERS)))
+    calls = fields.String(load_default="", validate=validate.OneOf(("", *PHONES)))
     page = fields.Integer(load_default=1, validate=validate.Range(1, 1_000_000))
 
 
@@ -64,6 +66,7 @@ class WaveForm(FilterForm):
     closing = Day(load_default=None)
     reminders = fields.List(Day(), load_default=list, validate=validate.Length(max=9))
     invitation = _number()
+    phone = _text(40)
     response = _number()
     seen = _number()
     lines = fields.List(fields.Integer(validate=validate.Range(1, LARGEST)), load_default=list)

@@ -38,6 +38,7 @@ def _filled(policy: Policy, here: Situation) -> Raw:
         **{f"weight_{role}": str(policy.role_weights.get(role, "")) for role in ROLES},
         **{name: people.shown(here.choices, getattr(policy, name)) for name in PEOPLE},
         "silent_check": "1" if policy.silent_check else "",
+        "triggers": "1" if policy.triggers else "",
         "directors": [
             {"person": people.shown(here.choices, user), "cities": ", ".join(cities)}
             for user, cities in by_director.items()
@@ -48,7 +49,7 @@ def _filled(policy: Policy, here: Situation) -> Raw:
 
 def _typed(form: Form) -> Raw:
     one = (
-        *NUMBERS, *PEOPLE, "account_rule", "silent_check", *(f"{group}_days" for group in GROUPS),
+        *NUMBERS, *PEOPLE, "account_rule", "silent_check", "triggers", *(f"{group}_days" for group in GROUPS),
         *(f"weight_{role}" for role in ROLES),
     )  # fmt: skip
     directors: list[dict[str, str]] = []
@@ -70,7 +71,7 @@ def _read(raw: Raw, here: Situation) -> tuple[dict[str, Any], dict[str, str]]:
     form, wrong = FollowupsForm().read(raw)
     problems = {name: code_words(code) for name, code in wrong.items()}
     body: dict[str, Any] = {
-        name: form[name] for name in (*NUMBERS, "account_rule", "silent_check") if name in form
+        name: form[name] for name in (*NUMBERS, "account_rule", "silent_check", "triggers") if name in form
     }
     body["deadline_days"] = {
         **here.policy.deadline_days,
@@ -171,7 +172,8 @@ RULE_HINTS = {
 }
 SHEET = Sheet(
     "followups",
-    (*NUMBERS, *PEOPLE, "account_rule", "silent_check", "deadline_days", "role_weights", "director_by_city", "callers"),
+    (*NUMBERS, *PEOPLE, "account_rule", "silent_check", "triggers", "deadline_days", "role_weights", "director_by_city",
+     "callers"),
     _filled, _typed, _read, place=_place, more=_more,
 )  # fmt: skip
 

@@ -138,6 +138,12 @@ TEXTS: dict[str, Texts] = {
         mark("Look into “Requests” for what Bitrix24 answers."),
     ),
     "calls_ok": (mark("Everything reaches the cards"), "", ""),
+    "nobody_calls": (
+        "",
+        mark("The survey is in its calling days, and the last call was on {at} or none was made. Whoever is not "
+             "reached gets the letter, but later."),
+        mark("Name callers under “Follow-ups”, or give a call centre a link on the page of the survey."),
+    ),
     "letters_undecided": (
         "",
         mark("They were refused, or nobody knows whether they arrived."),
@@ -209,6 +215,12 @@ COUNTED: dict[str, Callable[[str, int], str]] = {
     "calls_failed": lambda code, n: i18n.plural(
         code, "{n} entry could not be written to Bitrix24", "{n} entries could not be written to Bitrix24", n
     ),
+    "nobody_calls": lambda code, n: i18n.plural(
+        code,
+        "{n} person waits for a call, and nobody calls",
+        "{n} people wait for a call, and nobody calls",
+        n,
+    ),
     "letters_undecided": lambda code, n: i18n.plural(
         code, "{n} letter needs your decision", "{n} letters need your decision", n
     ),
@@ -230,6 +242,7 @@ PLACES = {  # the section of the settings in which something can be done about i
     "reading_given_up": "setup", "reading_slow": "requests", "not_compared": "requests", "no_answer": "requests",
     "calls_failed": "outbox", "calls_late": "requests", "letters_undecided": "outbox", "letters_late": "outbox",
     "exhausted": "requests", "quiet": "requests", "no_senders": "senders", "domain": "senders",
+    "nobody_calls": "followups",
 }  # fmt: skip
 
 

@@ -38,11 +38,13 @@ LABELS: dict[str, str] = {
     "thanks_after_hours": mark("Thanks leave after the answer"),
     "offer_colleague": mark("“Ask my colleague” on the answer page"),
     "direct_line": mark("Direct line for clients"),
+    "extra_questions": mark("Extra questions"),
     "hours_from": mark("Letters and calls from"),
     "hours_to": mark("Letters and calls until"),
     "snooze_days": mark("“Not a good moment” postpones by"),
     "attempts_per_day": mark("Calls to one person a day"),
     "max_attempts": mark("Calls to one person in all"),
+    "call_waits": mark("Waits between calls"),
     "readiness": mark("If last year’s promises are open"),
     "wave_owner": mark("Who approves the survey"),
     "country": mark("Country of the working days"),
@@ -63,6 +65,7 @@ LABELS: dict[str, str] = {
     "disagreement_spread": mark("Disagreement from a difference of"),
     "escalate_days": mark("The head is told after"),
     "silent_check": mark("Check on silent clients"),
+    "triggers": mark("Answers start the automation of Bitrix24"),
     "systemic_share": mark("A common cause from a share of"),
     "callers": mark("Callers"),
     "account_rule": mark("One score of several people"),
@@ -77,6 +80,12 @@ LABELS: dict[str, str] = {
     "paid_stages": mark("Stages: paid"),
     "thanked_steps": mark("Say thank you after"),
     "thanks_days": mark("Deadline of a thank-you"),
+    "project_surveys": mark("Surveys after a project"),
+    "project_stages": mark("Stages after which we ask about the project"),
+    "project_delay_days": mark("Asked after the stage"),
+    "project_gap_days": mark("Not asked about a project again for"),
+    "project_reminder_days": mark("Reminder about a project"),
+    "project_closing_days": mark("Waiting for an answer about a project"),
     "retention_months": mark("Personal data is kept for"),
 }  # fmt: skip
 GROUPS = {"promoter": mark("Promoter"), "passive": mark("Passive"), "detractor": mark("Detractor")}
@@ -91,3 +100,10 @@ SENDER_PARTS = {
     "name": mark("name"), "position": mark("position"), "email": mark("reply address"), "phone": mark("phone"),
     "user_id": mark("employee"),
 }  # fmt: skip
+# Calls after which the person is called again: the wait of each.
+CALL_WAITS = {
+    "no_answer": mark("Nobody picked up: again after"),
+    "busy": mark("Busy: again after"),
+    "not_now": mark("“Not now”: again after"),
+    "out_of_service": mark("Number out of service: again after"),
+}

@@ -13,12 +13,18 @@ from integration.nps.wording import TextProblem
 from integration.services.letter_tests import NotSent
 from integration.web.pages import say
 
+OF_PROJECTS: tuple[LetterKind, ...] = ("project_invitation", "project_reminder")
 SENT: tuple[LetterKind, ...] = ("announcement", "invitation", "reminder", "last_reminder")
 GROUPS: tuple[tuple[str, str, tuple[LetterKind, ...]], ...] = (
     (
         mark("Letters of the survey"),
         mark("They leave by themselves once somebody has approved the survey."),
         SENT,
+    ),
+    (
+        mark("Letters after a project"),
+        mark("They leave by themselves while surveys after a project are on."),
+        OF_PROJECTS,
     ),
     (
         mark("Thanks after an answer"),
@@ -31,6 +37,8 @@ _LETTERS: dict[LetterKind, tuple[str, str]] = {
     "invitation": (mark("The question"), mark("The letter with the scale from 0 to 10, signed for the branch")),
     "reminder": (mark("Reminder"), mark("A few days later, only to those who have not answered")),
     "last_reminder": (mark("Last reminder"), mark("Shortly before the results, only to those who have not answered")),
+    "project_invitation": (mark("Question about a project"), mark("After the project, with the scale from 0 to 10")),
+    "project_reminder": (mark("Reminder about a project"), mark("Once, only to those who have not answered")),
     "thanks_promoter": (mark("Thanks to promoters"), mark("After a 9 or a 10")),
     "thanks_passive": (mark("Thanks to passives"), mark("After a 7 or an 8")),
     "thanks_detractor": (mark("Thanks to detractors"), mark("After a score from 0 to 6")),

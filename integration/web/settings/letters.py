@@ -211,7 +211,7 @@ def _page(
             "languages": [_state(newest[kind, code], used) for code in LANGUAGES], "places": words.places(kind),
             "limits": {"subject": wording.MAX_SUBJECT, "body": wording.MAX_BODY},
             "clients": letter_samples.find(deps(), who.portal_id, form["wanted"]), "path": f"{BASE}/{kind}/{language}",
-            "asks": kind in wording.ASKING, "sent": kind in words.SENT,
+            "asks": kind in wording.ASKING, "sent": kind in (*words.SENT, *words.OF_PROJECTS),
             **_looked(who, kind, language, form, values.get("problems", {})), **values,
         },
     )  # fmt: skip

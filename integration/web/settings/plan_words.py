@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from integration import i18n
+from integration.i18n import mark
 from integration.services.field_labels import SOURCE
 from integration.web.pages import language, say
 from integration.web.settings.layout_words import field_name
 from integration.web.settings.setup_words import KINDS, group_of
+
+EXTRAS = {
+    "trigger": mark("Triggers for the automation of deals"),
+    "robot": mark("The rule “Ask the client (Molva)” in the automation of deals"),
+}
 
 
 def plan_words(plan: Sequence[str]) -> list[str]:
@@ -28,6 +34,8 @@ def plan_words(plan: Sequence[str]) -> list[str]:
                 tabs.append(name.split("_")[1].lower())
             case "source":
                 lines.append(say("The source “{name}” in the list of sources", name=say(SOURCE)))
+            case "trigger" | "robot" as extra:
+                lines.append(say(EXTRAS[extra]))
             case _:
                 events += 1
     lines = [

@@ -33,11 +33,16 @@ TEXTS: dict[str, str] = {
     "reminder_days.closer_than_gap": mark(
         "Reminders are too close: between two letters to one person there are at least {gap} days."
     ),
+    "project_reminder_days.closer_than_gap": mark(
+        "The reminder is too close to the question: between two letters to one person there are at least {gap} days."
+    ),
     "announce_days.closer_than_gap": mark(
         "The announcement is too close to the question: at least {gap} days lie between two letters to one person."
     ),
     "planned_too_late": mark("The draft must be there before the announcement, {announce} days before the survey."),
     "attempts_do_not_fit": mark("{attempts} calls to one person do not fit into these days."),
+    "wait_out_of_range": mark("Possible are 1 minute to {days} days."),
+    "unknown_outcome": mark("There is no such outcome of a call."),
     "unknown_zone": mark("There is no time zone {zone}."),
     "unknown_language": mark("Molva does not speak this language."),
     "main_language_missing": mark("The main language must be among the languages of the letters."),
@@ -68,6 +73,20 @@ TEXTS: dict[str, str] = {
     "source_in_use": mark(
         "“{source}” stands on {cards} cards. Tick “Remove all the same” if it is really to go: the cards keep it."
     ),
+    "choose_kind": mark("Please choose how clients answer."),
+    "extra_questions.too_many": mark("{most} questions at most: remove one."),
+    "question_twice": mark("One question stands here twice."),
+    "question_key": mark("This question cannot be used."),
+    "question_text": mark("The text in the main language is missing: {language}."),
+    "question_long": mark("This question is too long: {most} characters at most."),
+    "option_code": mark("One answer stands here twice."),
+    "option_count": mark("Please give {least} to {most} answers to choose from."),
+    "option_text": mark("An answer has no text in the main language: {language}."),
+    "option_long": mark("An answer is too long: {most} characters at most."),
+    "option_twice": mark("Two answers are the same."),
+    "question_untold": mark(
+        "Question {question} has no text in this language yet: {language}. Clients then see the main language."
+    ),
     "changed_meanwhile": mark("Somebody has saved other settings meanwhile. Please look at them and try again."),
     "no_such_version": mark("There is no version {version} any more."),
     "choose": mark("Please choose whose value is to count."),
@@ -84,7 +103,13 @@ TEXTS: dict[str, str] = {
     ),
     "nobody_watches": mark("Without a head nobody is told when a promise to a client is not kept."),
     "nobody_approves": mark("Choose who approves the survey: this person gets the tasks about it."),
-    "nobody_calls": mark("Calls are switched on, but nobody is named as a caller."),
+    "nobody_calls": mark(
+        "Calls are switched on, but nobody is named as a caller. Directors and heads can call, too; people of a call "
+        "centre get links of their own on the page of the survey."
+    ),
+    "attempts_hardly_fit": mark(
+        "In these days only {fit} of them fit, even if somebody calls whenever it is time. The letters follow then."
+    ),
 }  # fmt: skip
 
 
@@ -114,6 +139,8 @@ def _named(params: Mapping[str, Any], names: Names, policy: Policy | None) -> di
         found["what"] = part[:1].upper() + part[1:]
     if "source" in params and policy is not None:
         found["source"] = policy.referral_source_names.get(str(params["source"]), str(params["source"]))
+    if "language" in params:
+        found["language"] = i18n.NAMES.get(str(params["language"]), str(params["language"]))
     for name in ("cards", "days", "months"):
         if isinstance(params.get(name), int):
             found[name] = i18n.number(language(), params[name])

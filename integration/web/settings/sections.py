@@ -29,7 +29,7 @@ blueprint = Blueprint("settings", __name__)
 
 # The order of the menu; a section that no module has made is left out.
 ORDER = (
-    *("senders", "clients", "wave", "letters", "followups", "referrals"),
+    *("senders", "clients", "wave", "questions", "projects", "letters", "followups", "referrals"),
     *("setup", "health", "outbox", "requests", "privacy", "history"),
 )
 

@@ -128,7 +128,7 @@ def _repairable(item: Item) -> bool:
         return bool(item.facts["missing"])
     if item.code == "tab":
         return bool(item.facts["how"] != "no_scope")
-    return item.code in ("events", "items", "first_sync") or (
+    return item.code in ("events", "items", "first_sync", "triggers", "robot") or (
         item.code == "source" and item.state == "missing"
     )
 

@@ -13,6 +13,7 @@ CALLS = {
     "task": mark("Task"),
     "checklist": mark("Checklist of a task"),
     "wave_task": mark("Task about the survey"),
+    "task_change": mark("Task brought up to date after a correction"),
     "wave_task_done": mark("Task about the survey ticked off"),
     "field": mark("Field on the card"),
     "referral": mark("Who recommended"),
@@ -22,12 +23,16 @@ CALLS = {
     "thanks": mark("Task to say thank you for a recommendation"),
     "thanks_done": mark("Thank-you task ticked off"),
     "todo": mark("Reminder ticked off"),
+    "trigger": mark("Trigger of the automation"),
+    "robot": mark("Answer to a waiting rule of the automation"),
 }
 LETTERS = {
     "announcement": mark("Announcement"),
     "invitation": mark("Question"),
     "reminder": mark("Reminder"),
     "last_reminder": mark("Last reminder"),
+    "project_invitation": mark("Question about a project"),
+    "project_reminder": mark("Reminder about a project"),
     "thanks_promoter": mark("Thanks"),
     "thanks_passive": mark("Thanks"),
     "thanks_detractor": mark("Thanks"),
@@ -100,6 +105,10 @@ REASONS = {
     ),
     "later": mark("The mail server asks to try again later."),
 }
+TRIGGER_IN_DOUBT = mark(
+    "The connection broke while Bitrix24 was working, so the automation of this deal may have started or not. Look at "
+    "the deal: if nothing has happened and something should have, send it again; otherwise leave it as it is."
+)
 SPOKEN = (
     "refused",
     "address_refused",
@@ -134,6 +143,8 @@ def why(entry: Entry) -> str:
     """Why it has not gone."""
     if entry.overtaken:
         return say("A newer value stands in the card by now, so this one is not sent again.")
+    if (entry.kind, entry.reason) == ("trigger", "unknown_outcome"):
+        return say(TRIGGER_IN_DOUBT)
     text = REASONS.get(entry.reason, REASONS["refused"])
     return say(text, detail=_fields(entry.detail)) if "{detail}" in text else say(text)
 

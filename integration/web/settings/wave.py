@@ -12,7 +12,7 @@ from integration import i18n
 from integration.current import deps
 from integration.i18n import mark
 from integration.nps.errors import NoWorkingDay, UnknownZone
-from integration.nps.policy import LANGUAGES, Policy
+from integration.nps.policy import LANGUAGES, Policy, PolicyProblem
 from integration.services import calendars
 from integration.services.frames import Viewer
 from integration.services.wave_preview import Preview, preview
@@ -29,6 +29,12 @@ NUMBERS = (
     "attempts_per_day", "max_attempts", "closing_days", "edit_days", "snooze_days", "hours_from", "hours_to",
     "letters_per_hour", "letters_per_day", "thanks_after_hours",
 )  # fmt: skip
+# Waits between calls: form field -> outcome, minutes of the unit it is typed in, the most of them (W7).
+WAITS: dict[str, tuple[str, int, int]] = {
+    "wait_no_answer": ("no_answer", 60, 240), "wait_busy": ("busy", 1, 600), "wait_not_now": ("not_now", 1440, 60),
+    "wait_out_of_service": ("out_of_service", 60, 240),
+}  # fmt: skip
+UNITS = {1: mark("minutes"), 60: mark("hours"), 1440: mark("days")}
 SWITCHES = ("calling", "thanks_letters", "offer_colleague", "direct_line")
 TEXTS = ("country", "time_zone", "language", "readiness")
 OVERDUE = mark("It is time to make the list")
@@ -53,6 +59,7 @@ def _filled(policy: Policy, here: Situation) -> Raw:
     return {
         **{name: str(getattr(policy, name)) for name in (*NUMBERS, *TEXTS)},
         **{name: "1" if getattr(policy, name) else "" for name in SWITCHES},
+        **{name: _wait(policy, name) for name in WAITS},
         "reminder_days": ", ".join(map(str, policy.reminder_days)),
         "languages": list(policy.languages),
         "wave_owner": people.shown(here.choices, policy.wave_owner),
@@ -60,7 +67,7 @@ def _filled(policy: Policy, here: Situation) -> Raw:
 
 
 def _typed(form: Form) -> Raw:
-    one = (*NUMBERS, *TEXTS, *SWITCHES, "reminder_days", "wave_owner")
+    one = (*NUMBERS, *TEXTS, *SWITCHES, *WAITS, "reminder_days", "wave_owner")
     return {**{name: form.get(name, "") for name in one}, "languages": form.getlist("languages")}
 
 
@@ -72,7 +79,34 @@ def _read(raw: Raw, here: Situation) -> tuple[dict[str, Any], dict[str, str]]:
     except ValueError:
         problems["wave_owner"] = code_words("unread_person")
     body["languages"] = [one for one in LANGUAGES if one in body["languages"]]
+    body["call_waits"] = _waits(body, raw, here.policy, problems)
     return body, problems
+
+
+def _wait(policy: Policy, name: str) -> str:
+    """A wait in the unit of its field; what is no whole number of it is shown as the next one."""
+    outcome, unit, _ = WAITS[name]
+    return str(-(-int(policy.wait_after(outcome).total_seconds()) // (60 * unit)))
+
+
+def _waits(body: dict[str, Any], raw: Raw, policy: Policy, problems: dict[str, str]) -> dict[str, int]:
+    """The waits in minutes; a field that says what was shown keeps the stored minutes."""
+    found = dict(policy.call_waits)
+    for name, (outcome, unit, most) in WAITS.items():
+        typed = body.pop(name, None)
+        if typed is None:
+            continue
+        if not 1 <= typed <= most:
+            problems.setdefault(name, code_words("out_of_range", least=1, most=most))
+        elif raw[name].strip() != _wait(policy, name):
+            found[outcome] = typed * unit
+    return found
+
+
+def _place(problem: PolicyProblem, _: Situation) -> str:
+    if problem.field == "call_waits":
+        return f"wait_{problem.params.get('outcome', 'no_answer')}"
+    return problem.field
 
 
 def _more(here: Situation) -> dict[str, Any]:
@@ -83,6 +117,11 @@ def _more(here: Situation) -> dict[str, Any]:
         "countries": _countries(here), "zones": _zones(),
         "tongues": [[code, i18n.NAMES[code]] for code in LANGUAGES],
         "readiness": [[code, say(text)] for code, text in words.READINESS.items()],
+        "waits": [
+            (name, say(words.CALL_WAITS[outcome]), say(UNITS[unit]), most)
+            for name, (outcome, unit, most) in WAITS.items()
+        ],
+        "callers": [here.names.person(user) for user in here.policy.callers],
         "picker": people.picker(here.choices, [here.wanted.wave_owner]),
     }  # fmt: skip
 
@@ -127,8 +166,8 @@ def _steps(found: Preview) -> list[dict[str, Any]]:
 
 
 SHEET = Sheet(
-    "wave", (*NUMBERS, *TEXTS, *SWITCHES, "reminder_days", "languages", "wave_owner"), _filled, _typed, _read,
-    more=_more, live=_live,
+    "wave", (*NUMBERS, *TEXTS, *SWITCHES, "call_waits", "reminder_days", "languages", "wave_owner"), _filled, _typed,
+    _read, place=_place, more=_more, live=_live,
 )  # fmt: skip
 
 

@@ -16,6 +16,8 @@ from integration.services import field_labels
 from integration.services.choices import Choices
 from integration.web.pages import language, say
 from integration.web.referral_words import STEPS
+from integration.web.settings import question_words
+from integration.web.settings.labels import CALL_WAITS as CALL_WAITS
 from integration.web.settings.labels import GROUPS as GROUPS
 from integration.web.settings.labels import LABELS as LABELS
 from integration.web.settings.labels import READINESS as READINESS
@@ -24,7 +26,8 @@ from integration.web.settings.labels import RULES as RULES
 from integration.web.settings.labels import SENDER_PARTS as SENDER_PARTS
 
 _DAYS = (
-    "min_gap_days", "plan_days_before", "announce_days", "calling_days", "closing_days", "edit_days",
+    "min_gap_days", "project_delay_days", "project_gap_days", "project_reminder_days", "project_closing_days",
+    "plan_days_before", "announce_days", "calling_days", "closing_days", "edit_days",
     "letter_gap_days", "snooze_days",
 )  # fmt: skip
 _WORKDAYS = ("silent_days", "direct_line_days", "disagreement_days", "escalate_days", "thanks_days")
@@ -68,6 +71,8 @@ def line(change: Change, names: Names) -> Line:
     title = label(change.field)
     if change.field == "senders":
         return _senders(title, change.before, change.after, names)
+    if change.field == "extra_questions":
+        return _questions(title, change)
     if isinstance(change.after, Mapping):
         return _table(title, change, names)
     if isinstance(change.after, tuple) and change.field != "reminder_days":
@@ -85,6 +90,8 @@ def value_of(field: str, what: Any, names: Names) -> str:
     """A whole setting in one line, to be set beside another person's."""
     if field == "senders":
         return ", ".join(f"{one.name} ({one.email}, {one.phone})" for one in what) or say("nobody")
+    if field == "extra_questions":
+        return question_words.whole(what)
     if isinstance(what, Mapping):
         table = _table("", Change(field, {}, what), names)
         return "; ".join([*table.added, *(f"{name}: {after}" for name, _, after in table.details)]) or say(
@@ -130,7 +137,10 @@ def entry(field: str, item: Any, names: Names) -> str:
     match field:
         case "service_pipelines":
             return names.choices.pipeline_name(item)
-        case "service_stages" | "trouble_stages" | "introduced_stages" | "talks_stages" | "paid_stages":
+        case (
+            "service_stages" | "trouble_stages" | "introduced_stages" | "talks_stages" | "paid_stages"
+            | "project_stages"
+        ):  # fmt: skip
             return names.choices.stage_name(item)
         case "callers":
             return names.person(item)
@@ -193,9 +203,9 @@ def _table(title: str, change: Change, names: Names) -> Line:
             return names.titles.get(str(what), str(what))
         if change.field == "deadline_days":
             return i18n.plural(language(), "{n} working day", "{n} working days", what)
-        return str(what)
+        return lasting(what) if change.field == "call_waits" else str(what)
 
-    heads = {"deadline_days": GROUPS, "role_weights": ROLES}.get(change.field, {})
+    heads = {"deadline_days": GROUPS, "role_weights": ROLES, "call_waits": CALL_WAITS}.get(change.field, {})
     keys = [key for key in dict.fromkeys((*change.before, *change.after))
             if change.before.get(key) != change.after.get(key)]  # fmt: skip
     if change.field == "referral_source_names":
@@ -217,6 +227,16 @@ def _table(title: str, change: Change, names: Names) -> Line:
         for key in keys
     )
     return Line(title, details=details)
+
+
+def _questions(title: str, change: Change) -> Line:
+    added, removed, details = question_words.compared(change.before, change.after)
+    if not (added or removed or details):
+        was, now = (
+            ", ".join(question_words.name(one) for one in side) for side in (change.before, change.after)
+        )
+        return Line(title, was, now)
+    return Line(title, added=added, removed=removed, details=details)
 
 
 def _senders(title: str, before: tuple[Sender, ...], after: tuple[Sender, ...], names: Names) -> Line:
@@ -241,6 +261,15 @@ def _senders(title: str, before: tuple[Sender, ...], after: tuple[Sender, ...], 
 
 def _part(sender: Sender, name: str, names: Names) -> str:
     return names.person(sender.user_id) if name == "user_id" else getattr(sender, name) or "—"
+
+
+def lasting(minutes: int) -> str:
+    """A wait in the largest unit in which it is a whole number."""
+    if minutes % 1440 == 0:
+        return i18n.plural(language(), "{n} day", "{n} days", minutes // 1440)
+    if minutes % 60 == 0:
+        return i18n.plural(language(), "{n} hour", "{n} hours", minutes // 60)
+    return i18n.plural(language(), "{n} minute", "{n} minutes", minutes)
 
 
 def weekday(day: date) -> str:

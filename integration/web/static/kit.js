@@ -184,7 +184,7 @@
     if (form.dataset.busy) { event.preventDefault(); return; }
     const done = checked.get(form) || {};
     checked.delete(form);
-    const leaving = form.id === "nav" && dirty.size > 0;
+    const leaving = form.id === "nav" && Array.from(dirty).some(function (one) { return one.isConnected; });
     const question = (submitter && submitter.dataset.confirm) || (leaving && words.leave) || "";
     if (question && !done.asked) {
       event.preventDefault();

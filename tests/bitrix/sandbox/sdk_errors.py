@@ -267,6 +267,20 @@ _no(
     "",
 )
 
+for _name in ("add", "list", "update", "delete"):
+    _no(
+        f"bizproc.robot.{_name}",
+        as_manager(f"bizproc.robot.{_name}", CODE="a", NAME="b"),
+        DENIED,
+        "ACCESS_DENIED",
+    )
+_no(
+    "bizproc.event.send",
+    typed("bizproc.event.send", event_token="none", return_values={}),
+    DENIED,
+    "ACCESS_DENIED",
+)
+
 _no("tasks.task.add", typed("tasks.task.add", fields={"TITLE": "No one"}), BAD, "ERROR_CORE")
 _no("tasks.task.get", raw("tasks.task.get"), BAD, "100")
 _no("tasks.task.list", typed("tasks.task.list", order={"NOTHING": "asc"}), BAD, "0")

@@ -143,6 +143,50 @@ succeeds(
     _trigger("execute", CODE="molva-low", OWNER_TYPE_ID=2, OWNER_ID=10),
     lambda r: r is True,
 )
+_ROBOT = {
+    "code": "molva_ask",
+    "handler": "https://agency.sandbox.test/bitrix/robot",
+    "name": {"en": "Ask"},
+    "auth_user_id": 1,
+    "properties": {"days": {"Name": {"en": "Days"}, "Type": "int", "Default": 14}},
+    "return_properties": {"score": {"Name": {"en": "Score"}, "Type": "int"}},
+    "filter": {"INCLUDE": [["crm", "CCrmDocumentDeal"]]},
+}
+
+
+def _robot(verb: str, **more: Any) -> Do:
+    def do(sdk: Sdk) -> Any:
+        client = sdk.client()
+        assert client.bizproc.robot.add(**_ROBOT).response.result is True
+        return getattr(client.bizproc.robot, verb)(**more).response.result
+
+    return do
+
+
+def _waiting_robot(sdk: Sdk) -> Any:
+    """A robot on a stage waits; the values it is sent are kept, and the next robot moves the deal."""
+    client, state = sdk.client(), sdk.box.portal.state
+    assert client.bizproc.robot.add(**_ROBOT).response.result is True
+    state.settings.update(
+        {"automation": [{"stage": "PREPARATION", "code": "molva_ask",
+                         "then": [{"when": {"score": 3}, "stage": "EXECUTING"}]}]}
+    )  # fmt: skip
+    raw("crm.item.update", entityTypeId=2, id=10, fields={"stageId": "PREPARATION"})(sdk)
+    run = state.robot_runs[-1]
+    result = client.bizproc.event.send(
+        event_token=run["token"], return_values={"score": 3, "other": 1}
+    ).response.result
+    state.settings.update({"automation": []})
+    return result, run["returned"], run["status"], state.items[2].rows[10]["stageId"]
+
+
+succeeds("bizproc.robot.add", typed("bizproc.robot.add", **_ROBOT), lambda r: r is True)
+succeeds("bizproc.robot.list", _robot("list"), lambda r: r == ["molva_ask"])
+succeeds(
+    "bizproc.robot.update", _robot("update", code="molva_ask", fields={"NAME": "Ask"}), lambda r: r is True
+)
+succeeds("bizproc.robot.delete", _robot("delete", code="molva_ask"), lambda r: r is True)
+succeeds("bizproc.event.send", _waiting_robot, lambda r: r == (True, {"score": 3}, "done", "EXECUTING"))
 succeeds("crm.automation.trigger.delete", _trigger("delete", CODE="molva-low"), lambda r: r is True)
 
 _TASK = {

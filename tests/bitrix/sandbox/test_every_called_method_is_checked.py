@@ -45,12 +45,26 @@ def _names(argument: ast.expr) -> list[str]:
     raise AssertionError(f"a method's name is not written out: {ast.unparse(argument)}")
 
 
+def _builders(tree: ast.Module) -> set[str]:
+    """Which of the two names are the portal's in this module: a call of a caller to a client is another ``Call``."""
+    elsewhere = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and not (node.module or "").startswith("integration.bitrix")
+        for alias in node.names
+    }
+    made = {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    return _BUILDERS - elsewhere - made
+
+
 def called_methods() -> set[str]:
     """Names of all methods built with ``Call(…)`` or ``Probe(…)`` anywhere in the product."""
     found: set[str] = set(calls.METHODS)
     for path in _sources():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _BUILDERS:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        builders = _builders(tree)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in builders:
                 argument = _method_argument(node)
                 found |= set(_names(argument)) if argument is not None else set()
     return {name.lower() for name in found}

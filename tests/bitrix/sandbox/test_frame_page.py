@@ -189,6 +189,17 @@ def test_cards_open_in_a_slider_and_other_paths_do_not(browser: Browser, world: 
         until(frame, "window.closed_ && window.closed_.result === 'close'")
 
 
+def test_a_number_is_dialled_by_the_portal_and_the_page_stays(browser: Browser, world: World) -> None:
+    """`im.phoneTo` answers nothing; the portal says whom it calls, and a second call takes the place of the first."""
+    with shown(browser, world, f"/marketplace/app/{APP}/") as page:
+        frame = framed(page)
+        assert frame.evaluate("BX24.im.phoneTo('+74951001100') === undefined")
+        expect(page.locator(".calling")).to_contain_text("+74951001100")
+        frame.evaluate("BX24.im.phoneTo('8 (495) 711-22-33')")
+        expect(page.locator(".calling")).to_contain_text("711-22-33")
+        assert framed(page).locator("#place").count() == 1
+
+
 def test_the_application_opens_itself_with_parameters_and_closes_itself(
     browser: Browser, world: World
 ) -> None:
@@ -277,3 +288,10 @@ def test_a_newcomer_installs_and_removes_by_clicking(browser: Browser, world: Wo
         expect(page.get_by_role("button", name="Install")).to_be_visible()
     assert app.state == "removed"
     installed(world)
+
+
+def test_the_portal_calls_a_number_for_an_application(browser: Browser, world: World) -> None:
+    """``BX24.im.phoneTo``: the portal's own telephony, here a line that says whom it calls; text stays text."""
+    with shown(browser, world, f"/marketplace/app/{APP}/") as page:
+        framed(page).evaluate("BX24.im.phoneTo('+7 916 123-45-67 <b>x</b>')")
+        expect(page.get_by_role("status").last).to_have_text("The portal calls: +7 916 123-45-67 <b>x</b>")

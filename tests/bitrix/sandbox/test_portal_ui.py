@@ -17,13 +17,14 @@ from tests.bitrix.sandbox.portal_ui_world import (
     MANAGER,
     World,
     furnished,
+    installed,
 )
 
 PAGES = (
     "/crm/lead/", "/crm/deal/", "/crm/company/", "/crm/contact/", "/crm/lead/details/1/", "/crm/deal/details/1/",
     "/crm/company/details/1/", "/crm/contact/details/1/", "/crm/deal/details/0/", "/crm/company/details/1/?edit=1",
     "/company/personal/user/6/tasks/", "/company/personal/user/6/tasks/task/view/1/", "/company/",
-    "/company/?show=dismissed", "/company/personal/user/6/", "/marketplace/", "/notifications/",
+    "/company/?show=dismissed", "/company/personal/user/6/", "/marketplace/", "/notifications/", "/automation/",
 )  # fmt: skip
 
 
@@ -193,3 +194,39 @@ def test_pages_come_fast_with_three_thousand_deals() -> None:
                 assert big.get(path).status_code == 200
                 times.append(time.process_time() - began)
             assert min(times) < 0.05, (path, times)
+
+
+def test_an_administrator_puts_triggers_and_robots_on_stages_and_sees_what_became_of_them(
+    world: World,
+) -> None:
+    """The short form in place of a designer; others only look."""
+    portal = world.box.portal
+    installed(world)
+    app = next(one for one in portal.state.apps.values() if one.state == "installed")
+    assert "Ни одно приложение не добавило" in world.get("/automation/").text
+    app.triggers["low"] = "Low <b>score</b>"
+    app.robots["ask"] = {"HANDLER": app.app_url, "NAME": {"ru": "Спросить", "en": "Ask"}, "PROPERTIES": {}}
+    deal = portal.state.items[2].rows[1]
+    here, there = (row["STATUS_ID"] for row in portal.state.category_stages(deal.get("categoryId") or 0)[:2])
+    assert (
+        world.post("/automation/", {"do": "add", "what": "trigger:low", "stage": there}, MANAGER).status_code
+        == 403
+    )
+    for what in ("trigger:low", "robot:ask", "robot:none"):
+        answer = world.post("/automation/", {"do": "add", "what": what, "stage": there, "waits": "1"}, ADMIN)
+        assert answer.status_code == 303
+    world.post("/automation/", {"do": "add", "what": "robot:ask", "stage": "nowhere"}, ADMIN)
+    assert portal.state.settings.trigger_moves == {"low": there}
+    assert portal.state.settings.automation == [{"stage": there, "code": "ask", "wait": True}]
+    world.act("crm.item.update", {"entityTypeId": 2, "id": 1, "fields": {"stageId": here}})
+    world.act("crm.item.update", {"entityTypeId": 2, "id": 1, "fields": {"stageId": there}})
+    portal.state.trigger_log.append(
+        {"CODE": "low", "OWNER_TYPE_ID": 2, "OWNER_ID": 1, "at": portal.state.now()}
+    )
+    page = world.get("/automation/").text
+    assert "Low &lt;b&gt;score" in page
+    assert "Ждёт ответа" in page
+    assert page.count("/crm/deal/details/1/") >= 1
+    for what in ("robot:0", "robot:7", "trigger:low"):
+        world.post("/automation/", {"do": "remove", "what": what}, ADMIN)
+    assert (portal.state.settings.automation, portal.state.settings.trigger_moves) == ([], {})

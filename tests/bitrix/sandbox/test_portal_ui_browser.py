@@ -17,11 +17,12 @@ PAGES = (
     "/crm/company/details/1/", "/crm/contact/details/1/", "/crm/deal/details/0/", "/crm/company/details/1/?edit=1",
     "/company/personal/user/6/tasks/", "/company/personal/user/6/tasks/task/view/1/", "/company/",
     "/company/personal/user/6/", "/marketplace/", f"/marketplace/app/{APP}/", "/notifications/", "/desk/0/",
+    "/automation/",
 )  # fmt: skip
 AXE = (
     "/crm/company/details/1/", "/crm/deal/?q=10", "/company/personal/user/6/tasks/task/view/1/",
     "/crm/deal/details/1/?edit=1", "/company/", "/marketplace/", "/company/personal/user/6/tasks/",
-    "/devops/edit/application/",
+    "/devops/edit/application/", "/automation/",
 )  # fmt: skip
 SEVERE = ("critical", "serious", "moderate")
 
@@ -32,6 +33,13 @@ def world() -> Iterator[World]:
         installed(made)
         link = {"title": "Почта", "url": made.tiny.url("/mail")}
         made.box.control("/ui", {"links": [link], "panel": made.tiny.url("/panel")})
+        app = made.box.portal.state.apps[APP]
+        app.triggers["low"], app.robots["ask"] = "Low", {"HANDLER": made.tiny.url("/robot"), "NAME": "Ask"}
+        stage = made.row(2, 1)["stageId"]
+        rules = [{"stage": stage, "code": "ask"}]
+        made.box.control("/settings", {"automation": rules, "trigger_moves": {"low": stage}}, "PUT")
+        row = {"CODE": "low", "OWNER_TYPE_ID": 2, "OWNER_ID": 1, "at": made.box.portal.state.now()}
+        made.box.portal.state.trigger_log.append(row)
         yield made
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from integration.bitrix.sandbox.story import tell
 from integration.bitrix.sandbox.story_names import FIRST, LAST, TRICKY, someone
 from integration.bitrix.sandbox.ui import words as words_module
+from integration.bitrix.sandbox.ui.automation import STATES
 from integration.bitrix.sandbox.ui.formats import bb, money, safe_url
 from integration.bitrix.sandbox.ui.labels import BUILT_IN, KIND_WORDS, LABELS
 from integration.bitrix.sandbox.ui.shell import _ROLE_WORDS
@@ -103,6 +104,7 @@ def test_pages_speak_the_portal_s_language(language: str, word: str) -> None:
 def _used() -> set[str]:
     """Every text of the pages: calls in templates and code, tables of labels."""
     found = set(LABELS.values()) | set(TASK_WORDS.values()) | set(_ROLE_WORDS.values())
+    found |= {word for word, _ in STATES.values()}
     found |= {title for sections in BUILT_IN.values() for title, _ in sections}
     found |= {word for row in KIND_WORDS.values() for word in row[1:]}
     for path in (UI / "templates" / "portal").glob("*.html"):

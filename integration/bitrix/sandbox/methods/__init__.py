@@ -13,6 +13,7 @@ from . import (  # noqa: F401
     layouts,
     links,
     mails,
+    robot_methods,
     system,
     task_methods,
     timeline,

@@ -12,6 +12,7 @@ from typing import Any
 from flask import Blueprint, Response, redirect, request
 
 from .apps import app_pages
+from .automation import automation_pages
 from .calls import call_pages
 from .cards import card_pages
 from .developer import developer_pages
@@ -56,5 +57,6 @@ def ui_blueprint(desk: Desk) -> Blueprint:
     work_pages(views)
     app_pages(views)
     developer_pages(views)
+    automation_pages(views)
     call_pages(views, desk)
     return views

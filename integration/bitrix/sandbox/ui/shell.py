@@ -46,6 +46,7 @@ def menu(who: Visit) -> list[tuple[str, list[Entry]]]:
     work = [
         Entry("tasks", f"/company/personal/user/{who.user_id}/tasks/", t("Tasks"), "task", _open_tasks(who)),
         Entry("people", "/company/", t("Employees"), "people"),
+        Entry("automation", "/automation/", t("Automation"), "stage"),
     ]
     apps = [
         Entry(f"app/{app.client_id}", f"/marketplace/app/{app.client_id}/", app.title, "app")

@@ -169,6 +169,7 @@
         if (user && done) done(user);
       });
     },
+    im: {phoneTo: function (phone) { send('phoneTo', {phone: String(phone)}); }},
     placement: {
       info: function () {
         return state ? {placement: state.placement, options: state.options} : {placement: '', options: {}};

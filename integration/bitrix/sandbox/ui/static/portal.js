@@ -181,6 +181,7 @@
       return slide(path, width).then(function () { return {}; });
     },
     closeApplication: function () { const outer = around(); if (outer) outer.close(); return {}; },
+    phoneTo: function (one, params) { calling(params.phone); return {}; },
     selectUser: function (one, params) { return chooseUser(params.title); },
     placement: function (one, params) {
       if (params.command === 'reloadData') { const outer = around(); if (outer) outer.refresh(); return refresh(); }
@@ -201,6 +202,19 @@
       tell(one, {id: message.id, answer: answer});
     });
   });
+
+  /* The portal's telephony: here a line that says whom it would call. */
+  function calling(phone) {
+    const outer = around();
+    if (outer && outer.calling) { outer.calling(phone); return; }
+    const line = document.createElement('p');
+    line.className = 'calling';
+    line.setAttribute('role', 'status');
+    line.textContent = words.calling + ': ' + String(phone).slice(0, 40);
+    document.querySelectorAll('.calling').forEach(function (old) { old.remove(); });
+    body.append(line);
+    setTimeout(function () { line.remove(); }, 8000);
+  }
 
   /* ---- sliders ---- */
   function slide(path, width) {
@@ -360,6 +374,6 @@
 
   document.querySelectorAll('[data-app]').forEach(function (box) { if (!box.closest('[hidden]')) openFrame(box); });
   document.querySelectorAll('details[data-menu][data-wide]').forEach(function (menu) { menu.open = window.innerWidth > 900; });
-  window.Portal = {slide: slide, close: closeSlider, refresh: refresh};
+  window.Portal = {slide: slide, close: closeSlider, refresh: refresh, calling: calling};
   setInterval(look, 2000);
 })();
