@@ -24,6 +24,7 @@ from .chronicle import Chronicle
 from .conductor import TROUBLES
 from .days import ZONE, Office, local_day
 from .live_story import COMPANY_CARD, OPENING, Autumn, Deed, policy
+from .on_the_phone import Talk, talks
 from .portal import PortalError
 from .processes import StuckError
 from .staff import Staff, doubtful_letters
@@ -97,6 +98,12 @@ class AgencyLife:
         """Whether Molva has read the portal's cards."""
         rows = portals.overview(self.app.deps)
         return any(row["status"] == "active" and row["synced_at"] for row in rows)
+
+    def on_the_phone(self) -> list[Talk]:
+        """Who is being called at the desk at this moment, and what they say."""
+        portal_id, seed = self.portal_id(), self.autumn.story.seed
+        with reading(self.app.deps.sessions) as session:
+            return talks(session, portal_id, self.world.now(), self.year.town, self.office, seed)
 
     def next_event(self) -> tuple[str, datetime] | None:
         """What comes next in the survey and when, a little after office hours begin; nothing after its end."""

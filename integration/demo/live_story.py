@@ -13,7 +13,7 @@ from typing import Any
 from integration.bitrix.sandbox.agency import COMPANY, DEAL, LEAD
 from integration.bitrix.sandbox.story import Story, tell
 from integration.bitrix.sandbox.story_cards import SALES, SERVICE, at, stage
-from integration.bitrix.sandbox.story_staff import ADMIN, DIRECTOR_A, HEAD, LEFT, MANAGERS_A, SELLERS
+from integration.bitrix.sandbox.story_staff import ADMIN, CALLER, DIRECTOR_A, HEAD, LEFT, MANAGERS_A, SELLERS
 from integration.bitrix.sandbox.story_year import Act
 
 from . import settings
@@ -25,7 +25,6 @@ Json = dict[str, Any]
 #: head on the next day, which freezes its list, and announced nine days after the opening.
 OPENING = at(date(2026, 9, 8), 9)
 FREEZE = date(2026, 9, 9)
-CALLER = SELLERS[1]
 #: How the agency calls itself in its own card, and with it in every letter.
 AGENCY = "Агентство «Полдень»"
 #: Who stands for the roles of the portal's switch "view as".
@@ -75,7 +74,7 @@ def autumn(seed: int, clients: int) -> Autumn:
 
 def policy() -> Json:
     """The settings of the agency's head for this autumn."""
-    return settings.policy() | {"callers": [CALLER]}
+    return settings.policy()
 
 
 def _moment(days: int, hour: int, minute: int = 0) -> datetime:

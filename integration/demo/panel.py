@@ -12,6 +12,7 @@ from flask import Flask, Response, abort, g, redirect, render_template, request
 
 from .conductor import STEPS, TROUBLES
 from .mail_pages import mail_pages
+from .on_the_phone import Talk
 from .switches import SWITCHES
 from .words import LANGUAGES, moment, say, sentence
 
@@ -170,22 +171,27 @@ def _order(live: Live, do: str) -> bool:
 def _shown(live: Live) -> dict[str, Any]:
     """Everything the panel's parts show."""
     state = live.conductor.state
-    rows, coming, installed, on = _of_molva(live)
+    rows, coming, installed, on, talks = _of_molva(live)
     first = rows[0] if rows else None
     return {
         "now": live.world.now(), "state": state, "survey": _survey(first) if first else None, "coming": coming,
         "installed": installed, "news": live.chronicle.newest(SHOWN), "number": live.chronicle.number,
+        "talks": talks, "calls": any(row["stage"] == "calling" for row in rows[:1]),
         "alone": live.life.alone, "switches": SWITCHES, "on": on, "speeds": list(STEPS),
         "mail_url": "/mail", "today": _day(live.world.now()),
     }  # fmt: skip
 
 
-def _of_molva(live: Live) -> tuple[list[dict[str, Any]], tuple[str, datetime] | None, bool, set[str]]:
+_OfMolva = tuple[list[dict[str, Any]], tuple[str, datetime] | None, bool, set[str], list[Talk]]
+
+
+def _of_molva(live: Live) -> _OfMolva:
     try:
         installed = bool(live.life.portal_id())
-        return live.life.surveys(), live.life.next_event(), installed, live.switches.on()
+        talks = live.life.on_the_phone()
+        return live.life.surveys(), live.life.next_event(), installed, live.switches.on(), talks
     except TROUBLES:
-        return [], None, True, set()
+        return [], None, True, set(), []
 
 
 def _survey(row: dict[str, Any]) -> Survey:

@@ -85,7 +85,8 @@ def tell_anew(
     """The answer was corrected and the follow-up stands, or stands again: the task says what the client says now.
 
     A task that has not been made yet is made so; of one that is there the title alone is changed, since people write
-    into the rest. `revived`: it was called off, and is to be done after all, until the intent's deadline.
+    into the rest. `revived`: it was called off, and is to be done after all, until the intent's deadline, also where
+    somebody has ticked it off as not needed.
     """
     row.facts = {**row.facts, **intent.facts}
     fields = task_fields(session, portal, intent, row, now)
@@ -93,7 +94,7 @@ def tell_anew(
     if waiting is not None:
         params = {**waiting.call["params"], "fields": {**waiting.call["params"]["fields"], **fields}}
         waiting.call = {**waiting.call, "params": params}
-    if row.task_id is None or row.task_status == DONE:
+    if row.task_id is None or (row.task_status == DONE and not revived):
         return
     changed = {"TITLE": fields["TITLE"]}
     if revived:

@@ -96,8 +96,7 @@ def open_one(session: Session, portal: Portal, intent: OpenFollowUp, now: dateti
     if row is not None:
         if row.status == "cancelled":
             row.status, row.closed_at, row.deadline = "open", None, intent.deadline
-            rows.revive_task_call(session, portal.id, row.id, now)
-            followup_tasks.tell_anew(session, portal, intent, row, now, revived=True)
+            _take_up(session, portal, intent, row, now)
         return row
     response = responses.response_by_id(session, portal.id, intent.response_id or 0)
     row = FollowUp(
@@ -120,6 +119,18 @@ def open_one(session: Session, portal: Portal, intent: OpenFollowUp, now: dateti
     return row
 
 
+def _take_up(session: Session, portal: Portal, intent: OpenFollowUp, row: FollowUp, now: datetime) -> None:
+    """The task of a case that was off is to be done after all; one that was deleted meanwhile is made anew."""
+    if row.facts.get("deleted"):
+        gone, row.task_id, row.task_status = row.task_id, None, None
+        kept = {name: value for name, value in row.facts.items() if name != "deleted"}
+        row.facts = {**kept, **intent.facts, "again": gone}
+        _queue_task(session, portal, intent, row, now, f":after:{gone}")
+        return
+    rows.revive_task_call(session, portal.id, row.id, now)
+    followup_tasks.tell_anew(session, portal, intent, row, now, revived=True)
+
+
 def task_created(session: Session, portal_id: int, followup_id: int, task_id: int, now: datetime) -> None:
     """The task's call took effect: keep the id, queue its checklist, let waiting comments go with the link."""
     row = rows.by_id(session, portal_id, followup_id)
@@ -131,7 +142,7 @@ def task_created(session: Session, portal_id: int, followup_id: int, task_id: in
         followup_tasks.call_off(session, portal, row, "late", now)
     if row.facts.get("checklist"):
         call = checklist_add(task_id, card_texts.checklist_title(portal))
-        followup_tasks.queue(session, portal, row, call, "checklist", f"{row.key}:checklist", now)
+        followup_tasks.queue(session, portal, row, call, "checklist", _checklist_of(row), now)
     if row.response_id is not None:
         for waiting in rows.waiting_comments(session, portal_id, row.response_id):
             waiting.call = _with_line(waiting.call, card_texts.task_line(portal, task_id))
@@ -159,7 +170,7 @@ def checklist_created(
     for number, title in enumerate(card_texts.checklist_items(portal, row.facts.get("checklist", []))):
         call = checklist_add(row.task_id, title, root_id)
         followup_tasks.queue(
-            session, portal, row, call, "checklist_item", f"{row.key}:checklist:{number}", now
+            session, portal, row, call, "checklist_item", f"{_checklist_of(row)}:{number}", now
         )
 
 
@@ -202,6 +213,12 @@ def task_of_response(session: Session, portal_id: int, response_id: int) -> tupl
     return task_id, task_id is None and bool(found)
 
 
+def _checklist_of(row: FollowUp) -> str:
+    """Key of the calls for the checklist; of a task that was made anew another one."""
+    again = row.facts.get("again")
+    return f"{row.key}:checklist" + (f":after:{again}" if again else "")
+
+
 def _key(intent: OpenFollowUp) -> str:
     if intent.kind == "disagreement":
         return f"disagreement:{intent.facts.get('wave')}:{intent.client}"
@@ -229,10 +246,13 @@ def _tell_anew(session: Session, portal: Portal, wanted: list[OpenFollowUp], now
             followup_tasks.tell_anew(session, portal, intent, row, now)
 
 
-def _queue_task(session: Session, portal: Portal, intent: OpenFollowUp, row: FollowUp, now: datetime) -> None:
-    mark = f"molva:{intent.facts.get('wave') or now.year}:{row.key}"
+def _queue_task(
+    session: Session, portal: Portal, intent: OpenFollowUp, row: FollowUp, now: datetime, again: str = ""
+) -> None:
+    key = f"{row.key}{again}"
+    mark = f"molva:{intent.facts.get('wave') or now.year}:{key}"
     call = task_add(followup_tasks.task_fields(session, portal, intent, row, now), mark)
-    followup_tasks.queue(session, portal, row, call, "task", row.key, now)
+    followup_tasks.queue(session, portal, row, call, "task", key, now)
 
 
 def _with_line(call: dict[str, Any], line: str) -> dict[str, Any]:

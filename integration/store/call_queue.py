@@ -69,8 +69,9 @@ def candidates(
 ) -> list[Invitation]:
     """Who may be called next by this caller, in the order of the desk; what is due is still to be checked by the rule.
 
-    Promised call-backs first, by their minute, unless the rule has put them off (a hold, the evening); then fewest attempts, then longest due. Nobody whose client is in
-    somebody else's hands, none of line `skip`, nobody already `passed`; the caller's own clients are among them.
+    Promised call-backs first, by their minute, unless the rule has put them off (a hold, the evening); then fewest
+    attempts, then longest due. Nobody whose client is in somebody else's hands, none of line `skip`, nobody already
+    `passed`; the caller's own clients are among them.
     """
     soon = now + EARLY
     put_off = Invitation.call_due_at.is_not(None) & (Invitation.call_due_at > soon)

@@ -20,6 +20,7 @@ from integration.store.waves import Invitation, WaveClient
 PROMISED, USED_UP, WRONG, NO_PHONE, DUE, LATER = (
     "promised", "used_up", "wrong_number", "no_phone", "due", "later",
 )  # fmt: skip
+SHEET = "sheet:"  # how the reservations of sheets name their holder
 PHONES = (
     PROMISED,
     DUE,
@@ -50,8 +51,10 @@ class Made:
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """People of a wave by where their calls stand. `due` may be called now, `later` not yet, `promised` among both;
-    `in_hand`: a caller talks to them; `over`: why others are called no more; `today`, `answers`: calls and answers
-    since the day began, `reached` of them."""
+    `in_hand`: a caller talks to them, `on_sheet`: a call centre's sheet has them (clients both); `over`: why others are
+    called no more; `today`, `answers`: calls and answers since the day began, `reached` of them; `overdue`: those of
+    `due` whose slot has ended meanwhile, by zone.
+    """
 
     due: int = 0
     later: int = 0
@@ -61,6 +64,8 @@ class Waiting:
     today: int = 0
     reached: int = 0
     answers: int = 0
+    on_sheet: int = 0
+    overdue: tuple[tuple[str, int], ...] = ()
 
 
 def made(session: Session, portal_id: int, wave_id: int, scope: Scope = EVERYONE) -> list[Made]:
@@ -114,12 +119,20 @@ def waiting(
         .group_by(Invitation.calls_over)
         .order_by(Invitation.calls_over)
     ).all()
-    in_hand = session.execute(
-        select(func.count())
+    overdue = session.execute(
+        select(Invitation.time_zone, func.count())
+        .join(WaveClient, lines)
+        .where(*of_wave, due, Invitation.call_until <= now)
+        .group_by(Invitation.time_zone)
+        .order_by(Invitation.time_zone)
+    ).all()
+    of_sheet = func.coalesce(func.sum(case((CallLease.holder.like(f"{SHEET}%"), 1), else_=0)), 0)
+    leases, on_sheets = session.execute(
+        select(func.count(), of_sheet)
         .select_from(CallLease)
         .join(WaveClient, WaveClient.id == CallLease.wave_client_id)
         .where(CallLease.portal_id == portal_id, CallLease.wave_id == wave_id, CallLease.until > now, within(scope))
-    ).scalar_one()  # fmt: skip
+    ).one()  # fmt: skip
     calls = session.execute(
         select(
             func.count(), func.sum(case((Attempt.outcome.in_(sorted(reached)), 1), else_=0)),
@@ -131,8 +144,9 @@ def waiting(
         .where(Attempt.ended_at >= since, within(scope))
     ).one()  # fmt: skip
     return Waiting(
-        int(row[0] or 0), int(row[1] or 0), int(row[2] or 0), in_hand, tuple((why, n) for why, n in over),
-        calls[0], int(calls[1] or 0), int(calls[2] or 0),
+        int(row[0] or 0), int(row[1] or 0), int(row[2] or 0), leases - int(on_sheets),
+        tuple((why, n) for why, n in over), calls[0], int(calls[1] or 0), int(calls[2] or 0), int(on_sheets),
+        tuple((zone, n) for zone, n in overdue),
     )  # fmt: skip
 
 

@@ -29,7 +29,7 @@ from sqlalchemy import cast as as_type
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from integration.nps.addresses import email_key, phone_key
-from integration.store import call_privacy, questions
+from integration.store import call_privacy, project_runs, questions
 from integration.store.base import Base, UTCDateTime
 from integration.store.clients import Company, Contact, OptOut
 from integration.store.followups import FollowUp
@@ -229,6 +229,7 @@ def scrub_invitations(session: Session, portal_id: int, numbers: Sequence[int], 
         )
     questions.scrub(session, portal_id, responses)
     call_privacy.scrub(session, portal_id, numbers)
+    project_runs.scrub(session, portal_id, numbers)
     _change(session, delete(Proof).where(Proof.portal_id == portal_id, Proof.invitation_id.in_(numbers)))
     _change(session, delete(Reply).where(Reply.portal_id == portal_id, Reply.invitation_id.in_(numbers)))
     scrub_followups(session, portal_id, FollowUp.response_id.in_(responses), now)

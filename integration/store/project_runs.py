@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -13,7 +13,6 @@ from sqlalchemy import (
     Integer,
     String,
     UniqueConstraint,
-    func,
     or_,
     select,
     update,
@@ -23,6 +22,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from integration.nps import projects
 from integration.nps.people import ClientKey
 from integration.store.base import Base, Secret, UTCDateTime
+from integration.store.outbox import OutboxRow
 from integration.store.portals import Portal
 from integration.store.upsert import insert_for
 from integration.store.waves import Invitation, Wave, WaveClient
@@ -100,6 +100,22 @@ def token_of(session: Session, portal_id: int, run_id: int) -> str:
     return session.scalar(found) or ""
 
 
+def scrub(session: Session, portal_id: int, invitations: Collection[int]) -> None:
+    """Take the words of these people out of what robots are, or were, told; a robot that waits is told all the same."""
+    mine = select(ProjectRun.id).where(
+        ProjectRun.portal_id == portal_id, ProjectRun.invitation_id.in_(invitations)
+    )
+    told = select(OutboxRow).where(
+        OutboxRow.portal_id == portal_id, OutboxRow.cause_kind == "run", OutboxRow.cause_id.in_(mine)
+    )
+    for row in session.scalars(told):
+        params = row.call.get("params") or {}
+        if (params.get("RETURN_VALUES") or {}).get("comment"):
+            values = {**params["RETURN_VALUES"], "comment": ""}
+            row.call = {**row.call, "params": {**params, "RETURN_VALUES": values}}
+    session.flush()
+
+
 def portals_with_work(session: Session, now: datetime) -> list[int]:
     """Working portals with a run that is due, or whose question has come to its end."""
     working = select(Portal.id).where(Portal.status == "active")
@@ -136,9 +152,17 @@ def ended(session: Session, portal_id: int, limit: int) -> list[ProjectRun]:
     return list(session.scalars(statement))
 
 
-def crowd(session: Session, portal_id: int, since: datetime, until: datetime) -> int:
-    """How many runs stages and robots have started in this time, without those that a person has let through."""
-    return session.execute(select(func.count()).where(*_crowd(portal_id, since, until))).scalar_one()
+def crowd(session: Session, portal_id: int, at: datetime, most: int, within: timedelta) -> list[datetime]:
+    """When stages and robots started the `most` and one more runs around a moment, without those that a person has let
+    through; nothing if no stretch `within` around it has that many. Histories may be read in any order."""
+    before = select(ProjectRun.started_at).where(*_crowd(portal_id, at - within, at))
+    after = select(ProjectRun.started_at).where(*_crowd(portal_id, at, at + within))
+    moments = [
+        *reversed(session.scalars(before.order_by(ProjectRun.started_at.desc()).limit(most + 1)).all()),
+        *session.scalars(after.order_by(ProjectRun.started_at).limit(most + 1)),
+    ]
+    stretches = (moments[number : number + most + 1] for number in range(len(moments) - most))
+    return next((one for one in stretches if one[-1] - one[0] < within), [])
 
 
 def hold_back(session: Session, portal_id: int, since: datetime, until: datetime, reason: str) -> int:

@@ -174,7 +174,10 @@ def now(found: Waiting | None) -> dict[str, Any]:
 
 
 def _in_hand(found: Waiting) -> str:
-    return say("{n} on the phone right now", n=number_text(found.in_hand)) if found.in_hand else ""
+    parts = [say("{n} on the phone right now", n=number_text(found.in_hand))] if found.in_hand else []
+    if found.on_sheet:
+        parts.append(say("{n} on a call centre’s sheet", n=number_text(found.on_sheet)))
+    return " · ".join(parts)
 
 
 def _today(found: Waiting) -> str:

@@ -161,10 +161,13 @@ def _count(number: int) -> str:
 
 
 def _tally(tally: Tally) -> tuple[tuple[str, str], ...]:
+    words = language()
     rows = (
-        (say("calls today"), tally.calls), (say("answers"), tally.answers), (say("refusals"), tally.refusals),
-        (say("call-backs agreed"), tally.promises),
-    )  # fmt: skip
+        (i18n.plural(words, "call today", "calls today", tally.calls), tally.calls),
+        (i18n.plural(words, "answer today", "answers today", tally.answers), tally.answers),
+        (i18n.plural(words, "refusal", "refusals", tally.refusals), tally.refusals),
+        (i18n.plural(words, "call-back agreed", "call-backs agreed", tally.promises), tally.promises),
+    )
     return tuple((label, number_text(value)) for label, value in rows)
 
 

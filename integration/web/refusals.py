@@ -114,8 +114,8 @@ REFUSALS = {
     "callers": (
         mark("Your work is at the call desk"),
         mark(
-            "This page is for those who manage clients. Open the application from the menu of your Bitrix24: it leads to "
-            "the desk."
+            "This page is for those who manage clients. Open the application from the menu of your Bitrix24: it "
+            "leads to the desk."
         ),
         403,
     ),

@@ -75,7 +75,7 @@ def more(token: str) -> Response:
     posted = extra_words.posted(request.form)
     found = survey.page(deps(), token)
     choose_language(form["lang"], found.language)
-    if found.status != "answered" or not found.extra.asked:
+    if found.status != "answered" or not (found.extra.asked or posted):
         return redirect_to_page(token)
     if form["switch"]:
         return _thanks(token, found, chosen=found.score, typed=posted)

@@ -10,6 +10,7 @@ from typing import Any
 
 from integration.demo.chronicle import Chronicle
 from integration.demo.conductor import State
+from integration.demo.on_the_phone import SCORED, Talk
 
 NOW = datetime(2026, 9, 8, 6, tzinfo=UTC)
 SCORE = "http://127.0.0.1:9/s/tok-1"
@@ -50,12 +51,16 @@ class FakeLife:
     alone: bool = True
     rows: list[dict[str, Any]] = field(default_factory=list)
     number: int = 1
+    talks: list[Talk] = field(default_factory=list)
 
     def portal_id(self) -> int:
         return self.number
 
     def surveys(self) -> list[dict[str, Any]]:
         return self.rows
+
+    def on_the_phone(self) -> list[Talk]:
+        return self.talks
 
     def next_event(self) -> tuple[str, datetime] | None:
         return "announcement", NOW + timedelta(days=9)
@@ -125,6 +130,7 @@ def letter(number: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+TALK = Talk("Майя Звонарёва", "Анна <b>Ли</b>", "Пекарня", "+7495100", SCORED, 9, "Всё <i>быстро</i>")
 SURVEY = {
     "id": 4, "name": "2026", "stage": "mailing", "approved_by": "Роман", "result": {},
     "counts": {"clients": 24, "eligible": 12, "invited": 14, "answered": 5, "open": 9},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -18,10 +19,11 @@ from integration.demo import words
 from integration.demo.letters import letter_of
 from integration.demo.live import Live
 from integration.demo.mail_pages import framed, matches, owners
+from integration.demo.on_the_phone import HEARD, SCORED, SCORED_ONLY
 from integration.demo.panel import STAGES, create_panel
 from integration.demo.switches import SWITCHES
 
-from .stand_in import NOW, SURVEY, FakeWorld, StandIn, letter, put_letters
+from .stand_in import NOW, SURVEY, TALK, FakeWorld, StandIn, letter, put_letters
 
 FETCH = {"X-Requested-With": "fetch"}
 
@@ -49,6 +51,22 @@ def test_the_panel_shows_time_survey_and_news_newest_first(client: FlaskClient, 
     assert "ответили 5 из 14" in text
     assert text.index("&lt;b&gt;Анна&lt;/b&gt;: 9 — Ок") < text.index("Портал агентства открыт.")
     assert "<b>Анна" not in text
+
+
+def test_who_sits_at_the_desk_reads_what_the_client_says(client: FlaskClient, demo: StandIn) -> None:
+    """Nothing about calls outside of them; then the way to the desk; then the client's own words."""
+    demo.life.rows = [SURVEY]
+    russian = {"Accept-Language": "ru"}
+    assert "На линии" not in client.get("/live", headers=russian).text
+    demo.life.rows = [SURVEY | {"stage": "calling"}]
+    assert "возьмите клиента" in client.get("/live", headers=russian).text
+    demo.life.talks = [TALK]
+    for path in ("/", "/live", "/?docked=1"):
+        text = client.get(path, headers=russian).text
+        assert "«9. Всё &lt;i&gt;быстро&lt;/i&gt;»" in text
+        assert "Запишите итог в «Звонках»: Майя Звонарёва" in text
+    demo.life.talks = [replace(TALK, heard=text, back=NOW) for text in HEARD.values()]
+    assert "Перезвоните, пожалуйста: 8 сент., 09:00" in client.get("/live", headers=russian).text
 
 
 @pytest.mark.parametrize(
@@ -170,6 +188,7 @@ def test_links_of_a_letter_open_in_new_tabs_wherever_its_head_is() -> None:
 
 def test_every_word_of_the_pages_and_of_the_news_has_all_three_languages() -> None:
     shown = {switch.text for switch in SWITCHES} | {word for word, _ in STAGES.values()}
+    shown |= {*HEARD.values(), SCORED, SCORED_ONLY}
     shown |= {
         "planning",
         "announcement",
@@ -253,6 +272,7 @@ def test_the_pages_are_accessible_and_fit_any_width(
     put_letters(demo.world.mail, 40)
     demo.life.rows = [SURVEY]
     demo.switches.names = {"down"}
+    demo.life.talks = [TALK]
     demo.chronicle.tell(NOW, "letters_question", "mail", 3, n=12)
     demo.chronicle.tell(NOW, "answered", "bad", who="Длинное-имя-" * 12, score=2, words="")
     page, told = opened(browser, f"{served}{path}", width, scheme)

@@ -32,7 +32,7 @@ SERVICE = 2
 SIGNERS = (("head", HEAD, "Anna Admin"), ("branch", DIRECTOR, "Olga Lis"))
 POLICY: dict[str, Any] = {
     "service_pipelines": [SERVICE], "wave_month": 2, "wave_day": 26, "announce_days": 10, "plan_days_before": 42,
-    "calling": True, "calling_days": 4, "callers": [CALLER], "reminder_days": [4],
+    "calling": True, "calling_days": 4, "max_attempts": 4, "callers": [CALLER], "reminder_days": [4],
     "closing_days": 7, "time_zone": "Europe/Moscow", "language": "ru", "country": "RU",
     "default_sender": "branch", "head_sender": "head", "head_user_id": HEAD, "wave_owner": HEAD,
     "default_owner": DIRECTOR, "critical_tasks": False,
@@ -51,7 +51,8 @@ def clients(count: int) -> Agency:
         {"id": SERVICE, "name": "Support", "sort": 400, "entityTypeId": 2, "isDefault": "N"},
     ]
     made.statuses = [*made.statuses, *stage_rows(SERVICE, [("EXECUTING", "Retainer")])]
-    for user, name, last in ((DIRECTOR, "Olga", "Lis"), (MANAGER, "Ivan", "Petrov")):
+    staff = ((DIRECTOR, "Olga", "Lis"), (MANAGER, "Ivan", "Petrov"), (CALLER, "Ada", "Ring"))
+    for user, name, last in staff:
         made.users = [
             *made.users,
             {**made.users[0], "ID": str(user), "NAME": name, "LAST_NAME": last, "ADMIN": False,
@@ -230,7 +231,8 @@ def together(url: str, agency: Agency, targets: frozenset[tuple[str, int]], work
             session.execute(
                 delete(ChoreRow).where(ChoreRow.every_seconds > 0)
             )  # what is done every night anyway
-        assert isinstance(policies.save(there.deps, there.portal_id, POLICY, "test", version), int)
+        saved = policies.save(there.deps, there.portal_id, POLICY, "test", version)
+        assert isinstance(saved, int), saved
         ready: Any = Ready()
         there.deps = replace(there.deps, mailer=ready)
         yield Parts(there, strikes, made[:-1], made[-1], taken)

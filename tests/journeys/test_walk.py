@@ -17,6 +17,10 @@ from typing import Any
 import pytest
 import requests
 
+from integration.bitrix.sandbox.story_staff import CALLER
+from integration.demo.browser import Browser, words
+from integration.demo.world import CLIENT_ID
+
 ROOT = Path(__file__).resolve().parents[2]
 #: A week on a machine that has other things to do.
 PATIENCE = 100.0
@@ -95,6 +99,26 @@ def _ours(folder: Path) -> list[str]:
     return found
 
 
+def _somebody_calls(walk: Walk) -> None:
+    """On the first day of calls the caller opens the desk in the portal; the panel tells what the client says."""
+    for stage in ("announced", "calls"):
+        assert walk.order("next") == 204
+        walk.until_rest()
+        assert f">{stage}<" in walk.live()
+    assert "take a client: what the client says stands here" in walk.live()
+    browser = Browser()
+    asked = {"app": CLIENT_ID, "placement": "DEFAULT", "options": {}, "user": CALLER, "lang": "ru"}
+    frame = requests.post(f"{walk.told['portal']}/ui-api/frame/open", json=asked, timeout=30).json()
+    opened = browser.post(frame["url"], frame["fields"])
+    idle = next(form for form in opened.forms if "auto" in form.fields)
+    desk = browser.post(f"{walk.told['molva']}/app/desk", idle.fields | {"do": "take"})
+    number = re.search(r'href="tel:(\+\d+)"', desk.text)
+    assert number is not None, words(desk.text)[:600]
+    shown = walk.live()
+    assert "<blockquote>" in shown
+    assert number[1].removeprefix("+") in shown
+
+
 @pytest.mark.journey
 @pytest.mark.timeout(400)
 def test_a_newcomer_walks_in_moves_a_week_and_leaves_nothing_behind(walk: Walk) -> None:
@@ -117,6 +141,7 @@ def test_a_newcomer_walks_in_moves_a_week_and_leaves_nothing_behind(walk: Walk) 
     shown = walk.live()
     assert "approved survey 2026" in shown
     assert "It does not go on" not in shown
+    _somebody_calls(walk)
     if Path("/proc").is_dir():
         assert len(_ours(walk.folder)) >= 4
     walk.process.send_signal(signal.SIGINT)

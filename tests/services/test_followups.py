@@ -214,6 +214,32 @@ def test_a_finished_task_is_left_as_it_is(world: World, clock: HandClock) -> Non
     assert changes(world) == []
 
 
+def test_a_case_taken_up_again_has_a_task_that_somebody_does(world: World, clock: HandClock) -> None:
+    """What was ticked off as not needed is opened again, what was deleted is made anew with its checklist."""
+    world.human(2)
+    with transaction(world.deps.sessions) as session:
+        for row in session.query(OutboxRow).filter_by(purpose="task"):
+            row.status, row.attempts, row.finished_at = "done", 1, clock.now()
+    created(world, world.followups()[0].id)
+    clock.advance(hours=1)
+    world.human(10)
+    followups.on_task_changed(world.deps, world.portal.id, 77, TaskSeen(5))
+    clock.advance(hours=1)
+    world.human(3)
+    assert (changes(world)[-1]["STATUS"], changes(world)[-1]["TITLE"]) == (2, "Meet ACME: score 3 of 10")
+    followups.on_task_changed(world.deps, world.portal.id, 77, None)
+    for score in (10, 1):
+        clock.advance(hours=1)
+        world.human(score)
+    (case,) = [row for row in world.followups() if row.kind == "detractor_meeting"]
+    anew = [row for row in world.outbox("task") if row.cause_id == case.id][-1]
+    assert (case.status, case.task_id, anew.status) == ("open", None, "waiting")
+    assert "score 1 of 10" in str(Call.from_json(anew.call).params["fields"]["TITLE"])
+    with transaction(world.deps.sessions) as session:
+        followups.task_created(session, world.portal.id, case.id, 78, clock.now())
+    assert [row.status for row in world.outbox("checklist")] == ["waiting", "waiting"]
+
+
 def test_a_task_made_while_its_answer_was_corrected_is_called_off_at_once(
     world: World, clock: HandClock
 ) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from integration.bitrix import robots, triggers
 from integration.nps.policy_json import to_json
-from integration.services import automation, checklist, optouts, policies, setup, stuck_work
+from integration.services import automation, checklist, optouts, policies, privacy, setup, stuck_work
 from integration.services.projects.robots import accept
 from integration.services.stuck_reasons import DOUBT
 from integration.store.base import Sessions, make_sessions, reading, transaction
@@ -73,6 +73,8 @@ def test_a_robot_waits_for_the_client_and_the_next_one_moves_the_deal(sessions: 
         assert [row.call["params"]["EVENT_TOKEN"] for row in place.outbox("robot")] == [""]
         place.settle()
         assert len(place.outbox("robot")) == 1
+        privacy.erase(place.there.deps, place.there.portal_id, place.rows(Invitation)[-1].contact_id, 1)
+        assert "Slow" not in str([row.call for row in place.outbox("robot")]), "words are forgotten here too"
 
 
 def test_what_a_robot_is_told_when_there_is_no_answer(place: Robots) -> None:

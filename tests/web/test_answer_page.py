@@ -15,6 +15,7 @@ from integration.i18n import LANGUAGES
 from integration.mail.render import render
 from integration.store.base import Base, reading
 from integration.store.clients import Company, OptOut
+from integration.store.questions import ExtraAnswer
 from integration.store.responses import Proof, Response
 from integration.store.waves import Invitation, Wave
 from tests.services.survey_world import World
@@ -350,3 +351,18 @@ def test_extra_questions_are_asked_only_of_whoever_has_answered(
     assert asked.status_code == 200
     assert "<script>" not in asked.text.replace("<script src", "")
     assert one_client.post(more, data={}).status_code == 303
+
+
+def test_what_was_typed_is_kept_although_the_question_was_switched_off_meanwhile(
+    one_client: FlaskClient, one_world: World
+) -> None:
+    """The page lay open; a person's words are not thrown away because nobody asks any more (product.md W13)."""
+    words = {"key": "words", "kind": "text", "texts": {"en": "Else?"}}
+    one_world.policy(extra_questions=[words])
+    human(one_client, one_world, 9)
+    body = open_page(one_client, one_world)
+    form = {"nonce": hidden(body, "nonce"), "q-words": "Call «us» more 🙂", "v-words": "0"}
+    form["proof"] = prove(one_client, one_world, body, "extra")
+    one_world.policy(extra_questions=[{**words, "on": False}])
+    assert one_client.post(f"/s/{one_world.token}/more", data=form).status_code == 303
+    assert [row.value for row in one_world.rows(ExtraAnswer)] == ["Call «us» more 🙂"]

@@ -17,8 +17,8 @@ from integration.nps.questions import Question
 from integration.services import frames
 from integration.services.frames import Viewer
 from integration.store.base import Sessions, make_sessions
+from integration.store.outbox import OutboxRow
 from integration.store.questions import ExtraAnswer
-from integration.store.queue import OutboxRow
 from integration.store.responses import Response
 from integration.store.waves import Wave
 from tests.conftest import HandClock

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from integration.services import frames
 from integration.services.calling.types import Caller
 from integration.store.base import make_sessions
-from integration.store.queue import OutboxRow
+from integration.store.outbox import OutboxRow
 from integration.store.waves import Invitation, WaveClient
 from tests.browser import until
 from tests.conftest import HandClock

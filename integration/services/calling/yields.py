@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,8 +15,10 @@ from integration.nps.attempts import Yield as Yield
 from integration.nps.call_numbers import PARTS, CallNumbers, Made, Tally
 from integration.nps.policy import Policy
 from integration.nps.workdays import at_hour, local_day, zone_named
+from integration.services.ground import calendar_for
 from integration.store import call_yields as rows
 from integration.store.call_yields import Waiting as Waiting
+from integration.store.portals import Portal
 from integration.store.reports import EVERYONE, Scope
 from integration.store.waves import Wave
 
@@ -58,9 +61,19 @@ def _tally(one: Tally | Yield) -> Mapping[str, int]:
 
 
 def waiting(session: Session, wave: Wave, scope: Scope, policy: Policy, now: datetime) -> Waiting | None:
-    """Where the calls of a wave stand at this moment; None where its plan has no calls."""
+    """Where the calls of a wave stand at this moment; None where its plan has no calls.
+
+    Whose slot has ended is called in the next part of the same day, but not in the evening or at the weekend.
+    """
     if wave.plan.get("calling") is None:
         return None
     zone = zone_named(policy.time_zone)
     since = at_hour(local_day(now, zone), 0, zone)
-    return rows.waiting(session, wave.portal_id, wave.id, scope, now, since, SPOKEN)
+    found = rows.waiting(session, wave.portal_id, wave.id, scope, now, since, SPOKEN)
+    if not found.overdue:
+        return found
+    hours = calendar_for(session.get_one(Portal, wave.portal_id), policy, now).letters
+    shut = sum(
+        n for name, n in found.overdue if not hours.is_allowed(now, zone_named(name or policy.time_zone))
+    )
+    return replace(found, due=found.due - shut, later=found.later + shut)

@@ -51,9 +51,10 @@ def start(
     )  # fmt: skip
     if not made or source not in rows.SENT_BY_RULES or not policy.project_surveys:
         return run
-    since = now - rules.CROWD_WITHIN
-    if rows.crowd(session, portal_id, since, now) > rules.CROWD:
-        held = rows.hold_back(session, portal_id, since, now, rules.MANY)
+    crowd = rows.crowd(session, portal_id, now, rules.CROWD, rules.CROWD_WITHIN)
+    if crowd:
+        since, until = crowd[-1] - rules.CROWD_WITHIN, crowd[0] + rules.CROWD_WITHIN
+        held = rows.hold_back(session, portal_id, since, until, rules.MANY)
         _log.warning("projects.many", portal=portal_id, runs=held)
         session.refresh(run)
     return run

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, select
 
 from integration import i18n
 from integration.nps import call_sheets as rules
-from integration.services import chores, waves
+from integration.services import chores, policies, waves
 from integration.services.calling import (
     record,
     sheet_apply,
@@ -22,6 +22,7 @@ from integration.services.calling import (
     sheet_page,
     sheet_words,
     sheets,
+    yields,
 )
 from integration.services.calling.sheet_codes import ALPHABET, by_code, code_of
 from integration.services.past_tables import ImportRefused
@@ -31,8 +32,9 @@ from integration.store.base import Sessions, make_sessions, transaction
 from integration.store.call_links import CallView
 from integration.store.call_sheets import CallSheet, CallSheetRow
 from integration.store.clients import OptOut
+from integration.store.reports import EVERYONE
 from integration.store.responses import Response
-from integration.store.waves import Invitation, WaveClient
+from integration.store.waves import Invitation, Wave, WaveClient
 from tests.conftest import HandClock
 from tests.services.calling import desk_world
 from tests.services.calling.desk_world import MONDAY, Desk
@@ -234,6 +236,26 @@ def test_the_same_sheet_once_more_changes_nothing_and_rows_come_in_order_of_time
     changed = _begin(desk, _file([(*lines[0][:4], 3), (codes[1200], "2026-03-03", "10:30", "Refused")]))
     assert _rows(desk, changed) == [(2, "refused", "differs"), (3, "refused", "differs")]
     assert len(desk.world.rows(Response)) == 1
+
+
+def test_the_console_tells_who_is_on_a_sheet_from_who_is_on_the_phone(desk: Desk) -> None:
+    """Nobody is said to be callable in the evening, though slots of the day stand until somebody opens the desk."""
+
+    def waiting() -> tuple[int, int, int, int]:
+        with transaction(desk.deps.sessions) as session:
+            wave = session.get_one(Wave, desk.wave_id)
+            policy, _ = policies.load(session, desk.world.portal_id)
+            found = yields.waiting(session, wave, EVERYONE, policy, desk.clock.now())
+        assert found is not None
+        return found.due, found.later, found.in_hand, found.on_sheet
+
+    desk.taken()
+    _out(desk)
+    assert waiting() == (5, 0, 1, 4)
+    desk.clock.moment = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)  # the morning's slot is over, the day is not
+    assert waiting() == (5, 0, 0, 4)
+    desk.clock.moment = datetime(2026, 3, 2, 16, 0, tzinfo=UTC)  # 19:00 in Moscow
+    assert waiting() == (0, 5, 0, 4)
 
 
 def test_an_earlier_call_of_a_sheet_does_not_shorten_the_wait_after_a_later_one(

@@ -122,8 +122,8 @@ def test_many_at_once_wait_for_a_person(sessions: Sessions, clock: HandClock) ->
     for number in range(10, 35):
         world.client(number)
     world.enters(100, at=MONDAY - timedelta(hours=3))
-    for number in range(11, 35):
-        world.enters(number * 10)
+    for number in range(34, 10, -1):  # the newest is read first: events come in any order
+        world.enters(number * 10, at=MONDAY - timedelta(minutes=35 - number), number=number)
     world.work()
     said = world.said()
     assert said[0] == (100, "asked", "")
