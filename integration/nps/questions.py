@@ -26,6 +26,7 @@ LONGEST_OPTION = 80
 LONGEST_WORDS = 1000  # of an answer in own words
 FIELD = "q-"  # form fields: `q-<key>` the answer, `v-<key>` the version that was shown
 VERSION = "v-"
+WAS = "w-"  # what stood when a form of the staff was opened, so that only what they changed is taken
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,15}")
 
@@ -246,6 +247,16 @@ def read_answers(questions: Sequence[Question], form: Mapping[str, str]) -> Read
             continue
         given.append(Given(one.key, one.version, value))
     return tuple(given), tuple(problems)
+
+
+def touched(given: Sequence[Given], form: Mapping[str, str]) -> list[Given]:
+    """The answers that differ from what a form says it was filled with (``w-<key>``): somebody has changed these, and
+    the others may have been answered by the client since. Without such a field every answer is meant."""
+    return [
+        one
+        for one in given
+        if clean_text(form.get(f"{WAS}{one.key}", "")) != one.value or f"{WAS}{one.key}" not in form
+    ]
 
 
 def same_wording(one: Question, other: Question) -> bool:

@@ -59,6 +59,11 @@ class Field:
         return f"{rules.VERSION}{self.key}"
 
     @property
+    def was(self) -> str:
+        """The form field that names what stood when the form was opened."""
+        return f"{rules.WAS}{self.key}"
+
+    @property
     def said(self) -> str:
         """The answer in words; a number with the end of its scale."""
         if self.ends and self.value:

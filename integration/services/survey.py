@@ -16,6 +16,7 @@ from integration import i18n
 from integration.logs import log
 from integration.nps.people import Channel
 from integration.nps.questionnaire import Answers, Problems, read
+from integration.nps.questions import touched
 from integration.services import policies, questions, survey_effects, survey_guard, survey_rows
 from integration.services.deps import Deps
 from integration.services.survey_guard import PURPOSES, Purpose
@@ -142,7 +143,7 @@ def correct(
             survey_effects.after_count(
                 deps, session, found, response, before, now, author=author, reason=reason.strip()
             )
-        given_besides, _ = questions.read(session, portal_id, extra or {})
+        given_besides = touched(questions.read(session, portal_id, extra or {})[0], extra or {})
         questions.save_answers(
             session, response, given_besides, language=found.invitation.language, now=now, by=author,
             reason=reason.strip(),

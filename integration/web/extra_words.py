@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from integration.i18n import mark
 from integration.nps.questions import FIELD as FIELD
-from integration.nps.questions import LONGEST_WORDS, MOST_QUESTIONS, VERSION
+from integration.nps.questions import LONGEST_WORDS, MOST_QUESTIONS, VERSION, WAS
 from integration.services import questions
 from integration.services.questions import Field
 from integration.services.survey_types import Extra
@@ -18,7 +18,7 @@ PROBLEMS = {
     "too_long": mark("This is too long: {most} characters at most."),
     "unknown_version": mark("Please choose one of the answers."),
 }
-MOST_FIELDS = 4 * MOST_QUESTIONS  # answers and versions, also of questions that were replaced meanwhile
+MOST_FIELDS = 6 * MOST_QUESTIONS  # answers, versions, what stood; also of replaced questions
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Shown:
 
 def posted(form: Mapping[str, str]) -> dict[str, str]:
     """The fields of extra questions in a posted form, no more of them than there can be."""
-    names = [name for name in form if name.startswith((FIELD, VERSION))]
+    names = [name for name in form if name.startswith((FIELD, VERSION, WAS))]
     return {name: form[name] for name in names[:MOST_FIELDS]}
 
 

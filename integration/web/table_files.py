@@ -14,6 +14,8 @@ from typing import Any
 
 from flask import Response, abort
 
+from integration.web.pages import zone
+
 Row = Sequence[object]
 BOM = "\ufeff"  # by which spreadsheets know the encoding of a CSV
 TYPES = {
@@ -71,7 +73,10 @@ def _workbook(rows: Iterable[Row], title: str) -> bytes:
 
 
 def _cell(value: object) -> object:
-    """A value as a cell takes it; no character that a workbook cannot hold."""
+    """A value as a cell takes it; no character that a workbook cannot hold, and no zone: moments are by the portal's
+    clock, as on the pages."""
     if isinstance(value, str):
         return "".join(one for one in value if one >= " " or one in "\t\n\r")
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(zone()).replace(tzinfo=None)
     return value

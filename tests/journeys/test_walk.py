@@ -108,7 +108,11 @@ def _somebody_calls(walk: Walk) -> None:
     assert "take a client: what the client says stands here" in walk.live()
     browser = Browser()
     asked = {"app": CLIENT_ID, "placement": "DEFAULT", "options": {}, "user": CALLER, "lang": "ru"}
-    frame = requests.post(f"{walk.told['portal']}/ui-api/frame/open", json=asked, timeout=30).json()
+    portal = walk.told["portal"].rstrip("/")
+    head = {"Origin": portal}
+    answer = requests.post(f"{portal}/ui-api/frame/open", json=asked, headers=head, timeout=30)
+    assert answer.ok, answer.text
+    frame = answer.json()
     opened = browser.post(frame["url"], frame["fields"])
     idle = next(form for form in opened.forms if "auto" in form.fields)
     desk = browser.post(f"{walk.told['molva']}/app/desk", idle.fields | {"do": "take"})

@@ -200,6 +200,17 @@ def test_staff_write_down_and_correct_extra_answers(world: World) -> None:
         "3", "Ada", "2", "Boris", "misheard",
     )  # fmt: skip
     assert len(world.revisions()) == 1, "the score was not touched"
+    give(world, words="Said since the form was opened")
+    stale = {"q-speed": "3", "w-speed": "3", "q-words": "", "w-words": "", "q-what": "o1", "w-what": ""}
+    again = {**form, **stale, "score": "7", "reason": "he called"}
+    assert corrections.correct(
+        world.deps, world.portal.id, CLIENT, response.id, again, seen=response.revision, who="Ada"
+    ) == "done"  # fmt: skip
+    assert kept(world) == {
+        "speed": ("3", 1),
+        "words": ("Said since the form was opened", 1),
+        "what": ("o1", 1),
+    }
 
 
 def test_the_time_to_correct_ends(world: World) -> None:

@@ -134,6 +134,10 @@ def test_a_caller_of_a_call_centre_works_by_the_link_alone(desk: Desk, client: F
     assert "203.0.113.9" in log.text
     table = list(csv.reader(io.StringIO(_post(client, desk, "/log", format="csv").text.lstrip("\ufeff"))))
     assert [row[1] for row in table[1:]] == ["Olga"] * 3
+    book = openpyxl.load_workbook(io.BytesIO(_post(client, desk, "/log", format="xlsx").data))
+    lines = [[cell.value for cell in row] for row in book.worksheets[0].rows][1:]
+    assert [line[1] for line in lines] == ["Olga"] * 3
+    assert {str(line[0]) for line in lines} == {"2026-03-02 10:00:00"}, "the portal's clock, as on the page"
 
 
 def test_a_link_revoked_in_the_middle_of_a_call_records_nothing_and_says_so(

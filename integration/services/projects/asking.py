@@ -39,6 +39,7 @@ from integration.store.waves import Invitation, Wave, WaveClient
 
 MOST = 20  # runs in one turn of a portal
 AN_HOUR = timedelta(hours=1)
+A_LOOK = timedelta(minutes=5)  # until a deal that a robot named may have been read
 UNASKED = "project"  # why the announcement is left out: there is none
 
 _log = log(__name__)
@@ -97,6 +98,9 @@ def ask_one(deps: Deps, portal_id: int, run_id: int, said: Said) -> None:
         run = rows.one(session, portal_id, run_id, wait=False)
         if run is None or run.status != rows.NEW or run.due_at is None or run.due_at > now:
             return
+        if _unread(session, run, now):
+            run.due_at = now + A_LOOK
+            return
         portal = session.get_one(Portal, portal_id)
         policy, version = policies.ensure_stored(session, portal_id, deps)
         today = local_day(now, zone_named(policy.time_zone))
@@ -106,6 +110,15 @@ def ask_one(deps: Deps, portal_id: int, run_id: int, said: Said) -> None:
             runs.skip(session, run, verdict.reason, now)
         elif occasion.client is not None:
             _ask(deps, session, portal, (policy, version), run, occasion.client, verdict.respondent, now)
+
+
+def _unread(session: Session, run: ProjectRun, now: datetime) -> bool:
+    """Whether a robot has named a deal that is too new to be known here: with many events waiting it comes later."""
+    return (
+        run.source == "robot"
+        and now < run.started_at + AN_HOUR
+        and session.get(Deal, (run.portal_id, run.deal_id)) is None
+    )
 
 
 def _ask(

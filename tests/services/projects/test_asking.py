@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
-from integration.store.base import Sessions
+from integration.services.projects import runs
+from integration.store.base import Sessions, transaction
 from integration.store.clients import Company, Contact, Deal
 from integration.store.waves import Invitation, Wave
 from tests.conftest import HandClock
@@ -129,3 +130,19 @@ def test_many_at_once_wait_for_a_person(sessions: Sessions, clock: HandClock) ->
     assert said[0] == (100, "asked", "")
     assert {row[1:] for row in said[1:]} == {("new", "many")}
     assert len(world.sent()) == 1
+
+
+def test_a_robot_on_a_deal_that_is_not_read_yet_waits_for_it(sessions: Sessions, clock: HandClock) -> None:
+    """Events may wait behind a mass move; only a deal that stays unknown for an hour is gone."""
+    world = make_world(sessions, clock, project_delay_days=0)
+    for deal in (100, 990):
+        with transaction(sessions) as session:
+            runs.start(
+                session, world.portal_id, deal_id=deal, source="robot", key=f"robot:{deal}", started_by="robot",
+                due_at=clock.now(), now=clock.now(),
+            )  # fmt: skip
+    world.work()
+    assert world.said() == [(100, "new", ""), (990, "new", "")]
+    world.client(10)
+    world.pass_to(clock.now() + timedelta(hours=2))
+    assert world.said() == [(100, "asked", ""), (990, "skipped", "deal_gone")]
