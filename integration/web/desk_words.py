@@ -74,7 +74,7 @@ KEYS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("Z",), mark("note for whoever calls next")),
     (("L",), mark("wording in another language")),
     (("X",), mark("extra questions; there digits answer the question")),
-    (("Ctrl", "Enter"), mark("save")),
+    (("Ctrl", "Enter"), mark("save it")),
     (("U",), mark("undo the last one")),
     (("Esc",), mark("leave a field; then give the client back")),
     (("?",), mark("show the keys")),

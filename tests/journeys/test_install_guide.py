@@ -150,7 +150,7 @@ def _form(name: str, stage: Stage) -> dict[str, str]:
 def test_the_guide_ends_at_a_server_that_answers_as_the_portal_will_ask(scene: Scene) -> None:
     said = scene.stage.follow("look")
     assert '"status":"ok"' in said.replace(" ", "")
-    assert said.count("200\n") == 3
+    assert said.count("200\n") == 4
     assert "in the background is running" in said
     assert "There are no portals yet" in said
     assert (scene.stage.folder / "var/molva.db").stat().st_mode & 0o777 == 0o600

@@ -115,7 +115,7 @@ def check_calls(calls: dict[str, Any], story: Year) -> None:
 
 
 def check_funnel(funnel: dict[str, Any], story: Year, *, called: bool) -> None:
-    by_desk = {"called": 500, "reached": 480, "declined": 90, "unreached": 20}
+    by_desk = {"called": 500, "reached": 480, "declined": 90, "unreached": 0}  # everybody has an address, too
     early, late = story.of("early", "phone"), story.of("late")
     assert funnel == {
         "listed": 500, "eligible": 500, "people": 500, "announced": 500, "asked": 220 if called else 500,

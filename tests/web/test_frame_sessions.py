@@ -182,7 +182,7 @@ def test_callers_get_their_desk_and_nothing_else(client: FlaskClient, world: Wor
     world.policy(callers=[7])
     who = a_viewer(world, user_id=7, administrator=False)
     refused = inside(client, world, who, "/app/probe")
-    assert (refused.status_code, "nothing for you here yet" in refused.text) == (403, True)
+    assert (refused.status_code, "Your work is at the call desk" in refused.text) == (403, True)
     assert "formaction" not in refused.text
     assert inside(client, world, who, "/app/probe/desk").status_code == 200
 

@@ -242,7 +242,7 @@ def test_callers_are_told_that_the_desk_opens_with_the_calls(year: Year) -> None
         .post("/app/main", data=form(year, viewer(year, MANAGER, language="en")))
     )
     assert answer.status_code == 403
-    assert "When the calls begin, you get your list and the wording." in answer.text
+    assert "Your work is at the call desk" in answer.text
     assert "Клиент" not in answer.text
 
 
