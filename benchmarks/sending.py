@@ -30,7 +30,9 @@ from integration.store.base import make_engine, make_sessions
 from integration.store.letters import LetterRow
 
 NAME = "sending"
-SLOWER = {"SQLite": 3.0, "PostgreSQL": 5.0}  # there each note is two round trips and a write to the log
+#: Each letter is looked at (since there are calls, also at what a caller promised) and noted twice, which on PostgreSQL
+#: is two round trips and a write to the log. SQLite was promised 3 before calls, and seen at 2.8 to 3.3 since.
+SLOWER = {"SQLite": 4.0, "PostgreSQL": 5.0}
 
 
 @dataclass
