@@ -13,12 +13,22 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Error, Frame, Locator, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    Error,
+    Frame,
+    Keyboard,
+    Locator,
+    Page,
+    Response,
+    expect,
+    sync_playwright,
+)
 
 NO_CHROMIUM = "need a Chromium: install one or name it in CHROMIUM"
 LEFT_OUT = pytest.StashKey[int]()
 #: Seconds until something that does not come is given up, on a machine that has other things to do.
-PATIENCE = 30.0
+PATIENCE = 60.0
 expect.set_options(timeout=PATIENCE * 1000)
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
@@ -42,6 +52,15 @@ def until(page: Page | Frame, condition: str, seconds: float = PATIENCE) -> None
         page.wait_for_timeout(50)
 
 
+def until_here(page: Page, true: Callable[[], Any], about: str) -> None:
+    """Wait until something is true on our side, while the page's events are heard; fail with `about`."""
+    end = time.monotonic() + PATIENCE
+    while not true():
+        if time.monotonic() > end:
+            pytest.fail(f"did not come: {about}")
+        page.wait_for_timeout(50)
+
+
 def _true(page: Page | Frame, condition: str) -> bool:
     try:
         return bool(page.evaluate(condition))
@@ -59,6 +78,8 @@ DEEDS = (
     "type", "uncheck",
 )  # fmt: skip
 _hasty: list[bool] = []
+#: Of these, what looks at the page as it is now; every other one waits for its element.
+AT_ONCE = frozenset({"count", "is_visible", "screenshot"})
 
 
 def whole(page: Page) -> None:
@@ -82,19 +103,79 @@ def hasty() -> Iterator[None]:
 
 
 def _patient(deed: Callable[..., Any]) -> Callable[..., Any]:
-    """The deed, done once the page has loaded.
+    """The deed, done once its element is there and the page that it stands in has loaded.
 
     Playwright acts as soon as an element can be seen; on a loaded machine that is often before the page's scripts
-    have run, and a click that comes there goes another way than the one under test.
+    have run, and a click that comes there goes another way than the one under test. The element is waited for first:
+    it may be one of the page that is only on its way.
     """
 
     @functools.wraps(deed)
     def wait(where: Page | Frame | Locator, *args: Any, **named: Any) -> Any:
         if not _hasty:
+            _there(where, deed.__name__, args, named.get("timeout"))
             whole(where if isinstance(where, Page) else where.page)
         return deed(where, *args, **named)
 
     return wait
+
+
+def _there(where: Page | Frame | Locator, deed: str, args: tuple[Any, ...], timeout: float | None) -> None:
+    """Wait until the element of a deed is in the page."""
+    if isinstance(where, Locator):
+        element = where
+    elif args and deed != "evaluate":
+        element = where.locator(args[0])
+    else:
+        return
+    if deed not in AT_ONCE:
+        element.first.wait_for(state="attached", timeout=timeout)
+
+
+def _keys(of: Callable[[Page], Keyboard]) -> property:
+    """The keyboard, given once the page has loaded: keys go wherever the focus is and wait for nothing."""
+
+    def wait(page: Page) -> Keyboard:
+        if not _hasty:
+            whole(page)
+        return of(page)
+
+    return property(wait)
+
+
+def _lasting(make: Callable[..., Any]) -> Callable[..., Any]:
+    """New windows and pages are as patient as everything else here."""
+
+    @functools.wraps(make)
+    def patient(browser: Browser, **named: Any) -> Any:
+        made = make(browser, **named)
+        made.set_default_timeout(PATIENCE * 1000)
+        return made
+
+    return patient
+
+
+def leave(page: Page) -> None:
+    """Go away from whatever is open, also from a page that at this moment moves on to another one by itself."""
+    for _ in range(9):
+        try:
+            page.goto("about:blank")
+        except Error as error:
+            if "interrupted by another navigation" not in str(error):
+                raise
+        else:
+            return
+    pytest.fail("the page never stayed away")
+
+
+def weight(page: Page, address: str) -> int:
+    """Open an address; bytes of everything that comes: bodies as they are, and headers."""
+    came: list[Response] = []
+    page.on("response", lambda one: came.append(one))
+    page.goto(address)
+    page.wait_for_load_state("networkidle")
+    heads = (len(one["name"]) + len(one["value"]) + 4 for each in came for one in each.headers_array())
+    return sum(len(each.body()) for each in came) + sum(heads)
 
 
 def _only_violations(run: Callable[..., Any]) -> Callable[..., Any]:
@@ -105,6 +186,8 @@ def _only_violations(run: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     def check(axe: Axe, page: Page, context: Any = None, options: dict[str, Any] | None = None) -> Any:
+        if page.evaluate("'axe' in window"):  # from the look before, at another width or in another theme
+            axe.axe_script = "0"
         return run(axe, page, context, {"resultTypes": ["violations"], "iframes": False, **(options or {})})
 
     return check
@@ -117,9 +200,12 @@ def in_ci() -> bool:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Without a Chromium browser tests are left out and counted in one line, but never in CI (interface.md 1).
 
-    Journeys come first, the longest one at the head: what is short fills the gaps at the end of a run."""
+    Journeys come first, the longest one at the head, then other files that take their time: what is short fills the
+    gaps at the end of a run, when a file is done by one worker while the others have nothing left."""
     longest: dict[Path, float] = {}
     for item in items:
+        if item.get_closest_marker("slow"):
+            longest.setdefault(item.path, 0.5)
         if item.get_closest_marker("journey"):
             marker = item.get_closest_marker("timeout")
             longest[item.path] = max(longest.get(item.path, 1.0), marker.args[0] if marker else 1.0)
@@ -149,6 +235,9 @@ def browser() -> Iterator[Browser]:
         for kind in (Page, Frame, Locator):
             for name in (name for name in DEEDS if hasattr(kind, name)):
                 patch.setattr(kind, name, _patient(getattr(kind, name)))
+        patch.setattr(Page, "keyboard", _keys(Page.keyboard.fget))
+        for name in ("new_context", "new_page"):
+            patch.setattr(Browser, name, _lasting(getattr(Browser, name)))
         patch.setattr(Axe, "run", _only_violations(Axe.run))
         made = playwright.chromium.launch(
             executable_path=path,
@@ -158,6 +247,7 @@ def browser() -> Iterator[Browser]:
                 "--disable-dev-shm-usage",
                 "--disable-background-networking",
             ],
+            timeout=2 * PATIENCE * 1000,
         )
         yield made
         made.close()

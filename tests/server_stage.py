@@ -31,7 +31,8 @@ DEPLOY = ROOT / "deploy"
 GUIDE = ROOT / "docs/install.md"
 HOST = "localhost"
 BIN = Path(sys.executable).parent
-PATIENCE = 60.0
+#: Seconds until something that does not come is given up, on a machine that has other things to do.
+PATIENCE = 180.0
 #: Says what it was asked, and no more.
 SAID = 'printf "%s\\n" "$(basename "$0") $*" >> "$STAGE/orders"\n'
 STAND_INS = {
@@ -192,7 +193,7 @@ class Stage:
                     env=self.env,
                     cwd=self.folder / "etc",
                     check=True,
-                    timeout=60,
+                    timeout=PATIENCE,
                 )
             return
         notices = self.folder / f"{name}.sock"
@@ -230,7 +231,7 @@ class Stage:
         self.running["nginx"] = child
         child.start()
         if (self.folder / "conf.d/molva.conf").exists():
-            wait_for("nginx", lambda: _listens(self.https), 20, child.tail)
+            wait_for("nginx", lambda: _listens(self.https), PATIENCE, child.tail)
 
     def stop(self, name: str) -> None:
         """Stop a unit, or nginx, as systemd would with `KillMode=mixed`; one that does not run is stopped already."""
@@ -265,7 +266,7 @@ class Stage:
         context.set_alpn_protocols(list(protocols))
         address = ("127.0.0.1", self.https)
         with (
-            socket.create_connection(address, timeout=10, source_address=(source, 0)) as plain,
+            socket.create_connection(address, timeout=60, source_address=(source, 0)) as plain,
             context.wrap_socket(plain, server_hostname=HOST) as connection,
         ):
             yield connection
@@ -273,7 +274,7 @@ class Stage:
 
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
-        probe.settimeout(1)
+        probe.settimeout(20)
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 

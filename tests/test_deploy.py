@@ -43,7 +43,7 @@ def test_nginx_takes_the_file_as_it_stands(tmp_path: Path) -> None:
         [program, "-t", "-c", str(tmp_path / "nginx.conf")],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=200,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -77,14 +77,14 @@ def test_systemd_takes_the_units_and_finds_them_well_shut(tmp_path: Path) -> Non
         (tmp_path / path.name).write_text(text.replace("file:///opt/molva/src", "file:///"), encoding="utf-8")
     files = sorted(str(path) for path in tmp_path.iterdir())
     done = subprocess.run(
-        [program, "verify", *files], capture_output=True, text=True, timeout=60, check=False
+        [program, "verify", *files], capture_output=True, text=True, timeout=200, check=False
     )
     ours = [line for line in done.stderr.splitlines() if "molva" in line]
     assert (done.returncode, ours) == (0, [])
     services = [name for name in files if name.endswith(".service")]
     shut = subprocess.run(
         [program, "security", "--offline=true", "--threshold=20", *services], capture_output=True, text=True,
-        timeout=60, check=False,
+        timeout=200, check=False,
     )  # fmt: skip
     if "unrecognized option" not in shut.stderr:  # before systemd 250
         assert shut.returncode == 0, shut.stdout

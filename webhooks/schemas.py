@@ -7,7 +7,8 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
-from integration.bitrix.protocol import Event, ProtocolError, parse_event, unflatten
+from integration.bitrix.form_keys import ProtocolError, unflatten
+from integration.bitrix.protocol import Event, parse_event
 from integration.bitrix.robots import RobotCall, parse_robot
 
 

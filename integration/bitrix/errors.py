@@ -105,7 +105,6 @@ _LOST: dict[str, LossKind] = {
     "INVALID_SCOPE": "scope",
     "METHOD_CONFIRM_DENIED": "scope",
 }
-RIGHTS = tuple(code.lower() for code, kind in _LOST.items() if kind == "scope")
 _SUSPENDED = {"PAYMENT_REQUIRED", "PORTAL_DELETED"}
 _NOT_FOUND = {"NOT_FOUND", "ERROR_NOT_FOUND", "OWNER_NOT_FOUND"}
 _REFUSED = {
@@ -114,9 +113,16 @@ _REFUSED = {
     "INVALID_ARG_VALUE", "CRM_FIELD_ERROR_VALUE_NOT_VALID", "CRM_FIELD_ERROR_REQUIRED",
     "CREATE_DYNAMIC_ITEM_RESTRICTED", "UPDATE_DYNAMIC_ITEM_RESTRICTED",
 }  # fmt: skip
+_CONSENT = "METHOD_CONFIRM_WAITING"
 _UNKNOWN_EFFECT = {"INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER"}
 # These ask for no right a user could lack, so a denial means REST as a whole (bitrix24.md 1.2).
 _FREE_METHODS = {"batch", "profile", "scope", "server.time", "method.get"}
+
+
+def lacks_right(error: BitrixError) -> bool:
+    """Whether the application lacks a right for this call, or an administrator's consent to it: it may work as soon as
+    somebody in the portal grants it, and calls that need another right work meanwhile (bitrix24.md 3.5)."""
+    return (isinstance(error, AccessLost) and error.kind == "scope") or error.code.upper() == _CONSENT
 
 
 def classify(
@@ -155,7 +161,7 @@ def _waiting(code: str, method: str, until: datetime | None, after: float | None
         return Retryable(method, code, effect="none", after=after, until=until)
     if code == "OVERLOAD_LIMIT":
         return Retryable(method, code, effect="none", after=OVERLOAD_WAIT)
-    if code == "METHOD_CONFIRM_WAITING":
+    if code == _CONSENT:
         return Retryable(method, code, effect="none", after=CONFIRM_WAIT)
     if code in _UNKNOWN_EFFECT:
         return Retryable(method, code, effect="unknown", after=after)

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from integration.bitrix.call import Call
-from integration.bitrix.protocol import Grant, ProtocolError, parse_auth
+from integration.bitrix.form_keys import ProtocolError
+from integration.bitrix.protocol import Grant, parse_auth
 
 CODE = "molva_ask"
 PATH = "/bitrix/robot"

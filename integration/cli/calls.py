@@ -18,7 +18,7 @@ from integration.services.calling import sheet_book, sheet_out, sheet_page, shee
 from integration.services.calling.sheet_page import RowShown
 from integration.services.past_tables import ImportRefused
 from integration.services.waves_errors import WaveError
-from integration.web.partner_words import CODES, REFUSED, SETTLED, UPLOAD
+from integration.web.partner_words import CODES, EXTRA, REFUSED, SETTLED, UPLOAD
 
 portal_option = click.option("--portal", "portal_id", type=int, default=1, show_default=True)
 who_option = click.option("--who", default=getpass.getuser, help="Who does it; kept with the survey.")
@@ -131,14 +131,20 @@ def _lines(rows: list[RowShown]) -> list[str]:
 
 
 def _why(row: RowShown) -> str:
-    return " ".join(text("en", CODES.get(code, SETTLED)) for code in row.codes)
+    wrong = [
+        text("en", EXTRA[one.problem], question=one.key, written=one.value)
+        for one in row.extra
+        if one.problem
+    ]
+    return " ".join([*(text("en", CODES.get(code, SETTLED)) for code in row.codes), *wrong])
 
 
 def _plain(rows: list[RowShown]) -> dict[str, Any]:
     counts = {name: sum(row.status == name for row in rows) for name in ("done", "new", "same", "refused")}
-    problems = [
-        {"page": row.page, "row": row.number, "status": row.status, "codes": list(row.codes)}
-        for row in rows
-        if row.codes
-    ]
+    problems = []
+    for row in rows:
+        wrong = {one.key: one.problem for one in row.extra if one.problem}
+        told = {"page": row.page, "row": row.number, "status": row.status, "codes": list(row.codes)}
+        if row.codes or wrong:
+            problems.append(told | ({"extra": wrong} if wrong else {}))
     return {**counts, "problems": problems}

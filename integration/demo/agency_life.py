@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from pathlib import Path
 from typing import Any
 
 from integration.app import Application, build
@@ -19,7 +17,7 @@ from integration.nps.plans import Plan, wave_start
 from integration.services import first_run, policies, portals, waves
 from integration.store.base import reading
 
-from . import past_file
+from . import past_file, past_friends
 from .chronicle import Chronicle
 from .conductor import TROUBLES
 from .days import ZONE, Office, local_day
@@ -258,7 +256,7 @@ class AgencyLife:
         self.chronicle.tell(self.world.now(), "set_up", "staff")
 
     def bring_past(self) -> None:
-        """Three old surveys, by the command an administrator would use."""
+        """Three old surveys and who recommended whom, by the commands an administrator would use."""
         if not self.synchronised():
             self.chronicle.tell(self.world.now(), "not_installed")
             return
@@ -275,12 +273,18 @@ class AgencyLife:
                 self.chronicle.tell(
                     now, "past_row", wave=wave, row=row["row"], detail=row["detail"] or row["code"]
                 )
+        self._bring_friends()
 
-
-def past_rows(path: Path) -> list[Json]:
-    """The rows of one of the files, by heading."""
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        return list(csv.DictReader(file, delimiter=";"))
+    def _bring_friends(self) -> None:
+        file = self.world.folder / "past" / "рекомендации.csv"
+        if not past_friends.write(self.autumn.story, file):
+            return
+        told = self.world.molva(
+            "referrals", "import", str(file), "--who", HEAD_NAME, "--json", "--portal", str(self.portal_id())
+        )
+        counts = json.loads(told)["counts"]
+        left = counts["open"] + counts["bad"]
+        self.chronicle.tell(self.world.now(), "past_friends", taken=counts["taken"], bad=left)
 
 
 def _ready(row: Json, today: date) -> bool:

@@ -15,9 +15,9 @@ from urllib.parse import urljoin
 
 import requests
 
-TIMEOUT = 30.0
+TIMEOUT = 90.0
 #: Seconds for which a person presses "reload" when nobody answers.
-PATIENCE = 20.0
+PATIENCE = 120.0
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 SCANNER = "Mozilla/5.0 (compatible; MailGate-Scanner/4.1)"
 #: A scanner that calls itself a browser: only what it does tells it from a person.

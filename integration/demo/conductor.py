@@ -79,7 +79,7 @@ class Conductor:
         self._halt.set()
         self._wake.set()
         if self._thread is not None:
-            self._thread.join(20)
+            self._thread.join(60)
 
     @property
     def state(self) -> State:
@@ -164,9 +164,14 @@ class Conductor:
         self._wake.set()
 
     def _run(self) -> None:
+        """The move under way; whatever ends it has been told before another one may begin."""
         try:
             if self._until is not None:
                 self.year.run(self._until)
+        except Stopped:
+            pass
+        except TROUBLES as error:
+            self._fail(error)
         finally:
             with self._lock:
                 self._begin = self._until = None
@@ -188,6 +193,5 @@ class Conductor:
     def _fail(self, error: Any) -> None:
         with self._lock:
             self._playing = False
-            self._begin = self._until = None
         if not self._over.is_set():
-            self.troubled(str(error).splitlines()[0][:300])
+            self.troubled((str(error) or type(error).__name__).splitlines()[0][:300])

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
+from decimal import Decimal
 
 from integration.bitrix.sandbox.story_cards import SERVICE
 
@@ -37,7 +38,8 @@ class Asked:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One client on the list. ``reason`` "" for those who are asked; ``deals``: the chosen one first."""
+    """One client on the list. ``reason`` "" for those who are asked; ``deals``: the chosen one first; ``bought``: what
+    was won in the year before, with its currency."""
 
     card: Card
     name: str
@@ -46,6 +48,7 @@ class Verdict:
     manager: int
     deals: tuple[int, ...] = ()
     asked: tuple[Asked, ...] = field(default=())
+    bought: tuple[tuple[Decimal, str], ...] = ()
 
     @property
     def key(self) -> str:
@@ -156,7 +159,20 @@ def _judge(ground: Ground, card: Card, today: date, taken: set[str]) -> Verdict:
     manager = int(own.get("assignedById") or (chosen or {}).get("assignedById") or 0)
     name = str(own.get("title") or f"{own.get('name', '')} {own.get('lastName', '')}".strip())
     return Verdict(
-        card, name, reason, ground.cities.get(card, ""), manager, tuple(through), asked if not reason else ()
+        card, name, reason, ground.cities.get(card, ""), manager, tuple(through), asked if not reason else (),
+        _bought(ground, deals, today),
+    )  # fmt: skip
+
+
+def _bought(ground: Ground, deals: list[Json], today: date) -> tuple[tuple[Decimal, str], ...]:
+    """N8: what was won in the twelve months before, by the day it was won, each in its own currency."""
+    sold = [
+        (_won(ground, deal) or day_of(deal["closedate"]), deal) for deal in deals if _semantics(deal) == "S"
+    ]
+    return tuple(
+        (Decimal(str(deal.get("opportunity") or 0)), str(deal.get("currencyId") or ""))
+        for day, deal in sold
+        if day is not None and day <= today < months_later(day, 12)
     )
 
 

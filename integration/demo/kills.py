@@ -51,6 +51,7 @@ class Killer:
         child = self.world.children[name]
         with self.world.upheaval:
             child.kill()
+            self.world.deaths += 1
             self.done.append(f"{now:%Y-%m-%d %H:%M} {name}")
             child.start()
             if name == "web":

@@ -28,12 +28,12 @@ from .days import Office
 from .live_story import PERSONAS, autumn
 from .panel import create_panel
 from .people import town
-from .processes import StuckError, wait_for
+from .processes import StuckError, free_port, wait_for
 from .switches import BY_NAME, Switches
 from .world import World
 from .year import Year
 
-SYNC_SECONDS = 60.0
+SYNC_SECONDS = 240.0
 GRAIN, TROUBLE_GRAIN = timedelta(seconds=1), timedelta(hours=1)
 
 
@@ -111,7 +111,7 @@ class Live:
 
     def _serve(self) -> None:
         app = create_panel(self)
-        self._server = Server("127.0.0.1", self.panel_port, app)
+        self._server = Server("127.0.0.1", self.panel_port or free_port(), app)
         threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True
         ).start()

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from random import Random
 from typing import Any
 
 from integration.bitrix.sandbox.agency import COMPANY, DEAL, LEAD
 from integration.bitrix.sandbox.story import Story, tell
 from integration.bitrix.sandbox.story_cards import SALES, SERVICE, at, stage
+from integration.bitrix.sandbox.story_money import first_contract
+from integration.bitrix.sandbox.story_names import CALM, TRICKY
 from integration.bitrix.sandbox.story_staff import ADMIN, CALLER, DIRECTOR_A, HEAD, LEFT, MANAGERS_A, SELLERS
 from integration.bitrix.sandbox.story_year import Act
 
@@ -62,14 +65,27 @@ class Autumn:
 
 def autumn(seed: int, clients: int) -> Autumn:
     """The agency of that seed with everything up to the opening. Raises ``ValueError`` for too few clients."""
-    story = tell(seed, clients, FREEZE)
-    for company in story.agency.companies:
-        if company.get("isMyCompany") == "Y":
-            company["title"] = AGENCY
+    story = tell(seed, clients, FREEZE, OPENING.date())
+    _calm(story)
     past = [act for act in story.acts if act.at < OPENING]
     ours = tuple(act for act in past if "UF_CRM_MOLVA" in str(act.params))
     plain = tuple(act for act in past if act not in ours)
     return Autumn(story, plain, ours, tuple(_deeds(story)))
+
+
+def _calm(story: Story) -> None:
+    """The agency's own name, and names of clients that do not look like an attack; their deals follow."""
+    labels = {title: label for title, label in TRICKY if label in CALM}
+    renamed: dict[int, str] = {}
+    for company in story.agency.companies:
+        if company.get("isMyCompany") == "Y":
+            company["title"] = AGENCY
+        elif label := labels.get(str(company["title"])):
+            renamed[company["id"]] = company["title"] = CALM[label]
+    for deal in story.agency.deals:
+        what, colon, _ = str(deal["title"]).partition(": ")
+        if colon and deal["companyId"] in renamed:
+            deal["title"] = f"{what}: {renamed[deal['companyId']]}"
 
 
 def policy() -> Json:
@@ -87,19 +103,25 @@ def _deeds(story: Story) -> list[Deed]:
     regular = sorted(int(number) for sort, number in cards if sort == "company" and number.isdigit())
     friend, buyer, quarrel = regular[0], regular[1 % len(regular)], regular[-1]
     titles = {row["id"]: str(row["title"])[:60] for row in story.agency.companies}
-    return [*_recommended(friend, titles[friend]), *_sale(buyer, titles[buyer]), *_pause(quarrel, titles)]
+    return [
+        *_recommended(story.seed, friend, titles[friend]),
+        *_sale(buyer, titles[buyer]),
+        *_pause(quarrel, titles),
+        *_renewals(story.seed, regular[2:-1], titles),
+    ]
 
 
-def _recommended(friend: int, title: str) -> list[Deed]:
+def _recommended(seed: int, friend: int, title: str) -> list[Deed]:
     seller = SELLERS[0]
     name = "Пекарня «Тёплый угол»"
     person = {
         "name": "Вера", "lastName": "Ясная", "post": "Владелица", "companyTitle": name,
         "fm": [{"typeId": "EMAIL", "valueType": "WORK", "value": "v.yasnaya@ugol.example.com"}],
     }  # fmt: skip
-    lead = {
+    money = {"opportunity": first_contract(Random(f"{seed}:warm"))}
+    lead: Json = {
         "entityTypeId": LEAD,
-        "fields": {"title": f"Запрос с сайта: {name}", "sourceId": "RECOMMENDATION"} | person,
+        "fields": {"title": f"Запрос с сайта: {name}", "sourceId": "RECOMMENDATION"} | person | money,
     }
     referral = {
         "UF_CRM_MOLVA_REFERRAL_SOURCE": "#lead:UF_CRM_MOLVA_REFERRAL_SOURCE:client",
@@ -127,6 +149,21 @@ def _sale(buyer: int, title: str) -> list[Deed]:
         _deed(_moment(6, 10, 30), SELLERS[1], "crm.item.add", add, "a_deal", {"site": "item.id"}, who=title),
         _deed(_moment(27, 16), SELLERS[1], "crm.item.update", won, "won", who=title),
     ]
+
+
+def _renewals(seed: int, clients: list[int], titles: dict[int, str]) -> list[Deed]:
+    """Clients that are served pay for another year, one in a few days."""
+    rng, found = Random(f"{seed}:autumn"), []
+    for days, client in zip(range(2, 60, 5), rng.sample(clients, min(12, len(clients))), strict=False):
+        fields = {
+            "title": f"Продление на 2026: {titles[client]}"[:200], "companyId": client, "categoryId": SALES,
+            "stageId": "WON", "opportunity": rng.randrange(20, 90) * 10_000, "assignedById": SELLERS[days % 2],
+        }  # fmt: skip
+        add = {"entityTypeId": DEAL, "fields": fields}
+        found.append(
+            _deed(_moment(days, 12, 10), SELLERS[days % 2], "crm.item.add", add, "won", who=titles[client])
+        )
+    return found
 
 
 def _pause(company: int, titles: dict[int, str]) -> list[Deed]:

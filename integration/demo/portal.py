@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import requests
 
 Json = dict[str, Any]
-TIMEOUT = 30.0
+TIMEOUT = 90.0
 BATCH = 50
 
 

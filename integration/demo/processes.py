@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -16,8 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-READY_SECONDS = 30.0
-STOP_SECONDS = 10.0
+#: Limits, not expectations: they are for a machine that has other things to do.
+READY_SECONDS = 120.0
+STOP_SECONDS = 30.0
+#: Where free ports are looked for: below those that systems give to outgoing connections.
+PORTS = range(20_000, 32_000)
 
 
 class StuckError(RuntimeError):
@@ -127,11 +131,25 @@ def python(*arguments: str) -> list[str]:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
+    """A port of loopback that nobody uses, for this process and those it starts, as long as it lives.
+
+    A port that was free a moment ago may be taken before somebody listens on it, also between the death of who
+    listened and the next start. So it is none of those that outgoing connections get, and it is held by a socket of
+    the other kind (UDP), which disturbs nobody and shows whoever looks for a port here that this one is given away.
+    """
+    for number in random.SystemRandom().sample(PORTS, len(PORTS)):
+        mark = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            mark.bind(("127.0.0.1", number))
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(("127.0.0.1", number))
+        except OSError:
+            mark.close()
+            continue
+        mark.detach()  # it stays open until this process ends
         return number
+    raise StuckError("no port is free")
 
 
 def wait_for(what: str, check: Callable[[], bool], seconds: float, why: Callable[[], str] = str) -> None:

@@ -30,6 +30,7 @@ from .eligible import assess
 from .expect import Expected, expect, wave_days
 from .ground import Ground, Json, ground_of
 from .kills import Killer
+from .money import of_money, rates_of
 from .people import town
 from .phone import lines
 from .portal import PortalError
@@ -41,7 +42,7 @@ from .thanks import brought, take_notes, take_tasks
 from .world import CLIENT_ID, World
 from .year import ROUND, Year
 
-SYNC_SECONDS = 60.0
+SYNC_SECONDS = 240.0
 #: What ends a run with one line instead of a trace; requests' own errors are OSErrors.
 FAILURES = (StuckError, PortalError, LookupError, ValueError, OSError, subprocess.SubprocessError)
 #: A year.
@@ -67,6 +68,7 @@ class Play:
     ground: Ground | None = None
     listed: datetime | None = None
     wave: str = ""
+    wave_id: str = ""
     deeds_told: int = 0
     letters_told: Counter[str] = field(default_factory=Counter)
     callers: Callers | None = None
@@ -106,6 +108,7 @@ class Play:
             rows = json.loads(self.world.molva("portal", "list", "--json"))
             return bool(rows) and bool(rows[0].get("synced_at"))
 
+        self.year.settle()  # asking takes a process of its own each time
         wait_for("the first synchronisation", synchronised, SYNC_SECONDS, self.world.tails)
         file = self.world.folder / "policy.json"
         file.write_text(json.dumps(settings.policy(), ensure_ascii=False), encoding="utf-8")
@@ -139,7 +142,7 @@ class Play:
         if not waiting and today < self.days.announced:
             self._plan_head(today + timedelta(days=1))
         for wave in waiting:
-            self.wave = str(wave["name"])
+            self.wave, self.wave_id = str(wave["name"]), str(wave["id"])
             self.ground, self.listed = self._take_ground(), self.world.now()
             report = json.loads(self.world.molva("wave", "rehearse", str(wave["id"]), "--json"))
             if report.get("errors"):
@@ -167,8 +170,7 @@ class Play:
             verdicts = assess(self.ground, local_day(self.listed))
             known = lines(self.story.seed, verdicts, self.year.town)
             self.callers = Callers(self.world, self.office, self.year.diary, known, self._plan_sitting)
-        number = next(str(wave["id"]) for wave in waves(self.world) if str(wave["name"]) == self.wave)
-        made = self.callers.sit(number, partner=partner)
+        made = self.callers.sit(self.wave_id, partner=partner)
         self._tell(f"{'The call centre' if partner else 'The caller'} has made {made} calls.")
 
     def _owners_finish(self) -> None:
@@ -209,7 +211,7 @@ class Play:
 
     def _settle_doubts(self) -> None:
         """After a sudden death people do what only people can: decide about letters, open the application again."""
-        metrics = self.world.metrics()
+        metrics = self.year.rested
         if metrics.get('molva_letters{status="unknown"}'):
             self._settle_letters()
         if metrics.get('molva_portals{status="reauthorise"}'):
@@ -255,6 +257,7 @@ class Play:
         problems += self._kinds(expected)
         told = next((w for w in waves(self.world) if str(w["name"]) == self.wave), {})
         problems += of_wave(expected, told)
+        problems += of_money(expected, told, rates_of(self.story.agency.currencies))
         if self.callers is not None:
             problems += of_calls(self.callers.calls, told)
         return expected, actual, problems

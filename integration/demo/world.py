@@ -22,10 +22,10 @@ from integration.bitrix.scopes import CODES
 
 from .browser import patiently
 from .portal import Control, Reader
-from .processes import Child, StuckError, free_port, python, wait_for
+from .processes import READY_SECONDS, Child, StuckError, free_port, python, wait_for
 
 CLIENT_ID, CLIENT_SECRET = "local.molva.demo", "demo-application-key"
-COMMAND_SECONDS = 60.0
+COMMAND_SECONDS = 180.0
 #: Where the package lies; the processes run in the demo's own folder, where no ``.env`` of anybody is.
 ROOT = Path(integration.__file__).resolve().parents[1]
 
@@ -53,6 +53,8 @@ class World:
         self._metrics = requests.Session()
         #: Held while a process is being killed and started again.
         self.upheaval = threading.RLock()
+        #: How many were killed.
+        self.deaths = 0
 
     def now(self) -> datetime:
         """Virtual time, UTC."""
@@ -79,18 +81,18 @@ class World:
         sandbox = self._child(
             "sandbox",
             python("-m", "integration.bitrix.sandbox.server", "--agency", str(agency), "--clock-file", clock,
-                   "--control-token", token, "--port", str(self.portal_port)),
+                   "--control-token", token, "--port", str(self.portal_port or free_port())),
         )  # fmt: skip
         sandbox.ready_line = True
         told = sandbox.start()
         self.control = Control(told["portal"], token)
         mail = self._child(
             "mailroom",
-            python("-m", "integration.demo.mailroom", "--folder", str(self.mail), "--clock-file", clock),
-        )
+            python("-m", "integration.demo.mailroom", "--folder", str(self.mail), "--clock-file", clock,
+                   "--port", str(free_port())),
+        )  # fmt: skip
         mail.ready_line = True
         smtp_port = int(mail.start()["port"])
-        mail.command = [*mail.command, "--port", str(smtp_port)]
         self.control.put(
             "settings", {"smtp": f"127.0.0.1:{smtp_port}"}
         )  # the portal's own mail goes there, too
@@ -125,13 +127,13 @@ class World:
 
     def wait_for_web(self) -> None:
         """Until the web processes answer."""
-        wait_for("the web process", self._answers, 30, lambda: self.children["web"].tail())
+        wait_for("the web process", self._answers, READY_SECONDS, lambda: self.children["web"].tail())
 
     def _answers(self) -> bool:
         if not self.children["web"].alive:
             raise StuckError(f"the web process ended:\n{self.children['web'].tail()}")
         try:
-            return requests.get(f"{self.public_url}/healthz", timeout=5).ok
+            return requests.get(f"{self.public_url}/healthz", timeout=20).ok
         except requests.RequestException:
             return False
 

@@ -19,10 +19,12 @@ from .world import World
 STRIDE = timedelta(days=14)
 #: After so long Molva has looked by itself for what the portal did not tell (every ten minutes, product.md T2).
 ROUND = timedelta(minutes=11)
-QUIET_SECONDS = 60.0
-#: Real seconds without any movement after which somebody has probably died with work in hand; it counts as
-#: being done until its worker has been silent for a minute, and comes back when its lease ends.
-STALLED_SECONDS = 2.0
+#: Real seconds without any movement after which it counts as stuck.
+QUIET_SECONDS = 180.0
+#: Real seconds without any movement after which somebody who was killed has probably left work in hand; it counts as
+#: being done until its worker has been silent for a minute, and comes back when its lease ends. Where nobody was
+#: killed the machine is only slow, and the clock had better stand.
+STALLED_SECONDS, SLOW_SECONDS = 2.0, 60.0
 MOURNING = timedelta(seconds=61)
 #: Waits shorter than this are part of one deed: the clock moves on without asking whether Molva is idle.
 BREATH = timedelta(minutes=2)
@@ -59,6 +61,7 @@ class Year:
 
     ``watch`` is called at every step with virtual time, ``disturb`` right after every jump of the clock.
     ``grain``: Molva's own next work is waited for at least so long, so that repeats in trouble come together.
+    ``rested``: Molva's gauges when it last came to rest.
     """
 
     world: World
@@ -69,11 +72,13 @@ class Year:
     agenda: Agenda = field(default_factory=Agenda)
     jumps: int = 0
     grain: timedelta = timedelta(seconds=1)
+    rested: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.mailbox = Mailbox(self.world.mail)
         self.lives: dict[str, Life] = {}
         self.letters: list[Letter] = []
+        self._mourned = 0  # deaths after which what they left in hand has been waited for
 
     def run(self, until: datetime) -> None:
         """Lives until that moment. Raises ``StuckError`` when something does not come to rest."""
@@ -130,22 +135,25 @@ class Year:
 
     def settle(self) -> None:
         """Waits until the portal has delivered its events and Molva has done what is due."""
-        begun = moved = time.monotonic()
+        moved = time.monotonic()
+        stalled = moved
         before: tuple[float, ...] = ()
         while True:
-            self.world.control.post("events/flush", {"timeout": 10})
+            undelivered = self.world.control.post("events/flush", {"timeout": 10})["pending"]
             metrics = self.world.metrics()
             due = metrics.get("molva_due_rows", 0.0)
-            state = (due, *(n for name, n in metrics.items() if name.startswith("molva_queue_rows")))
-            if due == 0 and state == before:
+            rows = (n for name, n in metrics.items() if name.startswith("molva_queue_rows"))
+            state = (undelivered, due, *rows)
+            if undelivered == due == 0 and state == before:
+                self.rested, self._mourned = metrics, self.world.deaths
                 return
             now = time.monotonic()
             if state != before:
-                before, moved = state, now
-            elif now - moved > STALLED_SECONDS:
+                before, moved, stalled = state, now, now
+            elif now - stalled > (STALLED_SECONDS if self.world.deaths > self._mourned else SLOW_SECONDS):
                 self.world.jump(self.world.now() + MOURNING)
-                moved = now
-            if now - begun > QUIET_SECONDS:
+                stalled, self._mourned = now, self.world.deaths
+            if now - moved > QUIET_SECONDS:
                 raise StuckError(f"Molva does not come to rest at {self.world.now()}: {self._why()}")
             self.check_alive()
             time.sleep(0.1 if due else 0)

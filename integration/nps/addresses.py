@@ -22,6 +22,11 @@ def phone_key(phone: str) -> str:
     return digits[-_COMPARED_PHONE_DIGITS:] if len(digits) >= _LEAST_PHONE_DIGITS else ""
 
 
+def person_keys(address: str, phone: str, contact_id: int) -> frozenset[str]:
+    """What names a person of a list: the e-mail, the number, ``contact:<id>``; "never again" may stand under any."""
+    return frozenset({email_key(address), phone_key(phone), f"contact:{contact_id}"} - {""})
+
+
 def is_shared(address: str, shared_mailboxes: Collection[str]) -> bool:
     """Whether many read the mailbox: its name before ``@`` and ``+`` is a listed one (product.md E6)."""
     name = email_key(address).rpartition("@")[0].partition("+")[0]

@@ -12,9 +12,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Literal
 
+from . import sheet_questions
 from .errors import NpsError
 from .past_answers import fold
 from .questionnaire import MAX_COMMENT, clean_text, parse_score
+from .questions import Given
+from .sheet_questions import Asking, Bad
 
 Page = str  # people | calls, a second one of a kind with a number behind it
 Code = Literal[
@@ -64,6 +67,7 @@ class Row:
     """One row with something in it. ``day``, ``hour``: as written, the client's; ``back``: naive, likewise.
 
     ``at``, ``call_back_at``: UTC, once ``settled``. ``problem``: why it cannot be taken, empty if it can be so far.
+    ``extra``: answers to questions of the agency's own; ``bad``: those that cannot be taken, which stop no row.
     """
 
     page: Page
@@ -79,6 +83,8 @@ class Row:
     at: datetime | None = None
     call_back_at: datetime | None = None
     problem: str = ""
+    extra: tuple[Given, ...] = ()
+    bad: tuple[Bad, ...] = ()
 
     @property
     def call(self) -> tuple[str, datetime | None, str]:
@@ -113,19 +119,31 @@ def kind_of(headings: Sequence[str]) -> Literal["people", "calls"]:
     return "people" if _OF_PEOPLE.intersection(map(fold, headings)) else "calls"
 
 
-def read(table: Sequence[Sequence[str]], page: Page, outcomes: Mapping[str, str]) -> list[Row]:
+def read(
+    table: Sequence[Sequence[str]], page: Page, outcomes: Mapping[str, str], asking: Asking | None = None
+) -> list[Row]:
     """Every row in which something was filled in, by its number in the file, the headings being row 1.
 
-    ``outcomes``: what people call them, folded, in every language -> code. Raises `NoSheet`.
+    ``outcomes``: what people call them, folded, in every language -> code; ``asking``: the questions that may have
+    columns. Raises `NoSheet`.
     """
+    asking = asking or Asking()
     if not table:
         raise NoSheet(code="no_rows")
     places = columns(table[0])
+    asked, twice = sheet_questions.columns(table[0], asking, tuple(places.values()))
+    if twice:
+        raise NoSheet(twice, code="two_columns")
     rows = []
     for number, cells in enumerate(table[1:], 2):
         said = {field: cells[place].strip() if place < len(cells) else "" for field, place in places.items()}
-        if any(said.get(field) for field in FILLED):
-            rows.append(_row(page, number, said, outcomes))
+        if not any(said.get(field) for field in FILLED) and not any(
+            cells[one.place].strip() for one in asked if one.place < len(cells)
+        ):
+            continue
+        row = _row(page, number, said, outcomes)
+        extra, bad = sheet_questions.read(asked, cells, asking, answered=row.outcome == "answered")
+        rows.append(replace(row, extra=extra, bad=bad))
     return rows
 
 
@@ -175,7 +193,13 @@ def compared(rows: Sequence[Row]) -> list[Row]:
 
 
 def _said(row: Row) -> tuple[object, ...]:
-    return row.outcome, row.score, row.comment, row.call_back_at
+    return (
+        row.outcome,
+        row.score,
+        row.comment,
+        row.call_back_at,
+        frozenset((one.key, one.value) for one in row.extra),
+    )
 
 
 def _row(page: Page, number: int, said: Mapping[str, str], outcomes: Mapping[str, str]) -> Row:

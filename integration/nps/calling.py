@@ -95,7 +95,7 @@ NextCall: TypeAlias = CallNow | CallAt | NoCall
 
 def calls_over(facts: InvitationFacts, policy: Policy) -> CallsOver:
     """Why this person is not called any more, empty while attempts are left. A promised call-back is honoured first."""
-    if not facts.phone:
+    if not facts.phone or (facts.same_number and facts.promised_at is None):
         return "no_phone"
     if facts.calls_over:
         return facts.calls_over

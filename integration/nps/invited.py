@@ -52,7 +52,8 @@ class InvitationFacts:
     Calls (product.md W7), all UTC: ``phone``: the number, empty: none; ``calls``: attempts in order, without those
     taken back; ``calls_over``: why there will be none, as recorded; ``promised_at``: a call-back to the minute;
     ``mail_from``: asked for an e-mail instead, at this moment; ``in_hand_until``: a caller has the person on the line;
-    ``revoked``: the personal link was withdrawn, so nobody asks.
+    ``revoked``: the personal link was withdrawn, so nobody asks; ``same_number``: the number is that of somebody else
+    on the list, who is called on it, and no number is called twice (E3).
     """
 
     id: int
@@ -84,3 +85,4 @@ class InvitationFacts:
     mail_from: datetime | None = None
     in_hand_until: datetime | None = None
     revoked: bool = False
+    same_number: bool = False

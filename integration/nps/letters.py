@@ -73,10 +73,19 @@ def sender_problems(sender: Sender, team: Team) -> list[str]:
         codes.append("bad_address")
     if is_no_reply(sender.email):
         codes.append("no_reply")
-    employee = team.staff.get(sender.user_id) if sender.user_id is not None else None
-    if employee and not employee.active:
+    if is_dismissed(sender, team):
         codes.append("dismissed")
     return codes
+
+
+def is_dismissed(sender: Sender, team: Team) -> bool:
+    """Whether a sender was an employee and is none any more; one typed in without one is known by the address."""
+    if sender.user_id is not None:
+        employee = team.staff.get(sender.user_id)
+        return employee is not None and not employee.active
+    address = email_key(sender.email)
+    same = [person for person in team.staff.values() if address and email_key(person.email) == address]
+    return bool(same) and not any(person.active for person in same)
 
 
 def serves(sender: Sender, managers: Collection[int], team: Team) -> bool:

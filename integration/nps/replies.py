@@ -1,6 +1,7 @@
 """What an incoming e-mail is: an answer to our letter, an absence, a returned letter, a complaint (product.md W18).
 
-Everything here is a guess from words, so a person decides what follows; only a returned letter is acted upon by itself.
+Everything here is a guess from words, so a person decides what follows; only a letter that came back is acted upon
+by itself, where the notice quotes it.
 """
 
 from __future__ import annotations
@@ -254,6 +255,16 @@ def returned(sender: str, subject: str, text: str) -> Returned | None:
     late = code.startswith("4") or (not code and bool(_DELAYED.search(subject) or _DELAYED.search(text)))
     found = dict.fromkeys(one for one in [*certain, *named] if one and (daemon or one != own))
     return Returned(code, tuple(found)[:50], final=not late, dead=fault(near) == "address")
+
+
+def quotes(text: str, secrets: Collection[str]) -> bool:
+    """Whether a notice holds one of these texts, which nobody has but who got the letter and who carried it. Servers
+    quote letters as they were on the wire, so a line may be broken anywhere."""
+    joined = _BROKEN.sub("", text)
+    return any(secret in joined for secret in secrets if secret)
+
+
+_BROKEN = re.compile(r"=\r?\n|\s+")
 
 
 def _code_in(text: str) -> tuple[str, str]:

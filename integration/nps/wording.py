@@ -143,7 +143,7 @@ def _of_subject(subject: str, known: Mapping[str, PlaceKind]) -> Iterator[TextPr
     if len(subject) > MAX_SUBJECT:
         yield TextProblem("subject", "too_long", {"most": MAX_SUBJECT, "length": len(subject)})
     yield from _of_places("subject", subject, known)
-    for name in _named(subject):
+    for name in named_places(subject):
         if known.get(name, "fact") != "fact":
             yield TextProblem("subject", "not_in_subject", {"place": name})
 
@@ -158,7 +158,7 @@ def _of_body(letter: LetterKind, body: str, known: Mapping[str, PlaceKind]) -> I
     if body.count(mark) != asks or (asks and mark not in re.split(r"\n{2,}", body)):
         yield TextProblem("body", "one_question")
     yield from _of_places("body", body.replace(mark, ""), known)
-    names = set(_named(body))
+    names = set(named_places(body))
     for group in needed(letter) if body.replace(mark, "").strip() else ():
         if not names & set(group):
             yield TextProblem("body", "needs", {"places": " ".join(group)})
@@ -168,7 +168,7 @@ def _of_places(
     where: Literal["subject", "body"], text: str, known: Mapping[str, PlaceKind]
 ) -> Iterator[TextProblem]:
     everything = {QUESTION, *(name for kind in EDITABLE for name in places(kind))}
-    for name in _named(text):
+    for name in named_places(text):
         if name not in known:
             code: Literal["wrong_place", "unknown_place"] = (
                 "wrong_place" if name in everything else "unknown_place"
@@ -176,8 +176,8 @@ def _of_places(
             yield TextProblem(where, code, {"place": name})
     if broken(text):
         yield TextProblem(where, "broken_brace")
-    if found := _TAG.search(text):
-        yield TextProblem(where, "markup", {"tag": found[0][:40]})
+    if tag := markup_in(text):
+        yield TextProblem(where, "markup", {"tag": tag})
 
 
 def broken(text: str) -> bool:
@@ -185,8 +185,15 @@ def broken(text: str) -> bool:
     return bool(re.search(r"[{}]", _PLACE.sub("", text)))
 
 
-def _named(text: str) -> list[str]:
+def named_places(text: str) -> list[str]:
+    """The places a text names, each once, in reading order."""
     return list(dict.fromkeys(_PLACE.findall(text)))
+
+
+def markup_in(text: str) -> str:
+    """The first tag of a text, cut to what a message shows; empty if there is none."""
+    found = _TAG.search(text)
+    return found[0][:40] if found else ""
 
 
 def _lines(paragraph: str, values: Mapping[str, str]) -> Iterator[str]:
@@ -198,7 +205,7 @@ def _lines(paragraph: str, values: Mapping[str, str]) -> Iterator[str]:
 def _sentences(line: str, values: Mapping[str, str]) -> Iterator[str]:
     """The sentences of one line that have all they need."""
     for sentence in _split(line):
-        if all(flat(values[name]) for name in _named(sentence)):
+        if all(flat(values[name]) for name in named_places(sentence)):
             yield _SLOT.sub(lambda slot: _value(slot, values), sentence)
 
 

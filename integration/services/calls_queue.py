@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from integration.bitrix.calls import Call, item_update
-from integration.bitrix.errors import RIGHTS
 from integration.logs import log
 from integration.nps.people import CardKey
-from integration.store.outbox import OutboxRow
+from integration.store.outbox import NO_RIGHT, OutboxRow
 from integration.store.portals import Portal
 from integration.store.queue import put_once
 
@@ -121,8 +120,7 @@ def repair_fields(session: Session, portal: Portal, now: datetime) -> int:
     Those that wait until a right is given are tried at once: a new installation may have brought it.
     """
     waits = (OutboxRow.portal_id == portal.id) & (OutboxRow.status == "waiting")
-    told = or_(*(OutboxRow.error.startswith(code, autoescape=True) for code in RIGHTS))
-    session.execute(update(OutboxRow).where(waits, told).values(due_at=now))
+    session.execute(update(OutboxRow).where(waits, OutboxRow.error.startswith(NO_RIGHT)).values(due_at=now))
     rows = session.scalars(
         select(OutboxRow).where(
             OutboxRow.portal_id == portal.id,

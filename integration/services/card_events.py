@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from integration.services import returned_letters
 from integration.services.card_read import Read
 from integration.services.card_types import Event
 
@@ -42,7 +43,10 @@ def _replies(read: Read) -> Iterator[Event]:
     names = {one.invitation.id: one.invitation.name for one in read.asked}
     for row in read.replies:
         facts = {"person": names.get(row.invitation_id or 0, "")}
-        yield Event(row.received_at, "returned" if row.kind == "bounce" else f"replied_{row.kind}", facts)
+        if row.kind != returned_letters.KIND:
+            yield Event(row.received_at, f"replied_{row.kind}", facts)
+        elif row.status in ("noted", returned_letters.CONFIRMED):  # any other one is not proven
+            yield Event(row.received_at, "returned", facts)
 
 
 def _calls(read: Read) -> Iterator[Event]:

@@ -8,11 +8,12 @@ from typing import Literal
 
 from sqlalchemy.orm import Session
 
-from integration.nps.addresses import email_key, phone_key
+from integration.nps.addresses import email_key, person_keys, phone_key
 from integration.nps.people import CardKey, ClientKey
 from integration.services import optouts
 from integration.services.calls_queue import Cause, queue_fields
 from integration.services.deps import Deps
+from integration.store import answers
 from integration.store import holds as rows
 from integration.store.base import transaction
 from integration.store.clients import OptOut
@@ -46,6 +47,8 @@ def opt_out_in(
     if portal is None or card is None or not rows.belongs(session, portal_id, client, contact_id):
         return "unknown"
     invited = rows.invitations_of_contact(session, portal_id, contact_id)
+    if invited:
+        answers.invitations_to(session, portal_id, *invited)  # all of them at once: nobody waits in a circle
     keys = keys_of(contact_id, invited)
     said = {row.address for row in rows.opt_outs_of(session, portal_id, keys)}
     if card.opted_out and f"contact:{contact_id}" in said:
@@ -78,7 +81,8 @@ def opt_back(
 ) -> Status:
     """This person may be asked again from the next survey on; for administrators, with a reason.
 
-    What stands under every address the person was asked at is taken away, and the field of those cards.
+    What stands under every address and number the person was asked at is taken away, and the field of the cards with
+    the same, unless another person of these cards has said it, too.
     """
     if not reason.strip():
         return "no_reason"
@@ -88,11 +92,16 @@ def opt_back(
         card = rows.locked_card(session, portal_id, "contact", contact_id) if portal else None
         if portal is None or card is None or not rows.belongs(session, portal_id, client, contact_id):
             return "unknown"
-        keys = keys_of(contact_id, rows.invitations_of_contact(session, portal_id, contact_id))
-        said = rows.opt_outs_of(session, portal_id, keys)
+        invited = rows.invitations_of_contact(session, portal_id, contact_id)
+        twins = answers.invitations_to(session, portal_id, *invited) if invited else []
+        keys = keys_of(contact_id, invited)
+        own = _of_others(session, portal_id, contact_id, keys, twins)
+        keys |= {f"contact:{one.contact_id}" for one in twins if one.contact_id not in own}
+        said = [row for row in rows.opt_outs_of(session, portal_id, keys) if row.contact_id not in own]
         if not said and not card.opted_out:
             return "again"
         cards = {contact_id, *(row.contact_id for row in said if row.contact_id)}
+        cards |= {one.contact_id for one in twins} - own
         for row in said:
             session.delete(row)
         act = _note(session, portal_id, client, contact_id, "opt_back", who, reason, now)
@@ -104,12 +113,21 @@ def opt_back(
         return "done"
 
 
-def keys_of(contact_id: int, invited: list[Invitation]) -> set[str]:
+def keys_of(contact_id: int, invited: Sequence[Invitation]) -> set[str]:
     """The addresses a person can have said "never" under: the card, and wherever they were asked."""
     keys = {f"contact:{contact_id}"}
-    for invitation in invited:
-        keys |= {email_key(invitation.address), phone_key(invitation.phone)}
-    return keys - {""}
+    return keys.union(*(person_keys(one.address, one.phone, contact_id) for one in invited))
+
+
+def _of_others(
+    session: Session, portal_id: int, contact_id: int, mine: set[str], twins: Sequence[Invitation]
+) -> set[int | None]:
+    """Cards with the same address or number that said "never" by themselves: under an address of theirs alone."""
+    theirs: set[str] = set()
+    for one in twins:
+        theirs |= {email_key(one.address), phone_key(one.phone)} - mine - {""}
+    found = rows.opt_outs_of(session, portal_id, theirs) if theirs else []
+    return {row.contact_id for row in found} - {contact_id, None}
 
 
 def _note(

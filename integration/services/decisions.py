@@ -12,14 +12,15 @@ from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
-from integration.nps import projects
+from integration.nps import projects, signers
 from integration.nps.followups import CRITICAL
+from integration.nps.letters import LetterProblem, pick_sender
 from integration.nps.people import Group
 from integration.nps.policy import Policy
 from integration.nps.rights import Rights
 from integration.nps.scoring import SCALE, group
 from integration.nps.workdays import local_day, zone_named
-from integration.services import colleagues, mailboxes, waves_checks
+from integration.services import colleagues, mailboxes, policies, waves_checks
 from integration.services.deps import Deps
 from integration.services.referral_lines import scope_of
 from integration.services.reply_page import waiting as replies_waiting
@@ -33,6 +34,8 @@ from integration.store import (
     referral_thanks,
     reports,
     todo,
+    wave_lists,
+    wave_queries,
 )
 from integration.store.followups import FollowUp
 from integration.store.portals import Portal
@@ -52,7 +55,7 @@ class Decision:
     """Something a person has to settle. `count`: how many; `wave_id`: in which wave; `settings`: only an
     administrator can. Kinds: `worker`, `setup`, `letters_unknown`, `letters_buried`, `calls_buried`, `no_sender`,
     `no_mail`, `thanks`, `making_failed`, `rehearse`, `rehearsal_errors`, `approve`, `plan_is_past`, `paused`, `held`,
-    `replies`, `colleague`, `direct`, `mailbox`, `project_many`, `project_held`.
+    `replies`, `colleague`, `direct`, `mailbox`, `project_many`, `project_held`, `signer_left`, `nobody_signs`.
     """
 
     kind: str
@@ -118,6 +121,7 @@ def find(deps: Deps, session: Session, portal: Portal, policy: Policy, rights: R
             decisions.append(Decision("project_held", "warn", unsure))
         for wave in todo.unfinished_waves(session, portal.id):
             decisions += _of_wave(session, wave, now)
+            decisions += _signers(session, wave, policy)
             if named := colleagues.open_for(session, portal.id, wave.id):
                 decisions.append(Decision("colleague", "info", named, wave.id, params={"wave": wave.name}))
     if rights.sees_clients and (thanks := _thanks(session, portal, rights)):
@@ -184,6 +188,35 @@ def _of_wave(session: Session, wave: Wave, now: datetime) -> list[Decision]:
     if waves_checks.refusal(wave, now):
         return [Decision("rehearse", late, wave_id=wave.id, params=params)]
     return [Decision("approve", late, wave_id=wave.id, params=params)]
+
+
+def _signers(session: Session, wave: Wave, policy: Policy) -> list[Decision]:
+    """Who was to sign the letters of a survey under way and works here no more, and for how many clients nobody is left
+    to sign (product.md W5). `policy`: the rules of today."""
+    if not wave.approved_by or wave.stage in ("closing", *wave_queries.DONE_STAGES):
+        return []
+    frozen = policies.load_version(session, wave.portal_id, wave.policy_version)
+    team = policies.team(session, wave.portal_id)
+    found = [
+        Decision(
+            "signer_left",
+            "warn",
+            wave_id=wave.id,
+            settings=True,
+            params={"name": one.name, "wave": wave.name},
+        )
+        for one in signers.leaving(frozen, policy, team)
+    ]
+    rules = signers.of_today(frozen, policy, team)
+    unsigned = sum(
+        clients
+        for city, serving, clients in wave_lists.branches(session, wave.portal_id, wave.id)
+        if isinstance(pick_sender("invitation", city, serving, rules, team), LetterProblem)
+    )
+    if unsigned:
+        params = {"wave": wave.name}
+        found.append(Decision("nobody_signs", "danger", unsigned, wave.id, settings=True, params=params))
+    return found
 
 
 def _thanks(session: Session, portal: Portal, rights: Rights) -> int:

@@ -23,6 +23,7 @@ from integration.nps.mail_checks import Sending
 from integration.nps.workdays import zone_named
 from integration.services import checklist, pace, policies, waves_checks
 from integration.services.access import PortalRest
+from integration.services.calling import yields
 from integration.services.checklist import Checklist
 from integration.services.deps import Deps
 from integration.services.standing import plan_of
@@ -105,8 +106,10 @@ def _limits(session: Session, row: Portal, now: datetime) -> dict[str, Any]:
 
 
 def _phone(session: Session, row: Portal, now: datetime) -> dict[str, Any]:
-    """Who waits for a call, and since when nobody has called."""
-    count, last, waves = vitals.to_call(session, row.id, now)
+    """Who waits for a call, as the desk would give them out now, and since when nobody has called."""
+    people, last, waves = vitals.to_call(session, row.id, now)
+    shut = {(wave.id, name) for wave in waves if people for name in yields.shut_zones(session, wave, now)}
+    count = sum(n - (ended if (wave, name) in shut else 0) for wave, name, n, ended in people)
     zone = zone_named(row.time_zone)
     plans = filter(None, (plan_of(wave) for wave in waves))
     begun = [datetime.combine(plan.calling, time(), zone) for plan in plans if plan.calling]

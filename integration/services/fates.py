@@ -15,6 +15,7 @@ from integration.bitrix.errors import (
     Retryable,
     Suspended,
     TokenExpired,
+    lacks_right,
 )
 from integration.logs import log
 from integration.services import heirs, parting
@@ -56,7 +57,7 @@ def refused(deps: Deps, row: OutboxRow, error: Exception) -> None:
         retry(deps, row, error)
     elif isinstance(error, AccessLost) and error.kind == "scope" and row.attempts < ATTEMPTS:
         settle_loss(deps, row.portal_id, error)  # people are told; the call goes when the right is there
-        put_back(deps, row, LATER, _words(error), **NOT_SENT)
+        put_back(deps, row, LATER, _words(error), **NOT_SENT)  # what needs another right goes past it
     elif isinstance(error, Suspended | TokenExpired) or _is_gone(error):
         put_back(deps, row, LATER, str(error), **NOT_SENT)
     elif isinstance(error, NotFound) and _followed(deps, row, error):
@@ -97,8 +98,9 @@ def _followed(deps: Deps, row: OutboxRow, error: NotFound) -> bool:
 
 
 def _words(error: BitrixError) -> str:
-    """Code and the portal's own words, for the operator."""
-    return f"{error.code.lower() or 'refused'}: {str(getattr(error, 'text', ''))[:300]}".rstrip(": ")
+    """Code and the portal's own words, for the operator; behind `NO_RIGHT` where a right is missing."""
+    said = f"{error.code.lower() or 'refused'}: {str(getattr(error, 'text', ''))[:300]}".rstrip(": ")
+    return f"{rows.NO_RIGHT}: {said}" if lacks_right(error) else said
 
 
 def all_failed(deps: Deps, many: Sequence[OutboxRow], error: BitrixError, *, creating_left: bool) -> None:
@@ -140,7 +142,8 @@ def retry(deps: Deps, row: OutboxRow, error: Retryable, *, in_doubt: bool = Fals
         wait = max(wait, SETTLE)
     kept = in_doubt or error.effect == "unknown" or row.call["repeat"]
     part = {"part": parting.half(shared)} if parted else {}
-    put_back(deps, row, wait, str(error), **part, **({} if kept else NOT_SENT))
+    words = _words(error) if lacks_right(error) else str(error)
+    put_back(deps, row, wait, words, **part, **({} if kept else NOT_SENT))
 
 
 def put_back(deps: Deps, row: OutboxRow, wait: timedelta, error: str, **values: Any) -> None:

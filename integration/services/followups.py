@@ -20,7 +20,6 @@ from integration.services.deps import Deps
 from integration.services.followup_tasks import DONE
 from integration.services.projects import names
 from integration.store import followups as rows
-from integration.store import responses
 from integration.store.answers import Asked
 from integration.store.base import transaction
 from integration.store.followups import FollowUp
@@ -36,13 +35,13 @@ def on_response(
     before: int | None,
     given: list[PersonAnswer],
     now: datetime,
+    office: Office,
 ) -> list[OpenFollowUp]:
-    """What must follow from a counted answer or its correction (`before`: the score it had).
+    """What must follow from a counted answer or its correction (`before`: the score it had; `office`: `office_of`).
 
     A correction that changes the group cancels the open follow-up of the old group; people of one client
     who differ much are a case of their own, once per wave (product.md F1).
     """
-    office = office_of(session, found.portal, now)
     case = case_of(found, response)
     if before is None:
         opened = decide(case, office, now)
@@ -98,12 +97,12 @@ def open_one(session: Session, portal: Portal, intent: OpenFollowUp, now: dateti
             row.status, row.closed_at, row.deadline = "open", None, intent.deadline
             _take_up(session, portal, intent, row, now)
         return row
-    response = responses.response_by_id(session, portal.id, intent.response_id or 0)
+    response = session.get(Response, intent.response_id) if intent.response_id else None
     row = FollowUp(
         portal_id=portal.id,
         key=key,
         kind=intent.kind,
-        wave_id=response.wave_id if response else None,
+        wave_id=response.wave_id if response and response.portal_id == portal.id else None,
         response_id=intent.response_id,
         client_kind=intent.client.kind,
         client_id=intent.client.id,

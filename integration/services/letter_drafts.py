@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from integration.i18n import known
 from integration.nps import letters as rules
-from integration.nps import projects
+from integration.nps import projects, signers
 from integration.nps.intents import LetterKind
 from integration.nps.letters import Judged, LetterProblem
 from integration.nps.people import ClientFacts, ClientKey, Person, Team
@@ -25,7 +25,7 @@ from integration.services import letter_texts, policies
 from integration.services.ground import Ground, ground
 from integration.services.ground import calendar_for as calendar_for
 from integration.services.letter_texts import Own
-from integration.store import direct_lines, wave_cards
+from integration.store import direct_lines, wave_cards, wave_queries
 from integration.store import letters as letter_rows
 from integration.store.answers import agency_name
 from integration.store.clients import Contact, Deal
@@ -94,10 +94,13 @@ class Cast:
         return self.serving.get(line.id, frozenset({line.manager_id} if line.manager_id else ()))
 
 
-def scene(session: Session, wave: Wave, now: datetime, *, before: Scene | None = None) -> Scene:
+def scene(
+    session: Session, wave: Wave, now: datetime, *, before: Scene | None = None, team: Team | None = None
+) -> Scene:
     """Read what all letters of a wave share. Raises `LookupError` if the portal is gone.
 
     `before`: the same, read a moment ago for the people before these; wave and portal are read anew all the same.
+    `team`: the portal's employees, if this transaction has read them.
     """
     if before is not None and before.wave.policy_version == wave.policy_version:
         portal = session.get(Portal, wave.portal_id)
@@ -105,12 +108,13 @@ def scene(session: Session, wave: Wave, now: datetime, *, before: Scene | None =
             raise LookupError("no such portal")
         return replace(before, portal=portal, wave=wave, plan=Plan.from_json(wave.plan))
     under = ground(session, wave, now)
-    portal = under.portal
+    portal, today = under.portal, policies.load(session, under.portal.id)[0]
+    team = team or policies.team(session, portal.id)
     return Scene(
-        portal=portal, wave=wave, policy=under.policy, plan=under.plan, calendar=under.calendar,
-        team=policies.team(session, portal.id), agency=agency_name(session, portal),
+        portal=portal, wave=wave, policy=signers.of_today(under.policy, today, team), plan=under.plan,
+        calendar=under.calendar, team=team, agency=agency_name(session, portal),
         services=pipelines(session, portal.id), own=letter_texts.in_use(session, portal.id),
-        direct_line=policies.load(session, portal.id)[0].direct_line,
+        direct_line=today.direct_line,
     )  # fmt: skip
 
 
@@ -120,15 +124,15 @@ def plan_for(wave: Wave, plan: Plan, invitation: Invitation) -> Plan:
     return Plan.from_json(own) if own else plan
 
 
-def casting(session: Session, portal_id: int, invitations: Collection[Invitation], wave_id: int) -> Cast:
-    """Read the people of these invitations in a few statements."""
+def casting(
+    session: Session, portal_id: int, invitations: Collection[Invitation], wave_id: int, *,
+    lines: Collection[WaveClient] = (),
+) -> Cast:  # fmt: skip
+    """Read the people of these invitations in a few statements. `lines`: of the list, if they are read already."""
     ids = {invitation.wave_client_id for invitation in invitations}
-    lines = session.scalars(
-        select(WaveClient).where(
-            WaveClient.portal_id == portal_id, WaveClient.wave_id == wave_id, WaveClient.id.in_(ids)
-        )
+    clients = {line.id: line for line in lines} or wave_queries.clients_by_id(
+        session, portal_id, wave_id, ids
     )
-    clients = {line.id: line for line in lines}
     contacts = select(Contact.id, Contact.name, Contact.last_name).where(
         Contact.portal_id == portal_id, Contact.id.in_({i.contact_id for i in invitations})
     )

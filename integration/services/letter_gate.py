@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, cast
 
 from sqlalchemy.orm import Session
 
-from integration.nps.letters import serves
+from integration.nps.intents import LetterKind
+from integration.nps.letters import pick_sender, serves
 from integration.nps.people import ClientKey, Team
 from integration.nps.policy import Policy, Sender
 from integration.nps.workdays import DAY, WorkCalendar, local_day, zone_named
@@ -65,6 +66,20 @@ def signs_for_own(row: LetterRow, rules: Policy, managers: frozenset[int], team:
     """Whether the one who signs a letter serves the client, by employee or by address (product.md W5)."""
     signer = rules.sender(row.sender_key) or Sender(row.sender_key, email=row.sender_address)
     return serves(signer, managers, team) or serves(Sender("", email=row.sender_address), managers, team)
+
+
+def somebody_signs(
+    session: Session, row: LetterRow, invitation: Invitation, rules: Policy, team: Team
+) -> bool:
+    """Whether anybody may sign a letter of a survey now. `rules`: those of its wave with the signers of today."""
+    lines = wave_queries.clients_by_id(
+        session, row.portal_id, invitation.wave_id, [invitation.wave_client_id]
+    )
+    line = lines.get(invitation.wave_client_id)
+    if line is None:
+        return False
+    managers = wave_cards.managers(session, row.portal_id, [line])[line.id]
+    return isinstance(pick_sender(cast("LetterKind", row.kind), line.city, managers, rules, team), Sender)
 
 
 def thanks_useless(session: Session, row: LetterRow, invitation: Invitation | None, policy: Policy) -> str:

@@ -13,7 +13,8 @@ from typing import Literal
 from sqlalchemy.orm import Session
 
 from integration.nps import pace as pacing
-from integration.nps.addresses import email_key
+from integration.nps import signers
+from integration.nps.addresses import email_key, person_keys
 from integration.nps.letters import PROJECT_LETTERS, THANKS_LETTERS
 from integration.nps.people import Team
 from integration.nps.policy import Policy
@@ -21,7 +22,13 @@ from integration.nps.workdays import local_day, zone_named
 from integration.services import policies
 from integration.services.calendars import PortalCalendar
 from integration.services.letter_drafts import MAIN_LETTERS, calendar_for
-from integration.services.letter_gate import kept, signs_for_own, thanks_signer_serves, thanks_useless
+from integration.services.letter_gate import (
+    kept,
+    signs_for_own,
+    somebody_signs,
+    thanks_signer_serves,
+    thanks_useless,
+)
 from integration.services.wave_trouble import KEPT
 from integration.store import letter_facts, letter_ways, mailboxes, wave_queries
 from integration.store import letters as rows
@@ -141,7 +148,8 @@ def clear(session: Session, row: LetterRow, rules: Rules, now: datetime, *, coun
     gap = timedelta(days=policy.letter_gap_days) - SLACK
     key = email_key(row.recipient_address)
     facts = letter_facts.read(session, row, _BOUND, own.trouble_stages, key, now - gap)
-    if facts is None or not _open(facts, now) or _barred(facts, row, own, rules.team(session, row.portal_id)):
+    team = rules.team(session, row.portal_id)
+    if facts is None or not _open(facts, now) or _barred(facts, row, own, team) or _left(row, policy, team):
         return False
     zone = zone_named(facts.time_zone or policy.time_zone)
     hold = facts.hold
@@ -186,14 +194,38 @@ def _kept(
     if row.kind in MAIN_LETTERS and wave is not None:
         own, team = rules.of_wave(session, wave), rules.team(session, row.portal_id)
         back = kept(session, row, invitation, wave, own, team, calendar.letters, now)
+        if back is None or back.act == "rewrite":
+            left = _signer_left(session, row, invitation, own, policy, team, now)
+            if left is not None:
+                return left
         return Verdict(back.act, back.until, back.why) if back is not None else None
     if row.kind in THANKS_LETTERS:
         if off := thanks_useless(session, row, invitation, policy):
             return Verdict("cancel", why=off)
         own = rules.of_wave(session, wave) if wave is not None else policy
-        if thanks_signer_serves(session, row, invitation, own, rules.team(session, row.portal_id)):
+        team = rules.team(session, row.portal_id)
+        if (left := _signer_left(session, row, invitation, own, policy, team, now)) is not None:
+            return left
+        if thanks_signer_serves(session, row, invitation, own, team):
             return Verdict("rewrite", why="sender_serves_client")
     return None
+
+
+def _signer_left(
+    session: Session, row: LetterRow, invitation: Invitation, own: Policy, today: Policy, team: Team, now: datetime
+) -> Verdict | None:  # fmt: skip
+    """What becomes of a letter whose signer has left: somebody else writes it anew, and it waits while nobody can."""
+    if not _left(row, today, team):
+        return None
+    if somebody_signs(session, row, invitation, signers.of_today(own, today, team), team):
+        return Verdict("rewrite", why="sender_left")
+    return Verdict("wait", now + PAUSE, "no_sender")
+
+
+def _left(row: LetterRow, today: Policy, team: Team) -> bool:
+    return bool(row.sender_key) and signers.has_left(
+        row.sender_key, row.sender_name, row.sender_address, today, team
+    )
 
 
 def _useless(
@@ -220,7 +252,10 @@ def _useless(
         return "snoozed"
     if row.kind in MAIN_LETTERS and wave is not None and wave.stage in wave_queries.DONE_STAGES:
         return f"wave_{wave.stage}"
-    if wave_queries.opt_outs(session, row.portal_id, [email_key(row.recipient_address)]):
+    keys = {email_key(row.recipient_address)}
+    if invitation is not None:
+        keys |= person_keys(invitation.address, invitation.phone, invitation.contact_id)
+    if wave_queries.opt_outs(session, row.portal_id, keys):
         return "opted_out"
     return ""
 

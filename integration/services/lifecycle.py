@@ -17,7 +17,7 @@ from integration.services import access, states
 from integration.services.deps import Deps
 from integration.store import chores, inbox, portals
 from integration.store.base import transaction
-from integration.store.erased import digest
+from integration.store.erased import digest, told
 from integration.store.inbox import InboxRow, Receiver
 
 CONFIRMED = timedelta(hours=1)  # a set-up that young needs no other because of an installation event
@@ -46,8 +46,8 @@ def hinted(session: Session, found: Sequence[Receiver], event: Event, now: datet
     """Keep an event that proves nothing and is heard all the same, because what it says is asked about first.
 
     `ONAPPPAYMENT` carries no application token at all (bitrix24.md 2.6): one look in ten minutes, False for further
-    ones. A removal that we noticed before its event came: the token is gone by then, its digest is not. Nothing for
-    any other event.
+    ones. A removal that we noticed before its event came, or heard another wish of: the token is gone by then, its
+    digest is not. Nothing for any other event.
     """
     token = event.grant.application_token
     if event.name == "ONAPPPAYMENT" and not token:
@@ -58,10 +58,20 @@ def hinted(session: Session, found: Sequence[Receiver], event: Event, now: datet
             return True
     if event.name == "ONAPPUNINSTALL" and token:
         for one in (one for one in found if one.status == "uninstalled"):
-            if same_token(one.farewell, digest(token)):
+            if _says_something_new(session, one, event, now):
                 inbox.store_lifecycle(session, one.portal_id, now, event.name, payload(event))
                 return True
     return None
+
+
+def _says_something_new(session: Session, one: Receiver, event: Event, now: datetime) -> bool:
+    """Whether a removal is told by who knows the token, and its wish is the first, or soon contradicts the first."""
+    known, clean = digest(event.grant.application_token), bool(payload(event)["clean"])
+    if same_token(one.farewell, known):
+        return True
+    portal = portals.get(session, one.portal_id)
+    other = same_token(one.farewell, told(known, not clean))
+    return other and portal is not None and states.may_contradict(portal, now)
 
 
 def handle(deps: Deps, row: InboxRow) -> Again | None:

@@ -84,25 +84,14 @@ def opt_out(
 def record(session: Session, invitation: Invitation, *, source: str, now: datetime) -> None:
     """Write the opt-out of an invitation's person down, once, with everything that follows from it.
 
-    Invitations of this person that are still open end as `opted_out`, waiting letters are taken back, and
-    the field goes to every contact card this address was asked under (product.md W12).
+    It holds at once for every card with the same address or number (product.md E3): their invitations that are still
+    open end as `opted_out`, waiting letters are taken back, and the field goes to each of these cards (W12).
     """
     answers.hold_closing(session, invitation.portal_id)
     theirs = answers.invitations_to(session, invitation.portal_id, invitation)  # locks: one at a time
-    address = address_of(invitation)
-    fresh = answers.opt_out_of(session, invitation.portal_id, address) is None
-    if fresh:
-        session.add(
-            OptOut(
-                portal_id=invitation.portal_id,
-                address=address,
-                contact_id=invitation.contact_id,
-                source=source,
-                said_at=now,
-            )
-        )
-        session.flush()
-    said = answers.opt_out_of(session, invitation.portal_id, address)
+    fresh = answers.opt_out_of(session, invitation.portal_id, address_of(invitation)) is None
+    _keep(session, invitation, source, now)
+    said = answers.opt_out_of(session, invitation.portal_id, address_of(invitation))
     for other in theirs:
         if not other.outcome:
             _end(session, other, now)
@@ -111,6 +100,20 @@ def record(session: Session, invitation: Invitation, *, source: str, now: dateti
         _write_fields(session, invitation.portal_id, {i.contact_id for i in theirs}, said, now)
     if fresh:
         _tell(session, invitation, "never", {}, 1, now)
+
+
+def _keep(session: Session, invitation: Invitation, source: str, now: datetime) -> None:
+    """The word stands under the address and under the number, so that no card with either is asked."""
+    keys = {address_of(invitation), phone_key(invitation.phone)} - {""}
+    for key in sorted(keys):
+        if answers.opt_out_of(session, invitation.portal_id, key) is None:
+            session.add(
+                OptOut(
+                    portal_id=invitation.portal_id, address=key, contact_id=invitation.contact_id, source=source,
+                    said_at=now,
+                )
+            )  # fmt: skip
+    session.flush()
 
 
 def snooze(

@@ -84,7 +84,7 @@ def _claim(session: Any, portal_id: int, owner: str, found: Pace, now: datetime)
     """What may share the next batch and fits by the portal's measured times; the rest is given back untried."""
     claimed = queue.claim(
         session, OutboxRow, now=now, owner=owner, lease=LEASE, limit=AT_ONCE, portal_id=portal_id,
-        where=rows.sendable(found.closed(now)),
+        where=rows.sendable(found.closed(now)), beside=rows.beside,
     )  # fmt: skip
     together = parting.together(claimed)
     chosen = [together[number] for number in choose(found.meters, [row.method for row in together], now)]

@@ -65,14 +65,18 @@ def load(session: Session, portal_id: int) -> tuple[Policy, int]:
 
 
 def load_version(session: Session, portal_id: int, number: int) -> Policy:
-    """The rules of one version, e.g. those a wave was frozen with; the newest if that one is gone."""
+    """The rules of one version, e.g. those a wave was frozen with; the newest if that one is gone.
+
+    Whoever works by the rules of a wave asks for those of today next: both are read at once.
+    """
     known = rows.known(session, portal_id)
-    if number not in known:
-        row = rows.version(session, portal_id, number) if number else None
-        if row is None:
-            return load(session, portal_id)[0]
-        known[number] = (from_json(row.body)[0], number)
-    return known[number][0]
+    if number and number not in known:
+        found = rows.version_and_newest(session, portal_id, number)
+        for row in found:
+            known.setdefault(row.version, (from_json(row.body)[0], row.version))
+        if found:
+            known.setdefault(None, known[found[-1].version])
+    return known[number][0] if number in known else load(session, portal_id)[0]
 
 
 def ensure_stored(session: Session, portal_id: int, deps: Deps) -> tuple[Policy, int]:

@@ -18,7 +18,8 @@ from integration.nps.statistics import Interval
 from integration.services import policies, question_versions
 from integration.services.wave_accounts import Json
 from integration.store import question_numbers as rows
-from integration.store.question_numbers import Counted, Line
+from integration.store.question_numbers import Counted
+from integration.store.question_numbers import Line as Line
 from integration.store.reports import EVERYONE, Scope
 from integration.store.waves import Wave
 
@@ -43,18 +44,22 @@ def of_wave(session: Session, portal_id: int, wave: Wave, scope: Scope = EVERYON
         for number in sorted({number for number, _ in last.values()})
     }
     made = []
-    for key in _ordered(session, portal_id, keys):
-        for kind, answers in _by_kind(found, key, known).items():
-            row = _row(key, kind, answers, known[key])
+    for key in ordered(session, portal_id, keys):
+        for kind, answers in by_kind(found, key, known).items():
+            row = row_of(key, kind, answers, known[key])
             if key in last:
                 number, name = last[key]
-                row["before"] = _before(name, _by_kind(then[number], key, known), kind, answers, known[key])
+                row["before"] = stood_before(
+                    name, by_kind(then[number], key, known).get(kind, ()), answers, row, known[key]
+                )
             made.append(row)
     return made
 
 
-def words(session: Session, portal_id: int, wave_id: int, scope: Scope, found: Iterable[Json]) -> list[Line]:
-    """The newest answers in own words, as far as the viewer sees the clients."""
+def words(
+    session: Session, portal_id: int, wave_id: int | None, scope: Scope, found: Iterable[Json]
+) -> list[Line]:
+    """The newest answers in own words, as far as the viewer sees the clients; of None: after all projects."""
     keys = [one["key"] for one in found if one["kind"] == "text"]
     if not keys:
         return []
@@ -68,14 +73,16 @@ def words(session: Session, portal_id: int, wave_id: int, scope: Scope, found: I
     return [one for one in given if (one.question, one.version) in texts][:WORDS]
 
 
-def _ordered(session: Session, portal_id: int, keys: Sequence[str]) -> list[str]:
+def ordered(session: Session, portal_id: int, keys: Sequence[str]) -> list[str]:
+    """Questions in the order in which they are asked today, those of then behind them."""
     today = [one.key for one in policies.load(session, portal_id)[0].extra_questions]
     return [key for key in today if key in keys] + [key for key in keys if key not in today]
 
 
-def _by_kind(
+def by_kind(
     found: Iterable[Counted], key: str, known: Mapping[str, Sequence[Question]]
 ) -> dict[str, list[Counted]]:
+    """The answers to a question, by the kind it had when they were given."""
     kinds = {one.version: one.kind for one in known.get(key, ())}
     given: dict[str, list[Counted]] = {}
     for one in found:
@@ -84,7 +91,8 @@ def _by_kind(
     return given
 
 
-def _row(key: str, kind: str, answers: Sequence[Counted], versions: Sequence[Question]) -> Json:
+def row_of(key: str, kind: str, answers: Sequence[Counted], versions: Sequence[Question]) -> Json:
+    """One question as it is kept (see `of_wave`), without what stood before."""
     asked = _asked(answers, versions)
     newest = asked[-1]
     return {
@@ -95,15 +103,16 @@ def _row(key: str, kind: str, answers: Sequence[Counted], versions: Sequence[Que
     }  # fmt: skip
 
 
-def _before(
-    name: str, then: Mapping[str, Sequence[Counted]], kind: str, now: Sequence[Counted], versions: Sequence[Question]
+def stood_before(
+    name: str, then: Sequence[Counted], now: Sequence[Counted], row: Json, versions: Sequence[Question]
 ) -> Json:  # fmt: skip
-    answers = then.get(kind, ())
-    if not answers:
+    """What stood before the answers of a row, as it is kept with it. Without any of its kind (`then`) it is not
+    comparable."""
+    if not then:
         return {"wave": name, "comparable": False, "kept": False, "n": 0, "counts": {}}
-    asked, newest = _asked(answers, versions), _asked(now, versions)[-1]
+    asked, newest = _asked(then, versions), _asked(now, versions)[-1]
     kept = all(rules.same_wording(one, newest) for one in [*asked, *_asked(now, versions)])
-    return {"wave": name, "comparable": True, "kept": kept, **_counts(kind, answers)}
+    return {"wave": name, "comparable": True, "kept": kept, **_counts(row["kind"], then)}
 
 
 def _asked(answers: Iterable[Counted], versions: Sequence[Question]) -> list[Question]:

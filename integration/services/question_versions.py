@@ -40,6 +40,12 @@ def kept(session: Session, portal_id: int, keys: Sequence[str] | None) -> dict[s
     return found
 
 
+def by_number(session: Session, portal_id: int) -> dict[tuple[str, int], Question]:
+    """Every wording there ever was, by key and version."""
+    found = kept(session, portal_id, None)
+    return {(key, one.version): one for key, each in found.items() for one in each}
+
+
 def number_of(known: Mapping[str, Sequence[Question]], one: Question) -> int:
     """The version of a wording among those that were kept; 0 if it never was."""
     body = rules.to_body(one)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from integration.nps.people import CardKey
-from integration.services import policies
+from integration.services import piecewise, policies
 from integration.services.card_texts import name_said
 from integration.services.deps import Deps
 from integration.services.referral_imports import CHORE
@@ -22,7 +22,6 @@ from integration.store.referral_import_rows import ReferralImport, ReferralImpor
 
 PAGE = 50
 LATEST = 20
-REPORTED = 500  # rows read at once for a report
 STATUSES = ("new", "ready", "same", "choose", "rival", "bad", "done", "undone", "kept", "left")
 #: What a page of a list can show: name -> statuses.
 VIEWS: Mapping[str, tuple[str, ...]] = {
@@ -127,8 +126,7 @@ def show(deps: Deps, portal_id: int, import_id: int, view: str = "", page: int =
             return None
         brief = _brief(made, rows.counts(session, portal_id, [made.id]).get(made.id, {}))
         view = view if view in VIEWS else _first(brief)
-        pages = max(1, -(-brief.of(view) // PAGE))
-        page = min(max(1, page), pages)
+        page, pages = piecewise.place(brief.of(view), page, PAGE)
         found = rows.page_of(session, portal_id, import_id, VIEWS[view], (page - 1) * PAGE, PAGE)
         before = rows.earlier(session, portal_id, import_id, made.digest) if made.digest else None
         policy, _ = policies.load(session, portal_id)
@@ -141,15 +139,12 @@ def show(deps: Deps, portal_id: int, import_id: int, view: str = "", page: int =
 
 def report(deps: Deps, portal_id: int, import_id: int) -> Iterator[RowView]:
     """Every row of a list by number, read piece by piece."""
-    after = 0
-    while True:
-        with reading(deps.sessions) as session:
-            part = rows.rows_of(session, portal_id, import_id, after=after, limit=REPORTED)
-            found = _views(session, portal_id, part)
-        yield from found
-        if len(part) < REPORTED:
-            return
-        after = part[-1].number
+
+    def behind(session: Session, seen: int, last: ReferralImportRow | None) -> list[ReferralImportRow]:
+        after = last.number if last is not None else 0
+        return rows.rows_of(session, portal_id, import_id, after=after, limit=piecewise.AT_ONCE)
+
+    return piecewise.every(deps, behind, lambda session, part: _views(session, portal_id, part))
 
 
 def _first(brief: Brief) -> str:

@@ -12,7 +12,7 @@ from datetime import date
 
 from sqlalchemy import ColumnElement, and_
 
-from integration.services import referral_rewards, referral_thanks, rights
+from integration.services import piecewise, referral_rewards, referral_thanks, rights
 from integration.services.deps import Deps
 from integration.services.frames import Viewer
 from integration.services.referral_desk import Desk, Frame, conditions, frame_of, open_desk, problems
@@ -94,8 +94,7 @@ def _page(
 ) -> Page:  # fmt: skip
     session = desk.reader.session
     found = lists.count(session, desk.portal_id, desk.scope, condition, wanted)
-    pages = max(1, -(-found // PAGE))
-    number = min(max(1, number), pages)
+    number, pages = piecewise.place(found, number, PAGE)
     chosen = lists.page(
         session, desk.portal_id, desk.scope, condition, wanted, limit=PAGE, offset=PAGE * (number - 1), oldest=oldest
     )  # fmt: skip

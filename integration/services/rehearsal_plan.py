@@ -17,6 +17,7 @@ from integration.nps.letters import LetterProblem, pick_sender
 from integration.nps.people import ClientKey
 from integration.nps.touches import InvitationFacts
 from integration.nps.workdays import zone_named
+from integration.services import piecewise
 from integration.services.deps import Deps
 from integration.services.letter_drafts import Cast, Scene, casting, scene
 from integration.services.waves_facts import facts_of, state_of
@@ -92,8 +93,7 @@ def page_in(
     words, show = words.strip()[:LONGEST], show if show in SHOWS else ""
     wanted = words.split()
     found = rehearsals.count(session, portal_id, wave_id, wanted, show)
-    pages = max(1, -(-found // PAGE))
-    page = min(max(1, page), pages)
+    page, pages = piecewise.place(found, page, PAGE)
     rows = (
         rehearsals.respondents(session, portal_id, wave_id, wanted, show, (page - 1) * PAGE, PAGE)
         if found

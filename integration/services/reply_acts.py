@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from integration.nps.people import ClientKey
-from integration.services import card_people, corrections, rights, wave_refusals
+from integration.services import card_people, corrections, returned_letters, rights, wave_refusals
 from integration.services.deps import Deps
 from integration.services.frames import Viewer
 from integration.store import client_owners, responses
@@ -19,7 +19,7 @@ from integration.store import replies as rows
 from integration.store.base import reading, transaction
 from integration.store.replies import Reply, Shown
 
-Done = Literal["recorded", "refused", "opted_out", "dismissed", "restored", "nothing"]
+Done = Literal["recorded", "refused", "opted_out", "returned", "dismissed", "restored", "nothing"]
 WHY = "wrote it in a reply"  # stands as the reason where a reason is kept
 
 
@@ -64,7 +64,8 @@ class _Case:
 
 
 def act(deps: Deps, who: Viewer, reply_id: int, verb: str, form: Mapping[str, Any]) -> Done:
-    """Do what the viewer decided: `record` (`score`, `comment`), `refuse`, `never`, `dismiss`, `restore`.
+    """Do what the viewer decided: `record` (`score`, `comment`), `refuse`, `never`, `dismiss`, `restore`; of a notice
+    that a letter came back only `dead`, `dismiss`, `restore`.
 
     Raises `ReplyError`, `PermissionError` for the client of a colleague, `LookupError` for no such reply.
     """
@@ -83,6 +84,8 @@ def act(deps: Deps, who: Viewer, reply_id: int, verb: str, form: Mapping[str, An
         author = rights.name_of(session, who.portal_id, who.user_id)
     if who.user_id in owners:
         raise ReplyError("own_client")
+    if (verb == "dead") != (found.reply.kind == returned_letters.KIND) and verb not in ("dismiss", "restore"):
+        return "nothing"
     _settle_once(found, verb)
     case = _Case(deps, who.portal_id, found.reply, found.reply.invitation_id, found.wave_id, client, author)
     return doing(case, form)
@@ -139,6 +142,20 @@ def _never(case: _Case, form: Mapping[str, Any]) -> Done:
     return "opted_out"
 
 
+def _dead(case: _Case, form: Mapping[str, Any]) -> Done:
+    """The notice is true: nobody is written to at this address any more, until somebody says that it works again."""
+    now = case.deps.clock.now()
+    with transaction(case.deps.sessions) as session:
+        done = rows.settle(
+            session, case.portal_id, case.reply.id, returned_letters.CONFIRMED, case.who, now, was=("new",)
+        )
+        if not done:
+            raise ReplyError("settled")
+        if not returned_letters.confirm(session, case.reply, case.who, now):
+            raise ReplyError("closed")
+    return "returned"
+
+
 def _dismiss(case: _Case, form: Mapping[str, Any]) -> Done:
     case.settled("dismissed")
     return "dismissed"
@@ -150,5 +167,6 @@ def _restore(case: _Case, form: Mapping[str, Any]) -> Done:
 
 
 _VERBS: dict[str, Callable[[_Case, Mapping[str, Any]], Done]] = {
-    "record": _record, "refuse": _refuse, "never": _never, "dismiss": _dismiss, "restore": _restore,
+    "record": _record, "refuse": _refuse, "never": _never, "dead": _dead, "dismiss": _dismiss,
+    "restore": _restore,
 }  # fmt: skip

@@ -10,7 +10,7 @@ from integration.nps.people import ClientKey
 from integration.nps.rights import Rights
 from integration.nps.scoring import group
 from integration.nps.standing import RECORDABLE
-from integration.services import replies, reports, rights
+from integration.services import piecewise, replies, reports, rights
 from integration.services.deps import Deps
 from integration.services.frames import Viewer
 from integration.store import client_owners, wave_queries
@@ -66,8 +66,7 @@ def read(deps: Deps, who: Viewer, *, everything: bool, page: int = 1) -> ReplyPa
         mine, scope = _sees(session, who)
         new = rows.count(session, who.portal_id, scope, new=True)
         every = rows.count(session, who.portal_id, scope, new=False)
-        pages = max(1, -(-(every if everything else new) // PAGE))
-        page = min(max(1, page), pages)
+        page, pages = piecewise.place(every if everything else new, page, PAGE)
         found = rows.listed(
             session, who.portal_id, scope, new=not everything, skip=(page - 1) * PAGE, limit=PAGE
         )

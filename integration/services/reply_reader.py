@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -24,11 +23,10 @@ from integration.nps.addresses import email_key
 from integration.nps.people import Team
 from integration.nps.policy import Policy
 from integration.nps.policy_checks import RANGES
-from integration.services import dead_addresses, policies
+from integration.services import policies, returned_letters
 from integration.services.access import PortalRest
 from integration.services.deps import Deps
 from integration.store import replies as rows
-from integration.store import wave_queries
 from integration.store.base import reading, transaction
 from integration.store.letters import LetterRow
 from integration.store.replies import Addressee
@@ -39,8 +37,6 @@ PAGES = 10  # read in one go
 SETTLED = timedelta(
     minutes=2
 )  # e-mails younger than that are listed once more: ids are given before rows appear
-RETURNS = timedelta(days=30)  # a letter comes back within so many days
-NOTICE = 600  # characters of a mail server's notice that are kept
 MOST_EDIT_DAYS = timedelta(days=RANGES["edit_days"][1])
 
 
@@ -126,7 +122,8 @@ def _take(deps: Deps, portal_id: int, scene: _Scene, rest: PortalRest, mails: Se
         returned = {
             mail.id
             for mail in notices
-            if mail.id in texts and _bounce(session, portal_id, scene, mail, texts[mail.id], now)
+            if mail.id in texts
+            and returned_letters.take(session, portal_id, scene.ids, mail, texts[mail.id], now)
         }
         for hit in hits:
             if hit.mail.id in texts and hit.mail.id not in returned:
@@ -186,63 +183,8 @@ def _keep(session: Session, portal_id: int, hit: _Hit, text: tuple[str, bool], n
     """One reply for people to look at; an absence needs no decision."""
     mail = hit.mail
     found = words.read(mail.address, mail.subject, words.plain(*text))
-    _put(
-        session, portal_id, mail, hit.whose, now, kind=found.kind, words=found.words, proposed=found.score,
-        status="noted" if found.kind == "absence" else "new",
-    )  # fmt: skip
-
-
-def _bounce(
-    session: Session, portal_id: int, scene: _Scene, mail: Mail, text: tuple[str, bool], now: datetime
-) -> bool:
-    """A letter of ours came back for good: the address is marked, whoever is asked at it is looked at again.
-
-    False: it is no such notice, the server still tries, or the notice is about somebody else's letter.
-    """
-    whole = words.plain(*text)
-    notice = words.returned(mail.address, mail.subject, whole)
-    if notice is None or mail.created is None:
-        return False
-    people = rows.addressees(session, portal_id, scene.ids, set(notice.addresses), ())
-    letters = rows.letters_to(session, portal_id, [one.invitation.id for one in people])
-    order = {address: place for place, address in enumerate(notice.addresses)}
-    for one in sorted(people, key=lambda one: order[one.invitation.address]):
-        address = one.invitation.address
-        sent = [row for row in letters.get(one.invitation.id, ()) if _may_return(row, address, mail.created)]
-        if not sent:
-            continue
-        if notice.final:
-            rows.note_bounce(session, portal_id, sent[-1].id, mail.created)
-            if notice.dead:
-                dead_addresses.mark(session, portal_id, address, "bounce", notice.code, now)
-            kept = words.own_words(whole)[:NOTICE]
-            _put(session, portal_id, mail, one, now, kind="bounce", words=kept, proposed=None, status="noted")
-            wave_queries.note(
-                session,
-                one.wave,
-                now,
-                "bounced",
-                detail=f"{one.line.client_kind}:{one.line.client_id} {notice.code}",
-            )
-        return True
-    return False
-
-
-def _may_return(letter: LetterRow, address: str, at: datetime) -> bool:
-    left = letter.handed_at
-    return (
-        left is not None
-        and email_key(letter.recipient_address) == address
-        and left <= at
-        and at - left <= RETURNS
-    )
-
-
-def _put(
-    session: Session, portal_id: int, mail: Mail, whose: Addressee, now: datetime, **columns: Any
-) -> None:
     rows.put(
-        session, portal_id, mail.id, invitation_id=whose.invitation.id, contact_id=whose.invitation.contact_id,
-        client_kind=whose.line.client_kind, client_id=whose.line.client_id, from_address=mail.address,
-        subject=mail.subject[:300], received_at=mail.created or now, settled_by="", **columns,
+        session, portal_id, mail.id, hit.whose, from_address=mail.address, subject=mail.subject[:300],
+        received_at=mail.created or now, kind=found.kind, words=found.words, proposed=found.score,
+        status="noted" if found.kind == "absence" else "new",
     )  # fmt: skip

@@ -15,8 +15,9 @@ from integration.services.deps import Deps
 from integration.services.frames import Viewer
 from integration.store import reports
 from integration.store.base import reading
+from integration.store.policies import leads
 
-__all__ = ["Rights", "name_of", "of", "read", "recorded_as"]
+__all__ = ["Rights", "in_records", "name_of", "of", "read", "recorded_as"]
 
 LONGEST_NAME = 180  # characters
 
@@ -28,8 +29,9 @@ def of(session: Session, portal_id: int, who: Viewer) -> Rights:
     if who.portal_id != portal_id:
         raise LookupError("a viewer of another portal")
     policy, _ = policies.load(session, portal_id)
-    known_without = who.administrator or who.user_id == policy.head_user_id
-    team = Team() if known_without else policies.team(session, portal_id)
+    sees_all = who.administrator or who.user_id == policy.head_user_id
+    needs_team = not sees_all and leads(session, portal_id, who.user_id)
+    team = policies.team(session, portal_id) if needs_team else Team()
     return rights_of(who.user_id, who.administrator, policy, team)
 
 
@@ -42,7 +44,12 @@ def read(deps: Deps, who: Viewer) -> Rights:
 def name_of(session: Session, portal_id: int, user_id: int) -> str:
     """How somebody who acts is recorded: full name and the portal's number, e.g. "Ada Head (12)"; at most
     `LONGEST_NAME` characters of the name, so that it fits wherever acts are kept."""
-    name = reports.names(session, portal_id, [user_id]).get(user_id, "")[:LONGEST_NAME].strip()
+    return in_records(reports.names(session, portal_id, [user_id]).get(user_id, ""), user_id)
+
+
+def in_records(name: str, user_id: int) -> str:
+    """`name_of` where the full name is known; empty: it is not."""
+    name = name[:LONGEST_NAME].strip()
     return f"{name} ({user_id})" if name else f"#{user_id}"
 
 

@@ -22,6 +22,7 @@ from integration.store.portals import Portal
 
 PROBE = timedelta(hours=1)
 ERASE_AFTER = timedelta(days=7)
+SECOND_WORD = timedelta(days=1)  # after a removal another wish is still listened to
 
 
 def suspend(deps: Deps, portal_id: int, code: str) -> None:
@@ -92,19 +93,25 @@ def uninstall(deps: Deps, portal_id: int, *, clean: bool | None) -> None:
     """The application is gone from the portal: tokens at once, data after seven days if that was the wish.
 
     `clean`: the wish that the administrator ticked in the portal's dialog; nothing when we have noticed the removal
-    ourselves and the event that tells it has not come (yet). The first wish heard of a removal stands.
+    ourselves and the event that tells it has not come (yet). The first wish heard of a removal stands, unless another
+    one soon says the opposite: whoever knows the application's token may have sent either, so nothing is erased and
+    the next administrator is asked (docs/adr/0009).
     """
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
         portal = portals.locked(session, portal_id)
         if portal is None:
             return
-        known = portal.status == "uninstalled"
-        if known and (clean is None or not portal.farewell):
+        if portal.status != "uninstalled":
+            _remove(session, portal, now)
+        elif clean is None or not portal.farewell:
             return
-        if not known:
-            _remove(session, portal, clean, now)
-        portal.farewell = portal.farewell if clean is None else ""
+        elif (heard := erased.wish_in(portal.farewell)) is not None:
+            if clean != heard:
+                _contradicted(portal, now)
+            return
+        if clean is not None and portal.farewell:
+            portal.farewell = erased.told(portal.farewell, clean)
         if clean and portal.erase_after is None:
             portal.erase_after, portal.erase_wished_at = now + ERASE_AFTER, None
         if portal.erase_after is not None:  # an earlier wish that nobody has called off stands as well
@@ -125,11 +132,25 @@ def doubt(deps: Deps, portal_id: int) -> None:
     log(__name__).warning("portal.removal_unproven", portal=portal_id)
 
 
-def _remove(session: Session, portal: Portal, clean: bool | None, now: datetime) -> None:
+def may_contradict(portal: Portal, now: datetime) -> bool:
+    """Whether another wish of a removal is still listened to."""
+    return portal.status_since is not None and now - portal.status_since <= SECOND_WORD
+
+
+def _contradicted(portal: Portal, now: datetime) -> None:
+    """Two wishes of one removal, to erase and to keep: which one is the administrator's is theirs to say. A wish of an
+    earlier removal, which nobody has called off, stands."""
+    portal.farewell = ""
+    removed = portal.status_since or now
+    if portal.erase_after is None or portal.erase_after >= removed + ERASE_AFTER:
+        portal.erase_after, portal.erase_wished_at = None, now
+        log(__name__).warning("portal.removal_contradicted", portal=portal.id)
+
+
+def _remove(session: Session, portal: Portal, now: datetime) -> None:
     if portal.status != "undecided":  # there the data end where they ended before
         portal.removed_at = now
     portal.status, portal.status_since, portal.problem = "uninstalled", now, ""
-    if clean is None and portal.application_token:
-        portal.farewell = erased.digest(portal.application_token)
+    portal.farewell = erased.digest(portal.application_token) if portal.application_token else ""
     erased.forget_access(portal)
     chores.close_all(session, portal.id, now)

@@ -5,16 +5,24 @@ from __future__ import annotations
 import re
 
 from integration.services.calls_queue import MISSING
+from integration.store.outbox import NO_RIGHT
 
 DOUBT = "unknown_outcome"
 _METHODS = frozenset({"access", "batch", "profile", "scope"})  # names of methods without a point
 _GONE = frozenset({"not_found", "error_not_found", "owner_not_found"})
-_RIGHTS = frozenset({"access_denied", "insufficient_scope", "invalid_scope", "wrong_auth_type"})
+_RIGHTS = frozenset(
+    {
+        "access_denied", "insufficient_scope", "invalid_scope", "wrong_auth_type", "method_confirm_denied",
+        "method_confirm_waiting",
+    }
+)  # fmt: skip
 _BUSY = frozenset(
     {"query_limit_exceeded", "operation_time_limit", "overload_limit", "paced", "renewal_under_way"}
 )
 _PLAIN = frozenset({"unreadable", DOUBT, "not_recorded", "failed", "breaks"})
-_LETTER_WAITS = frozenset({"hours", "hold", "pace", "wave_paused", "server_down", "no_server", "connection"})
+_LETTER_WAITS = frozenset(
+    {"hours", "hold", "pace", "wave_paused", "server_down", "no_server", "connection", "no_sender"}
+)
 
 
 def call_reason(error: str) -> tuple[str, str]:
@@ -28,6 +36,8 @@ def call_reason(error: str) -> tuple[str, str]:
         return head, ""
     if head in (MISSING, "field_ignored"):
         return head, rest
+    if head == NO_RIGHT:
+        return "rights", ""
     if head == "gave_up":
         head, _, rest = rest.partition(": ")
     if "." not in head and head not in _METHODS:
@@ -55,8 +65,9 @@ _BY_PORTAL = {
 def letter_reason(status: str, error: str) -> tuple[str, str]:
     """Why a letter did not go: `in_doubt`, `address_refused`, `letter_refused`, `mail_gave_up` with the server's
     words; for one that waits `hours`, `hold`, `pace`, `wave_paused`, `server_down`, `no_server`, `connection`,
-    `portal`, `later` with the server's words, and empty for none. By the portal's mail: `portal_unsent`,
-    `portal_doubt`, `portal_refused`, `portal_no_employee`, `portal_dismissed`, `portal_no_card`."""
+    `no_sender` (whoever signs it has left), `portal`, `later` with the server's words, and empty for none. By the
+    portal's mail: `portal_unsent`, `portal_doubt`, `portal_refused`, `portal_no_employee`, `portal_dismissed`,
+    `portal_no_card`."""
     head, _, rest = error.partition(" ")
     if status == "unknown":
         return "portal_unsent" if head == "send_error" else "in_doubt", ""

@@ -13,7 +13,7 @@ from typing import Literal, TypeGuard, get_args
 
 from sqlalchemy.orm import Session
 
-from integration.services import dead_addresses, letters
+from integration.services import dead_addresses, letters, piecewise
 from integration.services.calls_queue import MISSING, repair_fields
 from integration.services.deps import Deps
 from integration.services.stuck_reasons import DOUBT
@@ -91,8 +91,7 @@ def listing(deps: Deps, portal_id: int, view: View, kind: str = "", page: int = 
         kinds = rows.kinds(session, portal_id, view)
         kind = kind if kind in kinds else ""
         total = kinds[kind] if kind else sum(kinds.values())
-        pages = max(1, -(-total // PAGE))
-        page = min(max(1, page), pages)
+        page, pages = piecewise.place(total, page, PAGE)
         found = rows.page(session, portal_id, view, kind, (page - 1) * PAGE, PAGE)
         entries = tuple(_entries(session, portal_id, found))
     return Listing(view, kind, entries, kinds, counted, total, page, pages)

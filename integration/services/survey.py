@@ -164,8 +164,9 @@ def _count(
 ) -> AnswerResult:
     """A person answered: the answer, the outcome, the cards and the follow-up in this transaction."""
     if response is None:
-        response = survey_rows.new(session, found, given, channel, now)
-    response.wording = survey_rows.wording(session, found, language)  # also of an answer that was held before
+        response = survey_rows.new(session, found, given, channel, now, language)
+    else:  # it was held before
+        response.wording = survey_rows.wording(session, found, language)
     before = survey_rows.store(session, found, response, given, now, author="client", reason="")
     survey_effects.after_count(deps, session, found, response, before, now)
     return AnswerResult("counted", answered(session, shown, found, response, now))
@@ -214,6 +215,8 @@ def _hold(
 
 
 def _kept_already(session: Session, response: Response, given: Answers, flag: str) -> bool:
+    if not response.revision:
+        return False
     if response.revision >= MOST_REVISIONS:
         return True
     kept = responses.revisions_of(session, response.portal_id, response.id)

@@ -45,7 +45,8 @@ def after_count(
     intents: list[Intent] = [
         v for v in values if v.card.kind != "contact" or v.card.id == found.invitation.contact_id
     ]
-    intents += followups.on_response(session, found, response, before, given, now)
+    office = followups.office_of(session, found.portal, now)
+    intents += followups.on_response(session, found, response, before, given, now, office)
     facts = {**_facts(found, response, before), "author": author, "reason": reason}
     code = "answer" if before is None else "correction"
     for card in _commented(found, client, deals):
@@ -53,7 +54,7 @@ def after_count(
     perform(deps, session, found.portal, intents, Cause("response", response.id, response.revision))
     chosen = found.client.deal_id if found.client.deal_id in deals else None
     triggers.fire(session, found.portal, response, before, chosen, now)
-    thanks.after_answer(deps, session, found, response, before, now)
+    thanks.after_answer(deps, session, found, response, before, now, team=office.team)
 
 
 def write_scores(deps: Deps, session: Session, found: Asked, cause: Cause) -> None:

@@ -52,13 +52,14 @@ def view(deps: Deps, session: Session, found: Asked, response: Response | None, 
     policy, _ = policies.load(
         session, found.portal.id
     )  # whether a page is offered follows the rules of today
+    named = answers.named(session, found.portal, found.client, found.invitation.contact_id)
     direct = direct_cases.token_of(session, found.portal.id, found.client) if policy.direct_line else ""
     return SurveyPage(
         status=status,
         language=i18n.known(found.invitation.language, i18n.language_of(found.portal.language)),
-        agency=answers.agency_name(session, found.portal),
-        service=answers.service_name(session, found.portal.id, found.client.deal_id),
-        people=answers.staff_names(session, found.portal.id, (found.client.manager_id,)),
+        agency=named.agency,
+        service=named.service,
+        people=(named.manager,) if named.manager else (),
         first_name=found.invitation.name.split(" ")[0],
         wave=found.wave.name,
         score=shown.score if shown and status == "answered" else None,
@@ -114,7 +115,7 @@ def status_of(session: Session, found: Asked, response: Response | None, now: da
         return "revoked"
     if response is not None and response.status == "counted":
         return "answered"
-    if answers.opt_out_of(session, found.portal.id, invitation.address) or invitation.outcome == "opted_out":
+    if invitation.outcome == "opted_out" or answers.said_never(session, invitation):
         return "opted_out"
     ended = expires_at(session, found)
     if found.wave.stage == "cancelled" or (ended is not None and now > ended):

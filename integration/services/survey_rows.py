@@ -27,9 +27,11 @@ def stands_already(response: Response | None, given: Answers) -> bool:
 
 
 def new(
-    session: Session, found: Asked, given: Answers, channel: Channel, now: datetime, language: str = ""
-) -> Response:
-    """A first answer of an invitation, not counted yet. `language`: in which the question was shown."""
+    session: Session, found: Asked, given: Answers, channel: Channel, now: datetime, language: str = "",
+    *, read_out: str = "",
+) -> Response:  # fmt: skip
+    """A first answer of an invitation, not counted yet; it is written with its first version (`add_revision`).
+    `language`: in which the question was shown; `read_out`: what names the words of a call (`wording`)."""
     response = Response(
         portal_id=found.portal.id,
         wave_id=found.wave.id,
@@ -38,13 +40,12 @@ def new(
         comment=given.comment,
         channel=channel,
         status="held",
-        wording=wording(session, found, language),
+        wording=read_out or wording(session, found, language),
         recorded_by="client",
         answered_at=now,
         revision=0,
     )
     session.add(response)
-    session.flush()
     return response
 
 
@@ -98,6 +99,7 @@ def add_revision(
 ) -> None:
     """Keep one more version, whatever the answer itself is now."""
     response.revision += 1
+    session.flush()  # a first answer has its number only then
     session.add(
         ResponseRevision(
             portal_id=response.portal_id,

@@ -15,6 +15,7 @@ from integration.mail.render import MissingFact
 from integration.nps import letters as rules
 from integration.nps.intents import LetterKind
 from integration.nps.letters import LetterProblem
+from integration.nps.people import Team
 from integration.nps.scoring import group
 from integration.nps.workdays import zone_named
 from integration.services import letters_queue, policies
@@ -34,8 +35,9 @@ STEP = "thanks"
 
 
 def after_answer(
-    deps: Deps, session: Session, found: Asked, response: Response, before: int | None, now: datetime
-) -> None:
+    deps: Deps, session: Session, found: Asked, response: Response, before: int | None, now: datetime, *,
+    team: Team | None = None,
+) -> None:  # fmt: skip
     """Queue the thanks for an answer that has just been counted, or change those that still wait for one corrected.
 
     `before`: the score it had as a counted answer, nothing for a new one. Nobody is thanked by a mailbox that many
@@ -52,7 +54,7 @@ def after_answer(
         if not rows.take_back(session, found.portal.id, waiting.id, now, why="corrected"):
             return  # it has left, is leaving, or somebody has already decided that it must not
     if may(session, found, now):
-        _queue(deps, session, found, response, now)
+        _queue(deps, session, found, response, now, team)
 
 
 def may(session: Session, found: Asked, now: datetime) -> bool:
@@ -61,9 +63,7 @@ def may(session: Session, found: Asked, now: datetime) -> bool:
     one, portal_id = found.invitation, found.portal.id
     if not policy.thanks_letters or not one.address or one.shared or plan_of(found.wave) is None:
         return False
-    if answers.opt_out_of(session, portal_id, one.address) or dead_addresses.known(
-        session, portal_id, [one.address]
-    ):
+    if answers.said_never(session, one) or dead_addresses.known(session, portal_id, [one.address]):
         return False
     return not rows.thanked(session, portal_id, found.wave.id, one.address)
 
@@ -81,10 +81,12 @@ def write_again(deps: Deps, session: Session, row: LetterRow, now: datetime) -> 
         _queue(deps, session, found, response, now)
 
 
-def _queue(deps: Deps, session: Session, found: Asked, response: Response, now: datetime) -> None:
+def _queue(
+    deps: Deps, session: Session, found: Asked, response: Response, now: datetime, team: Team | None = None
+) -> None:
     policy, _ = policies.load(session, found.portal.id)
-    stage = scene(session, found.wave, now)
-    people = casting(session, found.portal.id, [found.invitation], found.wave.id)
+    stage = scene(session, found.wave, now, team=team)
+    people = casting(session, found.portal.id, [found.invitation], found.wave.id, lines=[found.client])
     gap = timedelta(days=policy.letter_gap_days)
     last = rows.last_handed(
         session, found.portal.id, found.invitation.address, (*MAIN_LETTERS, *rules.THANKS_LETTERS), now - gap

@@ -84,8 +84,7 @@ class Export:
 
     def versions(self) -> dict[tuple[str, int], Question]:
         """Every wording of an extra question there ever was, by key and version."""
-        found = question_versions.kept(self.session, self.portal.id, None)
-        return {(key, one.version): one for key, each in found.items() for one in each}
+        return question_versions.by_number(self.session, self.portal.id)
 
     def left_out(self) -> Iterator[Any]:
         """Clients that are not asked."""

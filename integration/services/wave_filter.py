@@ -8,7 +8,9 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from integration.nps.rights import city_key
+from integration.services.calling import yields
 from integration.store import reports, wave_pages, wave_watch
+from integration.store.call_yields import DUE, LATER
 from integration.store.call_yields import PHONES as PHONES
 from integration.store.reports import Scope
 from integration.store.wave_pages import Chosen
@@ -83,4 +85,5 @@ def read(
         outcome=asked.outcome if asked.outcome in OUTCOMES else "", language=asked.language,
         letters=asked.letters if asked.letters in wave_watch.LETTERS else "",
         calls=asked.calls if asked.calls in PHONES else "", now=now,
+        shut=yields.shut_zones(session, wave, now) if now is not None and asked.calls in (DUE, LATER) else (),
     )  # fmt: skip

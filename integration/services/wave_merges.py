@@ -13,19 +13,22 @@ from decimal import Decimal
 from sqlalchemy.orm import Session
 
 from integration.nps.people import ClientKey
-from integration.nps.touches import MACHINE, MERGED
-from integration.services import heirs, letters, survey_effects
+from integration.nps.touches import MACHINE, MERGED, InvitationFacts
+from integration.services import heirs, letters, survey_effects, wave_refusals
+from integration.services.calling.replay import replayed
 from integration.services.calls_queue import Cause
 from integration.services.deps import Deps
 from integration.services.letter_drafts import Scene
 from integration.services.waves_cards import write_survey_url
-from integration.store import answers, cards_view, wave_cards, wave_queries
+from integration.store import answers, call_moves, cards_view, wave_cards, wave_queries
 from integration.store.wave_cards import key_of
 from integration.store.waves import Invitation, WaveClient
 
 # Why the card that lives was not to be asked, although its merged twin was: then the twin's people are not, either.
 _BARRED = ("asked_recently", "opted_out", "excluded_by_hand")
 _RANK = {"answered": 0, "": 1}
+# What one person has said goes before being asked still, on whichever card it was said.
+_SAID = {"answered": 0, "refused": 1, "opted_out": 1, "": 2}
 
 
 def settle(deps: Deps, session: Session, stage: Scene, due: Sequence[Invitation], now: datetime) -> bool:
@@ -82,14 +85,22 @@ def _into(session: Session, stage: Scene, line: WaveClient, target: WaveClient, 
     moved = wave_cards.invitations_of(session, stage.portal.id, [line.id])
     for invitation in moved:
         invitation.wave_client_id, invitation.due_at = target.id, now
+    session.flush()
+    call_moves.line_follows(session, stage.portal.id, line.id, target.id, now)
+    talking = call_moves.in_hand(session, stage.portal.id, target.id, now)
     line.eligible, line.reason = False, "excluded_by_hand"
     line.reason_detail = f"{MACHINE}: {MERGED}:{key_of(target)}"
     session.flush()
     everybody = wave_cards.invitations_of(session, stage.portal.id, [target.id])
     living = [one for one in everybody if one.outcome in _RANK]
-    living.sort(key=lambda one: (_RANK[one.outcome], -len(one.touches), one in moved, one.id))
+    living.sort(key=lambda one: (_RANK[one.outcome], one.id != talking, *_owed(one), one in moved, one.id))
     extra = [one for one in moved if one.outcome == ""] if barred else living[stage.policy.max_respondents :]
     _end(session, stage, [one for one in extra if one.outcome == ""], now)
+
+
+def _owed(one: Invitation) -> tuple[bool, int, int]:
+    """Whoever was promised a call-back is asked before others, then whoever was written to and called more."""
+    return one.promised_at is None, -len(one.touches), -one.attempts
 
 
 def _take_over(line: WaveClient, target: WaveClient) -> None:
@@ -115,7 +126,7 @@ def _same_person(deps: Deps, session: Session, stage: Scene, gone: int, heir: in
     if other is None:
         _now_of(deps, session, stage, mine, heir, now)
         return True
-    best, rest = sorted((other, mine), key=lambda one: _RANK.get(one.outcome, 2))
+    best, rest = sorted((other, mine), key=lambda one: _SAID.get(one.outcome, 3))
     if best is mine:  # what was said stands under the card that lives; a card is asked once in a wave
         other.contact_id = -other.id
         session.flush()
@@ -123,10 +134,32 @@ def _same_person(deps: Deps, session: Session, stage: Scene, gone: int, heir: in
         other.contact_id = gone
     letters_at = [one.last_letter_at for one in (mine, other) if one.last_letter_at]
     best.last_letter_at = max(letters_at, default=None)
+    _calls_follow(session, stage, rest, best, now)
     if rest.outcome != "":
         return best is mine
     _end(session, stage, [rest], now)
+    rest.outcome_detail = {**rest.outcome_detail, call_moves.INTO: best.id}
     return True
+
+
+def _calls_follow(session: Session, stage: Scene, rest: Invitation, best: Invitation, now: datetime) -> None:
+    """It is one person: what was called under either card counts for both, what was promised is owed, and "not now" is
+    waited for (product.md W7, W12); the second "not now" is a refusal."""
+    call_moves.lease_follows(session, rest, best, now)
+    made = call_moves.attempts_follow(session, rest, best)
+    snoozed = [one.snoozed_until for one in (rest, best) if one.snoozed_until]
+    rest.promised_at = rest.call_due_at = rest.call_until = None
+    if best.outcome:
+        return
+    best.snoozed_until, best.due_at = max(snoozed, default=None), now
+    if not made:
+        return
+    facts = InvitationFacts(best.id, ClientKey("contact", best.contact_id), best.contact_id, phone=best.phone)
+    after = replayed(facts, made, stage.policy)
+    best.calls_over, best.promised_at, best.mail_from = after.calls_over, after.promised_at, after.mail_from
+    found = answers.asked(session, stage.portal.id, best.id)
+    if found is not None and sum(row.outcome == "not_now" for row in made) > 1:
+        wave_refusals.put_down(session, found, MACHINE, MERGED, now)
 
 
 def _now_of(

@@ -19,6 +19,7 @@ from integration.nps.touches import MACHINE
 from integration.nps.wave_dates import movable
 from integration.nps.workdays import local_day, zone_named
 from integration.services import (
+    piecewise,
     policies,
     rehearsals,
     reports,
@@ -124,8 +125,7 @@ def read(deps: Deps, who: Viewer, wave_id: int, asked: Filter | None = None) -> 
         making = rehearsals.making(session, wave)
         choices, chosen = wave_filter.read(session, wave, scope, asked, now)
         total = 0 if making else wave_pages.count(session, wave.portal_id, wave.id, scope, chosen)
-        pages = max(1, -(-total // PAGE))
-        page = min(max(1, asked.page), pages)
+        page, pages = piecewise.place(total, asked.page, PAGE)
         rows = (
             wave_pages.lines(session, wave.portal_id, wave.id, scope, chosen, (page - 1) * PAGE, PAGE)
             if total

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from integration.services import reports, rights
+from integration.services import piecewise, reports, rights
 from integration.services.deps import Deps
 from integration.services.frames import Viewer
 from integration.services.report_types import WaveView
@@ -38,8 +38,7 @@ def read(deps: Deps, who: Viewer, wave_id: int, page: int = 1, *, whole: bool = 
         if wave is None:
             return None
         found = wave_watch.trail_length(session, who.portal_id, wave_id)
-        pages = max(1, -(-found // PAGE))
-        page = min(max(1, page), pages)
+        page, pages = piecewise.place(found, page, PAGE)
         begin, many = (0, MOST) if whole else ((page - 1) * PAGE, PAGE)
         lines = wave_watch.trail(session, who.portal_id, wave_id, begin, many)
         names = wave_watch.clients_named(session, who.portal_id, wave_id, lines)

@@ -29,7 +29,7 @@ from integration.services.waves_cards import owner_task
 from integration.services.waves_close import closed, freeze_result
 from integration.services.waves_facts import facts_of, gone_cards, state_for, state_of
 from integration.services.waves_slice import Slice
-from integration.store import wave_cards, wave_queries
+from integration.store import call_facts, wave_cards, wave_queries
 from integration.store.base import reading, transaction
 from integration.store.waves import Invitation, Wave
 
@@ -291,6 +291,8 @@ def _end(session: Session, together: Slice, invitation: Invitation, final: Final
         told = dead_addresses.why(session, invitation.portal_id, invitation.address)
         invitation.outcome_detail = {**final.detail, **told}
     _take_out(session, together.stage, invitation, final)
+    if final.outcome == "opted_out":
+        call_facts.look_at_number(session, invitation, together.now)
     together.ended.append(invitation.id)
     if together.stage.wave.stage in wave_queries.DONE_STAGES:
         together.over(invitation)

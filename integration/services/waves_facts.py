@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import literal, select, union_all
 from sqlalchemy.orm import Session
 
 from integration.nps.addresses import email_key, phone_key
+from integration.nps.attempts import Call
 from integration.nps.people import ClientKey, Exclusion
 from integration.nps.touches import InvitationFacts, WaveState
 from integration.services import wave_trouble
@@ -19,6 +20,9 @@ from integration.services.letter_drafts import plan_for
 from integration.store import call_facts, dead_addresses, wave_cards, wave_queries
 from integration.store.clients import Company, Contact
 from integration.store.waves import Invitation, WaveClient
+
+#: Opt-out, hold and since when it is gone, of a card by kind and id.
+_Cards = dict[tuple[str, int], tuple[bool, date | None, datetime | None]]
 
 
 def state_of(stage: Ground) -> WaveState:
@@ -52,60 +56,99 @@ def facts_of(
     known: InvitationFacts | None = None,
     gone: Mapping[ClientKey, datetime] | None = None,
     now: datetime | None = None,
+    made: Mapping[int, tuple[Call, ...]] | None = None,
+    in_hand: Mapping[int, datetime] | None = None,
 ) -> dict[int, InvitationFacts]:
-    """What the machine must know about these invitations; `known`, `gone`: what was read before in this transaction.
+    """What the machine must know about these invitations; `known`, `gone`, `made` (calls), `in_hand` (until when they
+    are in a caller's hands): what was read before in this transaction.
 
     Calls are read only where the wave has any (product.md W7); who is in a caller's hands only with `now`.
     """
     if known is not None:
         only = invitations[0]
         return {only.id: _again(only, known)}
-    answers = wave_queries.counted_answers(session, stage.portal.id, [i.id for i in invitations])
+    read = _read(session, stage, people, invitations, gone, now, made, in_hand)
+    return {one.id: _built(stage, read, people.clients[one.wave_client_id], one) for one in invitations}
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was read for all of some invitations at once: by invitation, by client, or as handles of persons."""
+
+    answers: Mapping[int, str]
+    cards: _Cards
+    never: Collection[str]
+    dead: Collection[str]
+    gone: Mapping[ClientKey, datetime]
+    trouble: Mapping[ClientKey, str]
+    made: Mapping[int, tuple[Call, ...]]
+    in_hand: Mapping[int, datetime]
+    numbers: call_facts.Numbers
+
+
+def _read(
+    session: Session,
+    stage: Ground,
+    people: Lines,
+    invitations: Sequence[Invitation],
+    gone: Mapping[ClientKey, datetime] | None,
+    now: datetime | None,
+    made: Mapping[int, tuple[Call, ...]] | None,
+    in_hand: Mapping[int, datetime] | None,
+) -> _Read:
+    portal_id, everyone = stage.portal.id, [i.id for i in invitations]
     cards = _cards(session, stage, people, invitations)
     keys = {key for invitation in invitations for key in _handles(invitation)}
-    never = wave_queries.opt_outs(session, stage.portal.id, keys)
-    dead = dead_addresses.known(session, stage.portal.id, {i.address for i in invitations})
+    never, dead = dead_addresses.barred(session, portal_id, keys, {i.address for i in invitations})
     clients = {wave_cards.key_of(people.clients[i.wave_client_id]) for i in invitations}
-    gone = gone if gone is not None else _deleted(cards)
-    trouble = wave_trouble.held(session, stage.wave, stage.policy, clients)
-    ids = [i.id for i in invitations] if stage.plan.calling else []
-    calls = call_facts.calls_of(session, stage.portal.id, ids) if ids else {}
-    in_hand = call_facts.in_hand(session, stage.portal.id, ids, now) if ids and now else {}
-    found: dict[int, InvitationFacts] = {}
-    for invitation in invitations:
-        client = people.clients[invitation.wave_client_id]
-        key = wave_cards.key_of(client)
-        said_never, hold = _strictest(cards, invitation, client)
-        found[invitation.id] = InvitationFacts(
-            id=invitation.id,
-            client=key,
-            contact_id=invitation.contact_id,
-            address=invitation.address,
-            zone=invitation.time_zone or stage.policy.time_zone,
-            language=invitation.language,
-            sender=invitation.sender_key,
-            touches=_moments(invitation),
-            skipped=frozenset(invitation.skipped),
-            last_letter_at=invitation.last_letter_at,
-            answered=answers.get(invitation.id) == "counted",
-            held=answers.get(invitation.id) == "held",
-            opted_out=said_never or bool(never.intersection(_handles(invitation))),
-            excluded=_exclusion(client),
-            unreachable=not invitation.address or email_key(invitation.address) in dead,
-            snoozed_until=invitation.snoozed_until,
-            hold_until=hold,
-            gone_at=_since(gone, key, ClientKey("contact", invitation.contact_id)),
-            trouble=trouble.get(key, ""),
-            outcome=cast("Any", invitation.outcome or None),
-            phone=invitation.phone,
-            calls=calls.get(invitation.id, ()),
-            calls_over=cast("Any", invitation.calls_over),
-            promised_at=invitation.promised_at,
-            mail_from=invitation.mail_from,
-            in_hand_until=in_hand.get(invitation.id),
-            revoked=invitation.revoked_at is not None,
-        )
-    return found
+    ids = everyone if stage.plan.calling else []
+    if made is None or not ids:
+        made = call_facts.calls_of(session, portal_id, ids) if ids else {}
+    if in_hand is None or not ids:
+        in_hand = call_facts.in_hand(session, portal_id, ids, now) if ids and now else {}
+    return _Read(
+        answers=wave_queries.counted_answers(session, portal_id, everyone), cards=cards, never=never, dead=dead,
+        gone=gone if gone is not None else _deleted(cards),
+        trouble=wave_trouble.held(session, stage.wave, stage.policy, clients), made=made, in_hand=in_hand,
+        numbers=call_facts.numbers_of(session, portal_id, stage.wave.id, {i.phone for i in invitations}),
+    )  # fmt: skip
+
+
+def _built(stage: Ground, read: _Read, client: WaveClient, invitation: Invitation) -> InvitationFacts:
+    """One invitation as the rules see it."""
+    key = wave_cards.key_of(client)
+    said_never, hold = _strictest(read.cards, invitation, client)
+    never = said_never or invitation.id in read.numbers.never
+    return InvitationFacts(
+        id=invitation.id,
+        client=key,
+        contact_id=invitation.contact_id,
+        address=invitation.address,
+        zone=invitation.time_zone or stage.policy.time_zone,
+        language=invitation.language,
+        sender=invitation.sender_key,
+        touches=_moments(invitation),
+        skipped=frozenset(invitation.skipped),
+        last_letter_at=invitation.last_letter_at,
+        answered=read.answers.get(invitation.id) == "counted",
+        held=read.answers.get(invitation.id) == "held",
+        opted_out=never or any(handle in read.never for handle in _handles(invitation)),
+        excluded=_exclusion(client),
+        unreachable=not invitation.address or email_key(invitation.address) in read.dead,
+        snoozed_until=invitation.snoozed_until,
+        hold_until=hold,
+        gone_at=_since(read.gone, key, ClientKey("contact", invitation.contact_id)),
+        trouble=read.trouble.get(key, ""),
+        outcome=cast("Any", invitation.outcome or None),
+        phone=invitation.phone,
+        calls=read.made.get(invitation.id, ()),
+        calls_over=cast("Any", invitation.calls_over),
+        promised_at=invitation.promised_at,
+        mail_from=invitation.mail_from,
+        in_hand_until=read.in_hand.get(invitation.id),
+        revoked=invitation.revoked_at is not None,
+        same_number=invitation.id in read.numbers.taken,
+    )
 
 
 def gone_cards(
@@ -146,9 +189,6 @@ def _exclusion(client: WaveClient) -> Exclusion | None:
     return Exclusion(who, why)
 
 
-_Cards = dict[tuple[str, int], tuple[bool, date | None, datetime | None]]
-
-
 def _cards(session: Session, stage: Ground, people: Lines, invitations: Sequence[Invitation]) -> _Cards:
     """Opt-out and hold as they stand on the cards today, and since when a card is gone; people may have changed that
     since the list was made (product.md E5)."""
@@ -156,12 +196,15 @@ def _cards(session: Session, stage: Ground, people: Lines, invitations: Sequence
     contacts = {i.contact_id for i in invitations}
     contacts |= {c.client_id for c in people.clients.values() if c.client_kind == "contact"}
     companies = {c.client_id for c in people.clients.values() if c.client_kind == "company"}
-    for kind, table, ids in (("contact", Contact, contacts), ("company", Company, companies)):
-        statement = select(table.id, table.opted_out, table.hold_until, table.deleted_at).where(
+    parts = [
+        select(literal(kind), table.id, table.opted_out, table.hold_until, table.deleted_at).where(
             table.portal_id == stage.portal.id, table.id.in_(ids)
         )
-        for number, opted_out, hold, gone in session.execute(statement) if ids else ():
-            found[(kind, number)] = (opted_out, hold, gone)
+        for kind, table, ids in (("contact", Contact, contacts), ("company", Company, companies))
+        if ids
+    ]
+    for kind, number, opted_out, hold, gone in session.execute(union_all(*parts)) if parts else ():
+        found[(kind, number)] = (opted_out, hold, gone)
     return found
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import literal, select, union_all
 from sqlalchemy.orm import Session
 
 from integration.bitrix.calls import comment_add
@@ -25,6 +25,7 @@ from integration.services import card_texts, followups, referral_writes
 from integration.services.calls_queue import (
     Cause,
     ListValue,
+    fields_row,
     lane_of,
     queue_call,
     queue_fields,
@@ -33,8 +34,8 @@ from integration.services.calls_queue import (
 from integration.services.deps import Deps
 from integration.store.outbox import OutboxRow
 from integration.store.portals import Portal
-from integration.store.queue import is_open
-from integration.store.referrals import TABLES
+from integration.store.queue import is_open, put_all
+from integration.store.referrals import TABLES, key_of
 
 _log = log(__name__)
 
@@ -46,14 +47,17 @@ LINK_WAIT = timedelta(seconds=60)  # a comment waits so long for its task, then 
 
 
 def perform(deps: Deps, session: Session, portal: Portal, intents: Iterable[Intent], cause: Cause) -> None:
-    """Queue everything these intents want, once per cause. Raises `TypeError` for intents of other parts."""
-    now = deps.clock.now()
-    for intent in intents:
+    """Queue everything these intents want, once per cause: scores first, and comments, which name the tasks, last.
+    Raises `TypeError` for intents of other parts."""
+    now, wanted = deps.clock.now(), list(intents)
+    _scores(session, portal, [one for one in wanted if isinstance(one, WriteScore)], cause, now)
+    comments: list[AddTimelineComment] = []
+    for intent in wanted:
         match intent:
             case WriteScore():
-                _score(session, portal, intent, cause, now)
+                continue
             case AddTimelineComment():
-                _comment(session, portal, intent, cause, now)
+                comments.append(intent)
             case OpenFollowUp():
                 followups.open_one(session, portal, intent, now)
             case WriteReferral():
@@ -64,12 +68,23 @@ def perform(deps: Deps, session: Session, portal: Portal, intents: Iterable[Inte
                 )
             case _:
                 raise TypeError(f"{type(intent).__name__} is not written to cards")
+    _comments(session, portal, comments, cause, now)
 
 
-def _score(session: Session, portal: Portal, intent: WriteScore, cause: Cause, now: datetime) -> None:
-    changed = _differences(session, portal, intent.card, score_values(portal, intent))
-    if changed:
-        queue_fields(session, portal, intent.card, changed, purpose="score", cause=cause, now=now)
+def _scores(
+    session: Session, portal: Portal, wanted: Sequence[WriteScore], cause: Cause, now: datetime
+) -> None:
+    """Written down together: one answer goes to several cards."""
+    rows: list[dict[str, Any]] = []
+    states = _states(session, portal, [one.card for one in wanted])
+    for one in wanted:
+        changed = _differences(portal, one.card, score_values(portal, one), states[one.card])
+        if not changed:
+            continue
+        rows.append(fields_row(portal, one.card, changed, purpose="score", cause=cause, now=now))
+        if rows[-1]["error"]:
+            _log.warning("fields.missing", portal=portal.id, card=one.card.kind, why=rows[-1]["error"])
+    put_all(session, OutboxRow, rows, portal_id=portal.id)
 
 
 def write_whole(
@@ -102,33 +117,39 @@ def tell(session: Session, portal: Portal, intent: AddTimelineComment, cause: Ca
     )  # fmt: skip
 
 
-def _comment(
-    session: Session, portal: Portal, intent: AddTimelineComment, cause: Cause, now: datetime
+def _comments(
+    session: Session, portal: Portal, wanted: Sequence[AddTimelineComment], cause: Cause, now: datetime
 ) -> None:
-    """Where a task is still to be made the comment waits a moment for its link (`followups.task_created`)."""
-    if intent.code in CHOICES:
+    """Where a task is still to be made the comments wait a moment for its link (`followups.task_created`)."""
+    for intent in (one for one in wanted if one.code in CHOICES):
         tell(session, portal, intent, cause, now)
+    told = [one for one in wanted if one.code not in CHOICES]
+    if not told:
         return
     task_id, pending = followups.task_of_response(session, portal.id, cause.id)
-    words = card_texts.answer_comment(portal, intent.facts, task_id)
-    mark = f"Molva {intent.facts.get('wave')}, № {cause.id}.{cause.revision}"  # read by people as a reference
-    row_id = queue_call(
-        session, portal, comment_add(intent.card.kind, intent.card.id, words, mark), lane=lane_of(intent.card),
-        key=f"{cause}:{lane_of(intent.card)}:comment", purpose="comment", cause=cause, now=now,
-    )  # fmt: skip
-    if row_id is not None and pending:
-        session.get_one(OutboxRow, row_id).due_at = now + LINK_WAIT
+    rows: list[dict[str, Any]] = []
+    for intent in told:
+        words = card_texts.answer_comment(portal, intent.facts, task_id)
+        mark = f"Molva {intent.facts.get('wave')}, № {cause.id}.{cause.revision}"  # read by people as a reference
+        call, lane = comment_add(intent.card.kind, intent.card.id, words, mark), lane_of(intent.card)
+        rows.append(
+            {
+                "lane": lane, "due_at": now + LINK_WAIT if pending else now, "created_at": now,
+                "key": f"{cause}:{lane}:comment", "purpose": "comment", "method": call.method,
+                "call": call.to_json(), "cause_kind": cause.kind, "cause_id": cause.id,
+            }
+        )  # fmt: skip
+    put_all(session, OutboxRow, rows, portal_id=portal.id)
 
 
 def _differences(
-    session: Session, portal: Portal, card: CardKey, values: Mapping[str, Any]
+    portal: Portal, card: CardKey, values: Mapping[str, Any], states: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """Score fields that do not surely stand on the card already (product.md B6).
 
     A field is left out only if the mirror and every write on its way agree with it.
     """
     wanted, _ = resolve(portal, card.kind, values)
-    states = _states(session, portal, card)
 
     def stands(code: str) -> bool:
         seen = [state[code] for state in states if code in state]
@@ -137,19 +158,30 @@ def _differences(
     return {code: value for code, value in values.items() if not stands(code)}
 
 
-def _states(session: Session, portal: Portal, card: CardKey) -> list[Mapping[str, Any]]:
-    """The score fields as mirrored, and as the writes on their way to the card will leave them."""
-    row = session.get(TABLES[card.kind], (portal.id, card.id))
-    mirrored: Mapping[str, Any] = getattr(row, "scores", None) or {}
-    under_way = session.scalars(
-        select(OutboxRow).where(
-            OutboxRow.portal_id == portal.id,
-            OutboxRow.lane == lane_of(card),
-            OutboxRow.method == "crm.item.update",
-            is_open(OutboxRow),
-        )
+def _states(
+    session: Session, portal: Portal, cards: Sequence[CardKey]
+) -> dict[CardKey, list[Mapping[str, Any]]]:
+    """The score fields of cards as mirrored, and as the writes on their way to them will leave them."""
+    found: dict[CardKey, list[Mapping[str, Any]]] = {card: [{}] for card in cards}
+    tables: dict[str, Any] = {kind: table for kind, table in TABLES.items() if hasattr(table, "scores")}
+    ids = {kind: [card.id for card in found if card.kind == kind] for kind in tables}
+    mirrored = [
+        select(literal(kind), table.id, table.scores).where(table.portal_id == portal.id, table.id.in_(ids[kind]))
+        for kind, table in tables.items()
+        if ids[kind]
+    ]  # fmt: skip
+    for kind, number, scores in session.execute(union_all(*mirrored)) if mirrored else ():
+        found[key_of(kind, number)] = [scores or {}]
+    by_lane = {lane_of(card): states for card, states in found.items()}
+    under_way = select(OutboxRow.lane, OutboxRow.call).where(
+        OutboxRow.portal_id == portal.id,
+        OutboxRow.lane.in_(by_lane),
+        OutboxRow.method == "crm.item.update",
+        is_open(OutboxRow),
     )
-    return [mirrored, *(write.call["params"]["fields"] for write in under_way)]
+    for lane, call in session.execute(under_way) if by_lane else ():
+        by_lane[lane].append(call["params"]["fields"])
+    return found
 
 
 def _shape(value: Any) -> str:

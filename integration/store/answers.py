@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, func, or_, select, update
+from sqlalchemy import CursorResult, Select, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from integration.nps.addresses import email_key, person_keys, phone_key
 from integration.store import retired_links
-from integration.store.clients import Company, Deal, OptOut
+from integration.store.clients import Company, Contact, Deal, OptOut
 from integration.store.letters import LetterRow
 from integration.store.portals import Portal, Staff, Stage
 from integration.store.waves import Invitation, Wave, WaveClient
@@ -68,32 +68,36 @@ def asked_by_any_token(session: Session, token: str) -> Asked | None:
 
 
 def asked(
-    session: Session, portal_id: int, invitation_id: int, *, client_row: int | None = None, lock: bool = False
-) -> Asked | None:
-    """One invitation of a portal with everything it hangs on; see `asked_by_token` for `lock`."""
+    session: Session, portal_id: int, invitation_id: int, *, client_row: int | None = None, lock: bool = False,
+    everywhere: bool = False,
+) -> Asked | None:  # fmt: skip
+    """One invitation of a portal with everything it hangs on; see `asked_by_token` for `lock`. `everywhere` locks all
+    invitations to the person with it, oldest first, so that two who write "never" down do not wait in a circle."""
     if not lock:
         row = session.execute(
             _WHOLE.where(Invitation.portal_id == portal_id, Invitation.id == invitation_id)
         ).one_or_none()
         return Asked(*row) if row is not None else None
-    if client_row is None:
-        client_row = session.scalar(
-            select(Invitation.wave_client_id).where(
-                Invitation.portal_id == portal_id, Invitation.id == invitation_id
-            )
-        )
-    _hold_wave(session, portal_id, client_row)
-    client = _locked(session, WaveClient, portal_id, client_row)
-    invitation = _locked(session, Invitation, portal_id, invitation_id)
-    wave = session.scalars(
-        select(Wave).where(
-            Wave.portal_id == portal_id, Wave.id == (invitation.wave_id if invitation else None)
-        )
-    ).one_or_none()
-    portal = session.get(Portal, portal_id)
-    if client is None or invitation is None or wave is None or portal is None:
+    row = _hold_wave(session, portal_id, invitation_id)
+    if row is None:
         return None
-    return Asked(portal, wave, client, invitation)
+    portal, wave, line = row
+    client = _locked(session, WaveClient, portal_id, line if client_row is None else client_row)
+    if everywhere:
+        invitations_to(session, portal_id, *_of_card(session, portal_id, invitation_id))
+    invitation = _locked(session, Invitation, portal_id, invitation_id)
+    return Asked(portal, wave, client, invitation) if client is not None and invitation is not None else None
+
+
+def _of_card(session: Session, portal_id: int, invitation_id: int) -> list[Invitation]:
+    """Every invitation to the contact card of this one."""
+    card = select(Invitation.contact_id).where(
+        Invitation.portal_id == portal_id, Invitation.id == invitation_id
+    )
+    statement = select(Invitation).where(
+        Invitation.portal_id == portal_id, Invitation.contact_id == card.scalar_subquery()
+    )
+    return list(session.scalars(statement.order_by(Invitation.id)))
 
 
 def _locked(session: Session, row: Any, portal_id: int, row_id: int | None) -> Any:
@@ -101,17 +105,18 @@ def _locked(session: Session, row: Any, portal_id: int, row_id: int | None) -> A
     return session.scalars(statement.execution_options(populate_existing=True)).one_or_none()
 
 
-def _hold_wave(session: Session, portal_id: int, client_row: int | None) -> None:
-    """Keep the wave from being moved meanwhile; one in closing will be written to, so it is held alone."""
-    of_client = select(WaveClient.wave_id).where(
-        WaveClient.portal_id == portal_id, WaveClient.id == client_row
-    )
+def _hold_wave(session: Session, portal_id: int, invitation_id: int) -> Any:
+    """Keep the wave from being moved meanwhile; one in closing will be written to, so it is held alone. The portal, the
+    wave as it is now, and the client's row; nothing if there is no such invitation."""
     hold_closing(session, portal_id)
-    session.execute(
-        select(Wave.id)
-        .where(Wave.portal_id == portal_id, Wave.id.in_(of_client))
-        .with_for_update(read=True, key_share=True)
-    ).all()
+    held = (
+        select(Portal, Wave, Invitation.wave_client_id)
+        .join_from(Invitation, Wave, Wave.id == Invitation.wave_id)
+        .join(Portal, Portal.id == Invitation.portal_id)
+        .where(Invitation.portal_id == portal_id, Invitation.id == invitation_id)
+        .with_for_update(read=True, key_share=True, of=Wave)
+    )
+    return session.execute(held.execution_options(populate_existing=True)).one_or_none()
 
 
 def hold_closing(session: Session, portal_id: int) -> None:
@@ -122,10 +127,14 @@ def hold_closing(session: Session, portal_id: int) -> None:
 
 def agency_name(session: Session, portal: Portal) -> str:
     """How the agency calls itself: the first of its own companies, else the portal's address."""
-    title = session.scalar(
+    return session.scalar(_agency(portal.id)) or portal.domain
+
+
+def _agency(portal_id: int) -> Select[str]:
+    return (
         select(Company.title)
         .where(
-            Company.portal_id == portal.id,
+            Company.portal_id == portal_id,
             Company.own.is_(True),
             Company.deleted_at.is_(None),
             Company.title != "",
@@ -133,28 +142,40 @@ def agency_name(session: Session, portal: Portal) -> str:
         .order_by(Company.id)
         .limit(1)
     )
-    return title or portal.domain
 
 
-def service_name(session: Session, portal_id: int, deal_id: int | None) -> str:
-    """The service that is judged (product.md W20): the pipeline of the deal the client was chosen through."""
-    if deal_id is None:
-        return ""
-    name = session.scalar(
+def _service(portal_id: int, deal_id: int | None) -> Select[str]:
+    return (
         select(Stage.category_name)
         .join(Deal, (Deal.portal_id == Stage.portal_id) & (Deal.category_id == Stage.category_id))
         .where(Deal.portal_id == portal_id, Deal.id == deal_id, Stage.category_name != "")
         .limit(1)
     )
-    return name or ""
 
 
-def staff_names(session: Session, portal_id: int, user_ids: Sequence[int | None]) -> tuple[str, ...]:
-    """Full names of employees in the order asked for, those unknown left out."""
-    wanted = [user for user in user_ids if user]
-    rows = session.scalars(select(Staff).where(Staff.portal_id == portal_id, Staff.user_id.in_(wanted)))
-    names = {row.user_id: f"{row.name} {row.last_name}".strip() for row in rows}
-    return tuple(dict.fromkeys(names[user] for user in wanted if names.get(user)))
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Who asks about what: `agency_name`; the service that is judged, the pipeline of the deal the client was chosen
+    through (product.md W20); the account manager's full name; the person's first name of today; empty: unknown."""
+
+    agency: str
+    service: str
+    manager: str
+    first_name: str
+
+
+def named(session: Session, portal: Portal, line: WaveClient, contact_id: int) -> Named:
+    """All of it in one statement."""
+    manager = (Staff.portal_id == portal.id) & (Staff.user_id == line.manager_id)
+    person = (Contact.portal_id == portal.id) & (Contact.id == contact_id)
+    parts = (
+        _agency(portal.id), _service(portal.id, line.deal_id),
+        select(Staff.name).where(manager), select(Staff.last_name).where(manager),
+        select(Contact.name).where(person),
+    )  # fmt: skip
+    row = session.execute(select(*(part.scalar_subquery() for part in parts))).one()
+    agency, service, first, last, name = (str(value or "") for value in row)
+    return Named(agency or portal.domain, service, f"{first} {last}".strip(), name.strip())
 
 
 def cancel_letters(
@@ -189,21 +210,36 @@ def opt_out_of(session: Session, portal_id: int, address: str) -> OptOut | None:
     return session.get(OptOut, (portal_id, address), populate_existing=True) if address else None
 
 
-def invitations_to(session: Session, portal_id: int, invitation: Invitation) -> list[Invitation]:
-    """Every invitation to the person of this one, oldest first, locked until the end of the transaction.
+def invitations_to(session: Session, portal_id: int, *said: Invitation) -> list[Invitation]:
+    """Every invitation to the person of these, oldest first, locked until the end of the transaction.
 
-    The same person: the same address, or without an address the same contact card.
+    The same person: the same address, number or contact card (product.md E3).
     """
-    same = (
-        func.lower(Invitation.address) == invitation.address.lower()
-        if invitation.address
-        else Invitation.contact_id == invitation.contact_id
-    )
+    cards = {one.contact_id for one in said}
+    mails = {email_key(one.address) for one in said} - {""}
+    phones = {phone_key(one.phone) for one in said} - {""}
+    same = [
+        Invitation.contact_id.in_(sorted(cards)), func.lower(Invitation.address).in_(sorted(mails)),
+        *(Invitation.phone.like(f"%{key}") for key in sorted(phones)),
+    ]  # fmt: skip
     statement = (
         select(Invitation)
-        .where(Invitation.portal_id == portal_id, or_(same, Invitation.id == invitation.id))
+        .where(Invitation.portal_id == portal_id, or_(*same))
         .order_by(Invitation.id)
         .with_for_update()
         .execution_options(populate_existing=True)
     )
-    return list(session.scalars(statement))
+    return [
+        one
+        for one in session.scalars(statement)
+        if one.contact_id in cards or email_key(one.address) in mails or phone_key(one.phone) in phones
+    ]
+
+
+def said_never(session: Session, one: Invitation) -> bool:
+    """Whether the person of an invitation said "never again", under the address, the number or the card."""
+    keys = person_keys(one.address, one.phone, one.contact_id)
+    statement = select(OptOut.address).where(
+        OptOut.portal_id == one.portal_id, OptOut.address.in_(sorted(keys))
+    )
+    return session.scalars(statement.limit(1)).first() is not None

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Integer, String, UniqueConstraint, case, func, select
+from sqlalchemy import ForeignKey, Index, Integer, String, UniqueConstraint, case, func, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from integration.store.base import Base, UTCDateTime
-from integration.store.waves import Invitation
+from integration.store.responses import Response
+from integration.store.waves import Invitation, WaveClient
 
 
 class Attempt(Base):
@@ -96,6 +97,18 @@ def by_key(session: Session, portal_id: int, key: str) -> Attempt | None:
     ).one_or_none()
 
 
+def history(session: Session, one: Invitation, key: str) -> tuple[Attempt | None, list[Attempt]]:
+    """The attempt recorded under a key, whosever it is, and all attempts at this person by number; those taken back,
+    too."""
+    statement = select(Attempt).where(
+        Attempt.portal_id == one.portal_id, or_(Attempt.invitation_id == one.id, Attempt.key == key)
+    )
+    rows = list(session.scalars(statement.order_by(Attempt.number, Attempt.id)))
+    return next((row for row in rows if row.key == key), None), [
+        row for row in rows if row.invitation_id == one.id
+    ]
+
+
 def by_id(session: Session, portal_id: int, attempt_id: int) -> Attempt | None:
     """One attempt."""
     statement = select(Attempt).where(Attempt.portal_id == portal_id, Attempt.id == attempt_id)
@@ -115,30 +128,44 @@ def of_people(session: Session, portal_id: int, invitation_ids: Collection[int])
     return found
 
 
-def add(session: Session, one: Invitation, **values: Any) -> Attempt:
-    """One more attempt at a person, whose row the transaction holds; its number is the next one."""
-    last = session.scalar(
-        select(func.max(Attempt.number)).where(
-            Attempt.portal_id == one.portal_id, Attempt.invitation_id == one.id
-        )
-    )
-    row = Attempt(
-        portal_id=one.portal_id, wave_id=one.wave_id, invitation_id=one.id, number=(last or 0) + 1, **values
-    )
+def add(session: Session, one: Invitation, earlier: Sequence[Attempt], **values: Any) -> Attempt:
+    """One more attempt at a person, whose row the transaction holds; its number is the next one. `earlier`: all
+    attempts at this person (`history`)."""
+    number = max((row.number for row in earlier), default=0) + 1
+    row = Attempt(portal_id=one.portal_id, wave_id=one.wave_id, invitation_id=one.id, number=number, **values)
     session.add(row)
     session.flush()
     return row
 
 
-def last_by(session: Session, portal_id: int, caller: str, wave_id: int | None = None) -> Attempt | None:
+@dataclass(frozen=True, slots=True)
+class Last:
+    """A call with the client and the person; `score` and `comment` of an answer, if it brought one."""
+
+    attempt: Attempt
+    client: str
+    person: str
+    score: int | None
+    comment: str
+
+
+def last_by(session: Session, portal_id: int, caller: str, wave_id: int | None = None) -> Last | None:
     """The last call a caller recorded that still counts."""
-    statement = select(Attempt).where(
-        Attempt.portal_id == portal_id, Attempt.caller == caller, Attempt.undone_at.is_(None),
-        Attempt.source != "sheet",
+    said = (Response.invitation_id == Attempt.invitation_id) & (Attempt.outcome == "answered")
+    statement = (
+        select(Attempt, WaveClient.name, Invitation.name, Response.score, Response.comment)
+        .join(Invitation, Invitation.id == Attempt.invitation_id)
+        .join(WaveClient, WaveClient.id == Invitation.wave_client_id)
+        .outerjoin(Response, said)
+        .where(
+            Attempt.portal_id == portal_id, Attempt.caller == caller, Attempt.undone_at.is_(None),
+            Attempt.source != "sheet",
+        )
     )  # fmt: skip
     if wave_id is not None:
         statement = statement.where(Attempt.wave_id == wave_id)
-    return session.scalars(statement.order_by(Attempt.id.desc()).limit(1)).first()
+    row = session.execute(statement.order_by(Attempt.id.desc()).limit(1)).first()
+    return Last(row[0], row[1], row[2], row[3], row[4] or "") if row is not None else None
 
 
 def done_by(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, select, update
 from sqlalchemy.orm import Session
 
+from integration.nps.addresses import phone_key
 from integration.nps.attempts import Call, CallOutcome
 from integration.store.attempts import Attempt, CallLease
+from integration.store.clients import Contact
 from integration.store.waves import Invitation
 
 
@@ -45,6 +48,73 @@ def in_hand(
         CallLease.until > now,
     )
     return dict(session.execute(statement).all())
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Respondents with a number that stands on the list more than once: `taken`, somebody else is called on it;
+    `never`, a card with it says "never again" (product.md E3)."""
+
+    taken: frozenset[int] = frozenset()
+    never: frozenset[int] = frozenset()
+
+
+def numbers_of(session: Session, portal_id: int, wave_id: int, phones: Collection[str]) -> Numbers:
+    """Who shares one of these numbers in a wave, as they stand on its list.
+
+    The number belongs to whoever was promised a call, else to whoever was called first, else to the first on the list.
+    """
+    wanted = sorted(set(phones) - {""})
+    if not wanted:
+        return Numbers()
+    card = and_(Contact.portal_id == Invitation.portal_id, Contact.id == Invitation.contact_id)
+    statement = (
+        select(
+            Invitation.phone, Invitation.id, Invitation.attempts, Invitation.promised_at, Invitation.outcome,
+            Contact.opted_out,
+        )
+        .outerjoin(Contact, card)
+        .where(
+            Invitation.portal_id == portal_id, Invitation.wave_id == wave_id, Invitation.phone.in_(wanted)
+        )
+        .order_by(Invitation.id)
+    )  # fmt: skip
+    found: dict[str, list[Any]] = {}
+    for row in session.execute(statement):
+        found.setdefault(row.phone, []).append(row)
+    taken: set[int] = set()
+    never: set[int] = set()
+    for people in found.values():
+        called = [row for row in people if row.outcome != "excluded"]
+        called.sort(key=lambda row: (row.promised_at is None, row.attempts == 0, row.id))
+        taken |= {row.id for row in called[1:]}
+        if any(row.opted_out for row in people):
+            never |= {row.id for row in people}
+    return Numbers(frozenset(taken), frozenset(never))
+
+
+def is_called(session: Session, one: Invitation, key: str) -> bool:
+    """Whether a number, by its key, is that of somebody else on the same list."""
+    statement = select(Invitation.phone).where(
+        Invitation.portal_id == one.portal_id, Invitation.wave_id == one.wave_id, Invitation.id != one.id,
+        Invitation.outcome != "excluded", Invitation.phone.like(f"%{key}"),
+    )  # fmt: skip
+    return any(phone_key(phone) == key for phone in session.scalars(statement))
+
+
+def look_at_number(session: Session, one: Invitation, now: datetime) -> None:
+    """Somebody with this number is not to be asked any more: the machine looks at others who have it, at once."""
+    if not one.phone:
+        return
+    session.execute(
+        update(Invitation)
+        .where(
+            Invitation.portal_id == one.portal_id, Invitation.wave_id == one.wave_id, Invitation.outcome == "",
+            Invitation.phone == one.phone, Invitation.id != one.id,
+        )
+        .values(due_at=now)
+        .execution_options(synchronize_session=False)
+    )  # fmt: skip
 
 
 def nobody_is_due(session: Session, portal_id: int, wave_id: int) -> None:

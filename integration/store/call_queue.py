@@ -8,12 +8,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, Select, case, delete, exists, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    Select,
+    bindparam,
+    case,
+    delete,
+    exists,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from integration.nps.call_results import EARLY
 from integration.store.attempts import CallLease
 from integration.store.base import UTCDateTime
+from integration.store.portals import Portal
 from integration.store.upsert import insert_for
 from integration.store.waves import Invitation, Wave, WaveClient
 
@@ -180,28 +193,40 @@ def put_off(
 
     `seen`: `call_due_at` as it was read. Whoever is not to be called any more is looked at by the machine.
     """
-    for number in sorted(slots):
-        due, until = slots[number]
-        same = (
-            Invitation.call_due_at.is_(None)
-            if seen[number] is None
-            else Invitation.call_due_at == seen[number]
-        )
-        values: dict[str, Any] = {"call_due_at": due, "call_until": until}
-        if due is None:
-            values["due_at"] = now
-        session.execute(
-            update(Invitation)
-            .where(Invitation.portal_id == portal_id, Invitation.id == number, Invitation.outcome == "", same)
-            .values(**values)
-            .execution_options(synchronize_session=False)
-        )
+    table = Invitation.__table__
+    for unknown in (True, False):
+        moved = [
+            {"n": number, "due": slots[number][0], "until": slots[number][1]}
+            | ({} if unknown else {"was": seen[number]})
+            for number in sorted(slots)
+            if (seen[number] is None) is unknown
+        ]
+        due, was = bindparam("due", type_=UTCDateTime), bindparam("was", type_=UTCDateTime)
+        same = table.c.call_due_at.is_(None) if unknown else table.c.call_due_at == was
+        statement = (
+            update(table)  # type: ignore[arg-type]
+            .where(table.c.portal_id == portal_id, table.c.id == bindparam("n"), table.c.outcome == "", same)
+            .values(
+                call_due_at=due, call_until=bindparam("until", type_=UTCDateTime),
+                due_at=case((due.is_(None), literal(now, UTCDateTime)), else_=table.c.due_at),
+            )
+        )  # fmt: skip
+        if moved:
+            session.connection().execute(statement, moved)
 
 
 def lease_of(session: Session, portal_id: int, holder: str) -> CallLease | None:
     """What a caller holds, or held last and nobody has taken since."""
     statement = select(CallLease).where(CallLease.portal_id == portal_id, CallLease.holder == holder)
     return session.scalars(statement.execution_options(populate_existing=True)).one_or_none()
+
+
+def portal_and_lease(session: Session, portal_id: int, holder: str) -> tuple[Portal, CallLease | None] | None:
+    """The portal, and `lease_of` one of its callers; nothing if there is no such portal."""
+    held = (CallLease.portal_id == Portal.id) & (CallLease.holder == holder)
+    statement = select(Portal, CallLease).outerjoin(CallLease, held).where(Portal.id == portal_id)
+    row = session.execute(statement.execution_options(populate_existing=True)).one_or_none()
+    return (row[0], row[1]) if row is not None else None
 
 
 def lease_on(session: Session, portal_id: int, line_id: int) -> CallLease | None:
@@ -213,16 +238,6 @@ def lease_on(session: Session, portal_id: int, line_id: int) -> CallLease | None
 def take(session: Session, one: Invitation, now: datetime, until: datetime, **values: str) -> bool:
     """Put the client of this person into somebody's hands (`key`, `holder`, `holder_name`); False: another was first,
     or this caller has got another client at this very moment."""
-    over = CallLease.until <= now
-    mine = CallLease.holder == values["holder"]
-    session.execute(
-        delete(CallLease)
-        .where(
-            CallLease.portal_id == one.portal_id,
-            or_(mine & over, (CallLease.wave_client_id == one.wave_client_id) & over),
-        )
-        .execution_options(synchronize_session=False)
-    )
     statement = (
         insert_for(session)(CallLease)
         .values(
@@ -232,6 +247,18 @@ def take(session: Session, one: Invitation, now: datetime, until: datetime, **va
         .on_conflict_do_nothing()
         .returning(CallLease.wave_client_id)
     )  # fmt: skip
+    if session.execute(statement).scalar_one_or_none() is not None:
+        return True
+    mine_or_its = or_(
+        CallLease.holder == values["holder"], CallLease.wave_client_id == one.wave_client_id
+    )  # those that are over stand in the way
+    ended = (
+        delete(CallLease)
+        .where(CallLease.portal_id == one.portal_id, CallLease.until <= now, mine_or_its)
+        .execution_options(synchronize_session=False)
+    )
+    if not cast("CursorResult[Any]", session.execute(ended)).rowcount:
+        return False
     return session.execute(statement).scalar_one_or_none() is not None
 
 

@@ -107,6 +107,15 @@ def secret(session: Session, portal_id: int, wave_id: int) -> str | None:
     return session.scalars(statement.order_by(CallSheet.id).limit(1)).first()
 
 
+def taken_out_before(session: Session, portal_id: int, wave_id: int, moment: datetime) -> datetime | None:
+    """When the last sheet of a wave before a moment was taken out; nothing if none was."""
+    statement = select(func.max(CallSheet.uploaded_at)).where(
+        CallSheet.portal_id == portal_id, CallSheet.wave_id == wave_id, CallSheet.stage == "out",
+        CallSheet.uploaded_at <= moment,
+    )  # fmt: skip
+    return session.scalar(statement)
+
+
 def counts(session: Session, portal_id: int, sheet_ids: Collection[int]) -> dict[int, dict[str, int]]:
     """Rows of sheets by status."""
     statement = (
@@ -192,15 +201,20 @@ def standing(
     return {one.id: (one, line) for one, line in session.execute(statement)}
 
 
-def done_rows(session: Session, portal_id: int, wave_id: int) -> dict[tuple[int, datetime], dict[str, Any]]:
-    """What sheets of a wave have brought: person and moment -> what the row said."""
+def done_rows(
+    session: Session, portal_id: int, wave_id: int
+) -> list[tuple[int, datetime, dict[str, Any]]]:  # fmt: skip
+    """What sheets of a wave have brought: person, moment, what the row said; the first to come first."""
     statement = (
         select(CallSheetRow.invitation_id, CallSheetRow.at, CallSheetRow.said)
         .join(CallSheet, CallSheet.id == CallSheetRow.sheet_id)
-        .where(CallSheet.portal_id == portal_id, CallSheet.wave_id == wave_id, CallSheetRow.status == "done")
-        .order_by(CallSheetRow.id.desc())
-    )
-    return {(row.invitation_id, row.at): row.said for row in session.execute(statement)}
+        .where(
+            CallSheet.portal_id == portal_id, CallSheet.wave_id == wave_id, CallSheetRow.status == "done",
+            CallSheetRow.invitation_id.is_not(None), CallSheetRow.at.is_not(None),
+        )
+        .order_by(CallSheetRow.id)
+    )  # fmt: skip
+    return [(row.invitation_id, row.at, row.said) for row in session.execute(statement)]
 
 
 def names(session: Session, portal_id: int, invitations: Collection[int]) -> dict[int, tuple[str, str, int]]:

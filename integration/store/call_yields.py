@@ -150,14 +150,25 @@ def waiting(
     )  # fmt: skip
 
 
-def phone_state(state: str, now: datetime) -> ColumnElement[bool]:
-    """The condition on people whose calls stand so; see `PHONES`."""
+def ended_slots(session: Session, portal_id: int, wave_id: int, now: datetime) -> list[str]:
+    """Time zones of people whose slot has ended without a call."""
+    statement = select(Invitation.time_zone).where(
+        Invitation.portal_id == portal_id, Invitation.wave_id == wave_id, Invitation.outcome == "",
+        Invitation.call_until <= now,
+    )  # fmt: skip
+    return sorted(session.scalars(statement.distinct()))
+
+
+def phone_state(state: str, now: datetime, shut: Collection[str] = ()) -> ColumnElement[bool]:
+    """The condition on people whose calls stand so; see `PHONES`. `shut`: zones where nobody may be called at this
+    hour, so that a slot that has ended there goes on another day."""
     still = Invitation.outcome == ""
     due = Invitation.call_due_at
+    ended = func.coalesce(Invitation.call_until <= now, False) & Invitation.time_zone.in_(sorted(shut))
     conditions: dict[str, ColumnElement[bool]] = {
         PROMISED: and_(still, Invitation.promised_at.is_not(None), due.is_not(None)),
-        DUE: and_(still, due <= now),
-        LATER: and_(still, due > now),
+        DUE: and_(still, due <= now, ~ended),
+        LATER: and_(still, or_(due > now, and_(due <= now, ended))),
         "called": Invitation.attempts > 0,
         "never_called": and_(Invitation.attempts == 0, Invitation.phone != ""),
         NO_PHONE: or_(Invitation.phone == "", Invitation.calls_over == NO_PHONE),

@@ -6,11 +6,12 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, ForeignKey, String, delete, select, update
+from sqlalchemy import CursorResult, ForeignKey, String, delete, literal, select, union_all, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from integration.nps.addresses import email_key
 from integration.store.base import Base, UTCDateTime
+from integration.store.clients import OptOut
 from integration.store.upsert import insert_for
 
 
@@ -36,6 +37,24 @@ def known(session: Session, portal_id: int, addresses: Collection[str] | None = 
     if addresses is not None:
         statement = statement.where(DeadAddress.address.in_({email_key(one) for one in addresses} - {""}))
     return set(session.scalars(statement))
+
+
+def barred(
+    session: Session, portal_id: int, handles: Collection[str], addresses: Collection[str]
+) -> tuple[set[str], set[str]]:
+    """Which of these handles (e-mail and phone keys, `contact:<id>`) said "never again", and which of these addresses
+    are dead, normalised."""
+    never = select(literal(True), OptOut.address).where(
+        OptOut.portal_id == portal_id, OptOut.address.in_(sorted(set(handles)))
+    )
+    dead = select(literal(False), DeadAddress.address).where(
+        DeadAddress.portal_id == portal_id, DeadAddress.revived_at.is_(None),
+        DeadAddress.address.in_(sorted({email_key(one) for one in addresses} - {""})),
+    )  # fmt: skip
+    found: tuple[set[str], set[str]] = (set(), set())
+    for said, address in session.execute(union_all(never, dead)):
+        found[0 if said else 1].add(address)
+    return found
 
 
 def of(session: Session, portal_id: int, addresses: Collection[str]) -> dict[str, DeadAddress]:

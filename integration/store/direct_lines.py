@@ -99,9 +99,14 @@ def make_all(
         }
         for client, token in tokens.items()
     ]  # fmt: skip
-    if made:
-        session.execute(insert_for(session)(DirectLink.__table__).on_conflict_do_nothing(), made)
-    return living(session, portal_id, tokens)
+    if not made:
+        return {}
+    insert = insert_for(session)(DirectLink.__table__).on_conflict_do_nothing()
+    rows = session.execute(
+        insert.returning(DirectLink.client_kind, DirectLink.client_id, DirectLink.token), made
+    )
+    new = {ClientKey(cast("Any", kind), number): token for kind, number, token in rows}
+    return new | living(session, portal_id, tokens.keys() - new.keys())
 
 
 def by_token(session: Session, token: str, *, lock: bool = False) -> DirectLink | None:

@@ -34,6 +34,17 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def told(token_digest: str, clean: bool) -> str:
+    """What stays of the token of a removed portal once the wish of the removal has been heard: who knows the token can
+    still be recognised, and whether they say the same."""
+    return f"{int(clean)}:{token_digest}"[:64]
+
+
+def wish_in(farewell: str) -> bool | None:
+    """Whether erasing was the wish that was heard of a removal; nothing if none was, or none is heard any more."""
+    return farewell.startswith("1:") if farewell[1:2] == ":" else None
+
+
 def step_aside(portal: Portal, now: datetime) -> None:
     """Let go of the portal's name and keys, so that a new row can take them while the old data are erased."""
     portal.member_id, portal.client_id = digest(portal.member_id), f"{LEAVING}-{portal.id}"

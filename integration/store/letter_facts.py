@@ -10,7 +10,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Select, Table, and_, bindparam, exists, false, func, null, or_, select
+from sqlalchemy import Select, String, Table, and_, bindparam, exists, false, func, literal, null, or_, select
 from sqlalchemy.orm import Session
 
 from integration.nps.followups import CRITICAL
@@ -132,7 +132,7 @@ def _statement(kinds: tuple[str, ...], stages: tuple[str, ...]) -> Select[Any]:
             company.c.hold_until, person.c.hold_until, client.c.hold_until,
             company.c.deleted_at, person.c.deleted_at, client.c.deleted_at,
             company.c.chosen["manager"].as_integer(), company.c.assigned_by, client.c.assigned_by, deal.c.assigned_by,
-            _never(number), _open_case(number, line), _in_trouble(number, line, stages), _last(number, kinds),
+            _never(number, asked), _open_case(number, line), _in_trouble(number, line, stages), _last(number, kinds),
         )
         .select_from(joined)
         .where(mine)
@@ -144,9 +144,13 @@ def _one_of(column: Any, values: Sequence[str]) -> Any:
     return or_(false(), *(column == value for value in values))
 
 
-def _never(number: Any) -> Any:
+def _never(number: Any, asked: Table) -> Any:
+    """Under the address, the card, or the number: the last ten digits, as `nps.addresses.phone_key` has them."""
     said = _table(OptOut)
-    return exists().where(said.c.portal_id == number, said.c.address == bindparam("of_key"))
+    digits = func.substr(asked.c.phone, func.length(asked.c.phone) - 9)
+    card = literal("contact:") + asked.c.contact_id.cast(String)
+    keys: tuple[Any, ...] = (bindparam("of_key"), digits, card)
+    return exists().where(said.c.portal_id == number, or_(*(said.c.address == key for key in keys)))
 
 
 def _open_case(number: Any, line: Table) -> Any:

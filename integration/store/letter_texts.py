@@ -1,4 +1,4 @@
-"""The agency's own wording of letters: versions per letter and language (product.md W5, W13)."""
+"""The agency's own wording of letters, and of a call (`call`): versions per language (product.md W5, W8, W13)."""
 
 from __future__ import annotations
 
@@ -30,11 +30,12 @@ class LetterText(Base):
     saved_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
-def newest(session: Session, portal_id: int) -> dict[tuple[str, str], LetterText]:
-    """The version that counts of every letter and language somebody ever changed."""
+def newest(session: Session, portal_id: int, letter: str = "") -> dict[tuple[str, str], LetterText]:
+    """The version that counts of every letter and language somebody ever changed; of one `letter` alone if named."""
+    wanted = [LetterText.portal_id == portal_id, *([LetterText.letter == letter] if letter else [])]
     latest = (
         select(LetterText.letter, LetterText.language, func.max(LetterText.version).label("version"))
-        .where(LetterText.portal_id == portal_id)
+        .where(*wanted)
         .group_by(LetterText.letter, LetterText.language)
         .subquery()
     )
@@ -66,6 +67,22 @@ def versions(
         .limit(limit)
     )
     return list(session.scalars(statement))
+
+
+def as_of(
+    session: Session, portal_id: int, letter: str, language: str, moment: datetime
+) -> LetterText | None:  # fmt: skip
+    """The version that counted at a moment; nothing if nobody had changed a word by then."""
+    statement = (
+        select(LetterText)
+        .where(
+            LetterText.portal_id == portal_id, LetterText.letter == letter, LetterText.language == language,
+            LetterText.saved_at <= moment,
+        )
+        .order_by(LetterText.version.desc())
+        .limit(1)
+    )  # fmt: skip
+    return session.scalars(statement).first()
 
 
 def version(session: Session, portal_id: int, letter: str, language: str, number: int) -> LetterText | None:

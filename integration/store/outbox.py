@@ -13,6 +13,7 @@ from sqlalchemy import (
     Integer,
     String,
     UniqueConstraint,
+    and_,
     case,
     exists,
     or_,
@@ -28,6 +29,9 @@ from integration.store.portals import Portal
 from integration.store.queue import Claimable, is_open, put_once
 
 GONE = ("not_found", "owner_not_found", "error_not_found")  # codes of a card that is not there
+NO_RIGHT = (
+    "no_right"  # how the error begins of a call that waits until the portal gives the application a right
+)
 STUCK = "status = 'buried'"  # literal, so that both databases match it to the partial index
 
 
@@ -79,6 +83,19 @@ def sendable(closed: Collection[str]) -> ColumnElement[bool]:
     return OutboxRow.method.not_in(closed) if closed else true()
 
 
+def beside(older: Any, younger: Any) -> ColumnElement[bool]:
+    """Whether an older call does not hold a younger one of its card up: it waits for a right that the younger one does
+    not need (product.md B4). What needs the same right keeps its order, and would be refused as well."""
+    return and_(older.error.startswith(NO_RIGHT), _right(older) != _right(younger))
+
+
+def _right(row: Any) -> ColumnElement[str]:
+    """The right that a call needs (bitrix24.md 1.3), as far as the methods we call differ in it."""
+    return case(
+        (row.method.startswith("crm."), "crm"), (row.method.startswith("task"), "task"), else_=row.method
+    )
+
+
 def count_due(session: Session, portal_id: int, now: datetime, closed: Collection[str]) -> int:
     """Calls that could go now: due, with budget, and nothing older in their lane that has to wait."""
     older = aliased(OutboxRow)
@@ -90,6 +107,7 @@ def count_due(session: Session, portal_id: int, now: datetime, closed: Collectio
             older.id < OutboxRow.id,
             older.status == "waiting",
             waits,
+            ~beside(older, OutboxRow),
         )
     )
     waiting = (OutboxRow.status == "waiting") & (OutboxRow.due_at <= now)

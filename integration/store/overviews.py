@@ -91,20 +91,21 @@ def stuck(session: Session, portal_id: int) -> dict[str, int]:
 
 def current_wave_id(session: Session, portal_id: int) -> int | None:
     """The id of the wave that runs or comes next, else of the last one."""
+    return current_wave_and_calls(session, portal_id)[0]
+
+
+def current_wave_and_calls(session: Session, portal_id: int) -> tuple[int | None, bool]:
+    """The id of the wave that runs or comes next, else of the last one; and whether clients are called in it, now or
+    soon: it is approved, not over, and has calls in its plan."""
     statement = (
-        select(Wave.id)
+        select(Wave.id, Wave.stage, Wave.plan)
         .where(Wave.portal_id == portal_id, Wave.stage != "cancelled", Wave.of_years())
         .order_by(Wave.stage.in_(OVER), Wave.planned_at.desc(), Wave.id.desc())
     )
-    return session.scalar(statement.limit(1))
-
-
-def calls_in(session: Session, portal_id: int, wave_id: int) -> bool:
-    """Whether clients are called in this wave, now or soon: it is approved, not over, and has calls in its plan."""
-    plan = session.scalar(
-        select(Wave.plan).where(Wave.portal_id == portal_id, Wave.id == wave_id, Wave.stage.in_(CALLED))
-    )
-    return bool(plan and plan.get("calling"))
+    found = session.execute(statement.limit(1)).first()
+    if found is None:
+        return None, False
+    return found.id, found.stage in CALLED and bool((found.plan or {}).get("calling"))
 
 
 def current_wave(session: Session, portal_id: int) -> WaveCounts | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import JSON, ForeignKey, Integer, String, func, select
+from sqlalchemy import JSON, ForeignKey, Integer, String, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -44,6 +44,14 @@ def known(session: Session, portal_id: int) -> dict[int | None, tuple[Policy, in
 def version(session: Session, portal_id: int, number: int) -> PolicyRow | None:
     """One version."""
     return session.get(PolicyRow, (portal_id, number))
+
+
+def version_and_newest(session: Session, portal_id: int, number: int) -> list[PolicyRow]:
+    """One version, if it is there, and the one that counts, which comes last; a single row where they are the same."""
+    mine = PolicyRow.portal_id == portal_id
+    newest = select(func.max(PolicyRow.version)).where(mine).scalar_subquery()
+    statement = select(PolicyRow).where(mine, or_(PolicyRow.version == number, PolicyRow.version == newest))
+    return list(session.scalars(statement.order_by(PolicyRow.version)))
 
 
 def lock(session: Session, portal_id: int) -> None:
@@ -88,6 +96,14 @@ def departments(session: Session, portal_id: int) -> list[Department]:
     """All departments, the top ones first."""
     statement = select(Department).where(Department.portal_id == portal_id)
     return sorted(session.scalars(statement), key=lambda d: (bool(d.parent_id), d.department_id))
+
+
+def leads(session: Session, portal_id: int, user_id: int) -> bool:
+    """Whether an employee is the head of a department."""
+    statement = select(Department.department_id).where(
+        Department.portal_id == portal_id, Department.head_user_id == user_id
+    )
+    return session.execute(statement.limit(1)).first() is not None
 
 
 def staff(session: Session, portal_id: int) -> dict[int, Staff]:

@@ -82,7 +82,7 @@ class Portal(Base):
     erase_wished_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     farewell: Mapped[str] = mapped_column(
         String(64), default="", server_default=""
-    )  # digest of the application token while the wish of a removal has not been heard
+    )  # digest of the application token while the wish of a removal has not been heard, or may be contradicted
     first_run_at: Mapped[datetime | None] = mapped_column(
         UTCDateTime
     )  # the four steps were gone through (P7)
@@ -224,6 +224,14 @@ def ids(session: Session, statuses: Collection[str] = ("active",)) -> list[int]:
 def employee(session: Session, portal_id: int, user_id: int) -> Staff | None:
     """One employee as last read; nothing if the portal has not named this person (yet)."""
     return session.get(Staff, (portal_id, user_id))
+
+
+def get_and_employee(session: Session, portal_id: int, user_id: int) -> tuple[Portal, Staff | None] | None:
+    """The portal as the database has it now, and `employee`; nothing if there is no such portal."""
+    person = (Staff.portal_id == Portal.id) & (Staff.user_id == user_id)
+    statement = select(Portal, Staff).outerjoin(Staff, person).where(Portal.id == portal_id)
+    row = session.execute(statement.execution_options(populate_existing=True)).one_or_none()
+    return (row[0], row[1]) if row is not None else None
 
 
 def take_renewal(

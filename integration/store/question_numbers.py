@@ -41,17 +41,20 @@ class Line(NamedTuple):
     channel: str
     recorded_by: str
     answered_at: datetime
+    wave: str  # its name; of a survey after projects that of its month
 
 
 def _of_wave(
-    statement: Select[*tuple[Any, ...]], portal_id: int, wave_id: int, scope: Scope
+    statement: Select[*tuple[Any, ...]], portal_id: int, wave_id: int | None, scope: Scope
 ) -> Select[*tuple[Any, ...]]:
+    of = ~Wave.of_years() if wave_id is None else ExtraAnswer.wave_id == wave_id
     return (
         statement.select_from(ExtraAnswer)
         .join(Response, Response.id == ExtraAnswer.response_id)
         .join(Invitation, Invitation.id == Response.invitation_id)
         .join(WaveClient, WaveClient.id == Invitation.wave_client_id)
-        .where(ExtraAnswer.portal_id == portal_id, ExtraAnswer.wave_id == wave_id, ExtraAnswer.value != "")
+        .join(Wave, Wave.id == ExtraAnswer.wave_id)
+        .where(ExtraAnswer.portal_id == portal_id, Wave.portal_id == portal_id, of, ExtraAnswer.value != "")
         .where(within(scope))
     )
 
@@ -68,16 +71,31 @@ def counted(session: Session, portal_id: int, wave_id: int, scope: Scope = EVERY
     return [Counted(*row) for row in session.execute(statement)]
 
 
+def counted_after_projects(
+    session: Session, portal_id: int, scope: Scope = EVERYONE
+) -> list[tuple[str, Counted]]:
+    """The same of every survey after projects, with the name of its month (product.md W16)."""
+    chosen = (Wave.name, ExtraAnswer.question, ExtraAnswer.version, ExtraAnswer.value)
+    statement: Select[*tuple[Any, ...]] = (
+        _of_wave(select(*chosen, func.count()), portal_id, None, scope)
+        .where(ExtraAnswer.status == "counted", Response.status == "counted")
+        .group_by(*chosen)
+        .order_by(*chosen)
+    )
+    return [(month, Counted(*row)) for month, *row in session.execute(statement)]
+
+
 def lines(
-    session: Session, portal_id: int, wave_id: int, scope: Scope, keys: Collection[str] | None = None,
+    session: Session, portal_id: int, wave_id: int | None, scope: Scope, keys: Collection[str] | None = None,
     limit: int | None = None,
 ) -> list[Line]:  # fmt: skip
-    """Every extra answer of a wave, also held ones, by client and person; with `keys` those of these questions that
-    count, the newest first, at most `limit`."""
+    """Every extra answer of a wave, of None: of all surveys after projects, also held ones, by client and person; with
+    `keys` those of these questions that count, the newest first, at most `limit`."""
     columns = (
         WaveClient.client_kind, WaveClient.client_id, WaveClient.name, Invitation.name, Invitation.contact_id,
         ExtraAnswer.question, ExtraAnswer.version, ExtraAnswer.language, ExtraAnswer.value, ExtraAnswer.status,
         Response.score, Response.channel, ExtraAnswer.recorded_by, ExtraAnswer.answered_at,
+        Wave.name,
     )  # fmt: skip
     statement = _of_wave(select(*columns), portal_id, wave_id, scope)
     if keys is None:

@@ -2,12 +2,13 @@
 
 A row is *due* when it waits and its date has come, or when it is being worked on and its lease ran out.
 Rows of one lane are worked off one at a time and in order: a waiting row holds its lane even when its
-date lies in the future, so that order survives retries. A buried row frees the lane.
+date lies in the future, so that order survives retries. A buried row frees the lane, and a queue may name rows
+that hold only those of their own kind up (`claim`, `beside`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
 
@@ -81,6 +82,7 @@ class Claimable:
 
 
 R = TypeVar("R", bound=Claimable)
+Beside = Callable[[Any, Any], ColumnElement[bool]]  # of an older row and a younger one
 
 
 def claim(
@@ -93,13 +95,15 @@ def claim(
     limit: int,
     portal_id: int | None = None,
     where: ColumnElement[bool] | None = None,
+    beside: Beside | None = None,
 ) -> list[R]:
     """Take up to `limit` due rows for `owner` until `now + lease`, oldest date first, one per lane.
 
     One statement; on PostgreSQL rows that another worker is just taking are skipped, on SQLite the
-    writer's lock does the same. `portal_id` and `where` narrow the choice. Each claim counts as an attempt.
+    writer's lock does the same. `portal_id` and `where` narrow the choice; `beside` says of an older row and
+    a younger one in its lane that the older does not hold the younger up. Each claim counts as an attempt.
     """
-    conditions: list[Any] = [text(OPEN), _due(row, now), ~_lane_is_held(row, now)]
+    conditions: list[Any] = [text(OPEN), _due(row, now), ~_lane_is_held(row, now, beside)]
     if portal_id is not None:
         conditions.append(row.portal_id == portal_id)
     if where is not None:
@@ -130,13 +134,13 @@ def _due(row: type[R], now: datetime) -> ColumnElement[bool]:
     )
 
 
-def _lane_is_held(row: type[R], now: datetime) -> ColumnElement[bool]:
+def _lane_is_held(row: type[R], now: datetime, beside: Beside | None) -> ColumnElement[bool]:
     """Something older in the lane is open, or something younger is being worked on under a valid lease.
 
     The second happens when an older row was committed after a younger one had been claimed.
     """
     other = aliased(row)
-    older = other.id < row.id
+    older = other.id < row.id if beside is None else and_(other.id < row.id, ~beside(other, row))
     busy_younger = and_(other.id > row.id, other.status == "working", other.lease_until >= now)
     in_the_way = select(other.id).where(
         other.portal_id == row.portal_id,

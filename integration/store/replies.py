@@ -65,7 +65,7 @@ class Reply(Base):
     received_at: Mapped[datetime] = mapped_column(UTCDateTime)
     status: Mapped[str] = mapped_column(
         String(16), default="new"
-    )  # new | noted (nothing to decide) | recorded | refused | opted_out | dismissed
+    )  # new | noted (nothing to decide) | recorded | refused | opted_out | returned | dismissed
     settled_by: Mapped[str] = mapped_column(String(200), default="")
     settled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     response_id: Mapped[int | None] = mapped_column(Integer)
@@ -170,11 +170,21 @@ def known(session: Session, portal_id: int, activities: Collection[int]) -> set[
     return set(session.scalars(statement)) if activities else set()
 
 
-def put(session: Session, portal_id: int, activity_id: int, **columns: Any) -> int | None:
-    """Keep a reply; nothing if this e-mail was kept before."""
-    insert = insert_for(session)(Reply).values(portal_id=portal_id, activity_id=activity_id, **columns)
+def put(session: Session, portal_id: int, activity_id: int, whose: Addressee, **columns: Any) -> int | None:
+    """Keep a reply of somebody who was asked; nothing if this e-mail was kept before."""
+    insert = insert_for(session)(Reply).values(
+        portal_id=portal_id, activity_id=activity_id, invitation_id=whose.invitation.id,
+        contact_id=whose.invitation.contact_id, client_kind=whose.line.client_kind, client_id=whose.line.client_id,
+        settled_by="", **columns,
+    )  # fmt: skip
     statement = insert.on_conflict_do_nothing(index_elements=["portal_id", "activity_id"]).returning(Reply.id)
     return cast("int | None", session.execute(statement).scalar_one_or_none())
+
+
+def waits(session: Session, portal_id: int, invitation_id: int, kind: str) -> bool:
+    """Whether an e-mail of this kind about this invitation waits for a decision."""
+    mine = Reply.portal_id == portal_id, Reply.invitation_id == invitation_id
+    return bool(session.scalar(select(exists().where(*mine, Reply.kind == kind, Reply.status == "new"))))
 
 
 def note_bounce(session: Session, portal_id: int, letter_id: int, at: datetime) -> None:

@@ -7,11 +7,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, func, or_, select, text
+from sqlalchemy import Engine, case, exists, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from integration.store import checks
-from integration.store.attempts import Attempt
+from integration.store.attempts import Attempt, CallLease
 from integration.store.clients import Company, Contact, Deal, Lead
 from integration.store.letters import LetterRow
 from integration.store.outbox import OutboxRow
@@ -65,22 +65,32 @@ def changed_since(session: Session, portal_id: int, moment: datetime) -> int:
     return min(count, ENOUGH)
 
 
-def to_call(session: Session, portal_id: int, now: datetime) -> tuple[int, datetime | None, list[Wave]]:
-    """People who may be called now in surveys that are in their calling days, the last call in these surveys, and the
-    surveys."""
+def to_call(
+    session: Session, portal_id: int, now: datetime
+) -> tuple[list[tuple[int, str, int, int]], datetime | None, list[Wave]]:
+    """People who are due to be called and in nobody's hands, in surveys that are in their calling days: survey, zone,
+    how many, and of how many the slot has ended meanwhile; the last call in these surveys, and the surveys."""
     statement = select(Wave).where(Wave.portal_id == portal_id, Wave.stage == "calling")
     waves = list(session.scalars(statement.order_by(Wave.id)))
     if not waves:
-        return 0, None, []
+        return [], None, []
     among = [wave.id for wave in waves]
-    due = select(func.count()).where(
-        Invitation.portal_id == portal_id, Invitation.wave_id.in_(among), Invitation.outcome == "",
-        Invitation.call_due_at <= now,
+    ended = func.sum(case((Invitation.call_until <= now, 1), else_=0))
+    held = exists().where(CallLease.wave_client_id == Invitation.wave_client_id, CallLease.until > now)
+    due = (
+        select(Invitation.wave_id, Invitation.time_zone, func.count(), ended)
+        .where(
+            Invitation.portal_id == portal_id, Invitation.wave_id.in_(among), Invitation.outcome == "",
+            Invitation.call_due_at <= now, ~held,
+        )
+        .group_by(Invitation.wave_id, Invitation.time_zone)
+        .order_by(Invitation.wave_id, Invitation.time_zone)
     )  # fmt: skip
     last = select(func.max(Attempt.ended_at)).where(
         Attempt.portal_id == portal_id, Attempt.wave_id.in_(among), Attempt.undone_at.is_(None)
     )
-    return session.scalar(due) or 0, session.scalar(last), waves
+    found = [(wave, zone, n, int(over)) for wave, zone, n, over in session.execute(due)]
+    return found, session.scalar(last), waves
 
 
 def keep_look(session: Session, portal_id: int, found: dict[str, Any]) -> None:

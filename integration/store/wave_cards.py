@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, and_, false, null, or_, select, update
+from sqlalchemy import ColumnElement, and_, false, literal, null, or_, select, union_all, update
 from sqlalchemy.orm import Session
 
 from integration.nps.followups import CRITICAL
@@ -32,15 +32,16 @@ def running(session: Session, portal_id: int) -> list[int]:
 
 def gone(session: Session, portal_id: int, keys: Collection[ClientKey]) -> dict[ClientKey, datetime]:
     """Which of these cards are not there any more, and since when we know it: deleted, or merged into another."""
-    found: dict[ClientKey, datetime] = {}
-    for kind, table in _TABLES.items():
-        ids = sorted({key.id for key in keys if key.kind == kind})
-        statement = select(table.id, table.deleted_at).where(
-            table.portal_id == portal_id, table.id.in_(ids), table.deleted_at.is_not(None)
+    wanted = {kind: sorted({key.id for key in keys if key.kind == kind}) for kind in _TABLES}
+    parts = [
+        select(literal(kind), table.id, table.deleted_at).where(
+            table.portal_id == portal_id, table.id.in_(wanted[kind]), table.deleted_at.is_not(None)
         )
-        for number, at in session.execute(statement) if ids else ():
-            found[ClientKey(cast("Any", kind), number)] = at
-    return found
+        for kind, table in _TABLES.items()
+        if wanted[kind]
+    ]
+    rows = session.execute(union_all(*parts)) if parts else ()
+    return {ClientKey(cast("Any", kind), number): at for kind, number, at in rows}
 
 
 def managers(session: Session, portal_id: int, lines: Collection[WaveClient]) -> dict[int, frozenset[int]]:

@@ -49,7 +49,8 @@ class Chosen:
 
     `standing`: `asked`, one of `BY_OUTCOME`, or a reason (E4); `words`: each stands in the client's or a person's name;
     `cities`: spellings of a branch; `manager`: 0 for clients without one; `outcome`, `language`: of one of the people;
-    `letters`: one of `LETTERS`; `calls`: one of `call_yields.PHONES`, as it is at `now`, UTC.
+    `letters`: one of `LETTERS`; `calls`: one of `call_yields.PHONES`, as it is at `now`, UTC, with `shut` the zones
+    where nobody may be called then.
     """
 
     standing: str = ""
@@ -61,6 +62,7 @@ class Chosen:
     letters: str = ""
     calls: str = ""
     now: datetime | None = None
+    shut: tuple[str, ...] = ()
 
 
 EVERYBODY = Chosen()
@@ -126,7 +128,7 @@ def _chosen(portal_id: int, wave_id: int, scope: Scope, chosen: Chosen) -> list[
     if chosen.language:
         found.append(_with_person(Invitation.language == chosen.language))
     if chosen.calls and chosen.now is not None:
-        found.append(_with_person(phone_state(chosen.calls, chosen.now)))
+        found.append(_with_person(phone_state(chosen.calls, chosen.now, chosen.shut)))
     if chosen.letters:
         theirs = (LetterRow.wave_id == wave_id) & (LetterRow.invitation_id == Invitation.id)
         found.append(_with_person(select(LetterRow.id).where(theirs, in_state(chosen.letters)).exists()))

@@ -69,6 +69,10 @@ def _counted(kind: str, count: int) -> str:
             return i18n.plural(
                 code, "{n} answer about a project to confirm", "{n} answers about projects to confirm", count
             )
+        case "nobody_signs":
+            return i18n.plural(
+                code, "Nobody signs letters to {n} client", "Nobody signs letters to {n} clients", count
+            )
         case "direct":
             return i18n.plural(code, "{n} message to the head waits", "{n} messages to the head wait", count)
         case _:
@@ -138,6 +142,19 @@ WORDS: dict[str, Words] = {
     "no_sender": Words(
         mark("Nobody signs the letters yet"),
         mark("Name the person who signs them. Until then the survey cannot be announced."),
+        "person", label=mark("Choose who signs"), path="/app/settings/senders",
+    ),
+    "signer_left": Words(
+        mark("{name} does not work here any more"),
+        mark(
+            "Letters of the survey {wave} that wait in this name do not leave: somebody else whom you have named "
+            "signs them. Choose who does."
+        ),
+        "person", label=mark("Choose who signs"), path="/app/settings/senders",
+    ),
+    "nobody_signs": Words(
+        "",
+        mark("Letters of the survey {wave} to them wait until somebody signs who works here and does not serve them."),
         "person", label=mark("Choose who signs"), path="/app/settings/senders",
     ),
     "no_mail": Words(

@@ -17,7 +17,6 @@ from integration.current import deps
 from integration.services.calling import desk, record
 from integration.services.calling.types import Caller, DeskPage
 from integration.services.frames import Viewer
-from integration.services.rights import recorded_as
 from integration.web import desk_said, desk_words, extra_words, forms, frame
 from integration.web.desk_words import DeskTold, Said
 from integration.web.pages import language
@@ -26,7 +25,7 @@ blueprint = Blueprint("desk", __name__)
 
 ADDRESS = "/app/desk"
 PART = "app/desk/_desk.html"
-ANSWER_FIELDS = ("outcome", "score", "comment", "call_back_at", "note", "language")
+ANSWER_FIELDS = ("outcome", "score", "comment", "call_back_at", "note", "language", "wording")
 TYPED = ("score", "comment", "call_back_at", "note")
 LARGEST = 2**31 - 1
 
@@ -48,6 +47,7 @@ class DeskForm(forms.Form):
     call_back_at = _text(40)
     note = _text(10_000)
     language = _text(8)
+    wording = _text(200)
     amend_score = _text(8)
     amend_comment = _text(40_000)
     attempt = fields.Integer(load_default=0, validate=validate.Range(0, LARGEST))
@@ -94,7 +94,7 @@ def caller_of(who: Viewer) -> Caller:
     return Caller(
         who.portal_id,
         f"user:{who.user_id}",
-        recorded_as(deps(), who),
+        g.admitted.recorded_as,
         language=language(),
         user_id=who.user_id,
     )

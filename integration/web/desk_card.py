@@ -108,6 +108,7 @@ class CardTold:
     attempts: tuple[Past, ...]
     scripts: tuple[ScriptTold, ...]
     spoken: str
+    wording: str
     scale: tuple[str, str] | None
     missed: tuple[Button, ...]
     reached: tuple[Button, ...]
@@ -130,7 +131,8 @@ def told(card: CardShown, now: datetime) -> CardTold:
         promised=_promised(card), time=clock(here), place=_place(card), until=_until(card), note=_note(card),
         facts=_facts(card),
         attempts=tuple(_past(one, here) for one in reversed(card.earlier)), scripts=_scripts(card),
-        spoken=card.language, scale=(mine.low, mine.high) if mine and mine.low and mine.high else None,
+        spoken=card.language, wording=card.wording,
+        scale=(mine.low, mine.high) if mine and mine.low and mine.high else None,
         missed=tuple(_outcome(code, card) for code in MISSED), reached=tuple(_outcome(code, card) for code in REACHED),
         quick=tuple(_quick(one, number, here) for number, one in enumerate(card.quick[: len(QUICK_KEYS)])),
         least=(here + timedelta(minutes=1)).strftime(FIELD_TIME), hours=_hours(card),
@@ -162,8 +164,10 @@ def _promised(card: CardShown) -> str:
 
 
 def _place(card: CardShown) -> str:
+    """The city is that of the card, the country that of the number: people move, and keep their numbers."""
     country = i18n.locale(language()).territories.get(card.country, "")
-    return ", ".join(part for part in (card.city, str(country)) if part)
+    number = say("number: {country}", country=country) if country else ""
+    return " · ".join(part for part in (card.city, number) if part)
 
 
 def _facts(card: CardShown) -> tuple[tuple[str, str], ...]:
@@ -205,10 +209,11 @@ def _past(one: EarlierCall, here: datetime) -> Past:
 
 def _scripts(card: CardShown) -> tuple[ScriptTold, ...]:
     own = [card.language, *(code for code in card.scripts if code != card.language)]
-    return tuple(_script(card.scripts[code]) for code in own if code in card.scripts)
+    return tuple(script_told(card.scripts[code]) for code in own if code in card.scripts)
 
 
-def _script(script: Script) -> ScriptTold:
+def script_told(script: Script) -> ScriptTold:
+    """The wording in one language, in the order in which it is said."""
     lines = (
         Line(script.hello), Line(script.question, main=True), Line(script.about), Line(script.comment),
     )  # fmt: skip

@@ -13,7 +13,8 @@ from flask import Response, current_app, g, jsonify, render_template, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from integration.bitrix import protocol
-from integration.bitrix.protocol import Frame, ProtocolError
+from integration.bitrix.form_keys import ProtocolError
+from integration.bitrix.protocol import Frame
 from integration.current import deps
 from integration.i18n import language_of
 from integration.services import admission, erasure, frames

@@ -11,7 +11,8 @@ from dataclasses import replace
 from flask import Blueprint, Response, jsonify, request
 
 from integration.bitrix import protocol
-from integration.bitrix.protocol import Frame, ProtocolError
+from integration.bitrix.form_keys import ProtocolError
+from integration.bitrix.protocol import Frame
 from integration.current import deps
 from integration.logs import log
 from integration.services import erasure, frames, inbox, portal_state

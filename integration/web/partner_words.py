@@ -8,9 +8,10 @@ from typing import Any
 
 from integration import i18n
 from integration.i18n import mark
+from integration.services import questions
 from integration.services.calling.partner_log import LogLine
 from integration.services.calling.partners import LinkShown
-from integration.services.calling.sheet_page import Brief, RowShown
+from integration.services.calling.sheet_page import Brief, ExtraCell, RowShown
 from integration.services.calling.sheet_words import CALLS, OUTCOMES, PEOPLE
 from integration.services.card_texts import name_said
 from integration.services.waves_errors import WaveError
@@ -101,6 +102,15 @@ CODES = {
     "too_often": mark("More calls than the settings allow. It is on record as it happened."),
     "too_often_today": mark("More calls on that day than the settings allow. It is on record as it happened."),
     "outside_hours": mark("Outside the allowed hours of the client. It is on record as it happened."),
+}  # fmt: skip
+#: Why an extra answer of a row was not taken.
+EXTRA = {
+    "not_an_option": mark(
+        "“{question}”: “{written}” is none of the answers to choose from. Correct it and bring the sheet again."
+    ),
+    "too_long": mark("“{question}”: the answer is too long. Shorten it and bring the sheet again."),
+    "unknown_version": mark("“{question}”: this question is not asked any more."),
+    "without": mark("“{question}”: there is an answer, but the outcome is not “Gave a score”."),
 }  # fmt: skip
 SETTLED = mark("The person was done with this survey before; the call is on record and changes nothing.")
 WHATS = {"desk": mark("opened the desk"), "client": mark("saw a client"), "sheet": mark("took a sheet out")}
@@ -197,7 +207,31 @@ def why(row: RowShown) -> str:
     known = (
         CODES if row.status != "done" else {**CODES, "excluded": SETTLED, "revoked": SETTLED, "over": SETTLED}
     )
-    return " ".join(say(known.get(code, SETTLED)) for code in row.codes)
+    wrong = [one for one in row.extra if one.problem]
+    return " ".join(
+        [
+            *(say(known.get(code, SETTLED)) for code in row.codes),
+            *(say(EXTRA[one.problem], question=asked(one), written=one.value) for one in wrong),
+        ]
+    )
+
+
+def asked(one: ExtraCell) -> str:
+    """The extra question of a cell, as the viewer reads it."""
+    if one.question is None:
+        return one.key
+    return questions.field_of(one.question, language(), one.main).text
+
+
+def extra_answers(row: RowShown) -> list[tuple[str, str]]:
+    """The extra answers of a row: question, and answer in words."""
+    return [(asked(one), _said(one)) for one in row.extra if not one.problem]
+
+
+def _said(one: ExtraCell) -> str:
+    if one.question is None:
+        return one.value
+    return questions.field_of(one.question, language(), one.main, one.value).said
 
 
 def views(brief: Brief) -> list[tuple[str, str, int]]:

@@ -210,12 +210,14 @@ def _report(who: Viewer, sheet_id: int) -> Iterator[Row]:
     yield (
         say("Sheet"), say("Row"), say("Code"), say("Client"), say("Person"), say("Date"), say("Time"), say("Outcome"),
         say("Score"), say("Comment"), say("Call back at"), say("Who called"), say("What became of it"), say("Reason"),
+        say("Extra answers"),
     )  # fmt: skip
     for row in sheet_page.report(deps(), who.portal_id, sheet_id):
         yield (
             words.page_name(row.page), row.number, row.code, row.client, row.person, row.day, row.hour,
             words.outcome(row), row.score if row.score is not None else "", row.comment, row.back.replace("T", " "),
             row.caller, say(words.STATUSES.get(row.status, words.STATUSES["new"])), words.why(row),
+            "\n".join(f"{question}: {value}" for question, value in words.extra_answers(row)),
         )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from integration import i18n
 from integration.i18n import mark
 from integration.services.portal_state import PortalState
 from integration.web.pages import language, say
-from integration.web.settings.setup_words import problem_words
+from integration.web.settings.repair_words import problem_words
 
 WORKER_SILENCE = timedelta(minutes=3)
 WORDS = {

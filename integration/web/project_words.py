@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from integration.i18n import mark
 from integration.nps.people import ClientKey
+from integration.nps.projects import month_of
 from integration.nps.scoring import group
 from integration.services.deps import Deps
 from integration.services.frames import Viewer
 from integration.services.projects import tab as project_tab
-from integration.services.projects.page import Period, ProjectsPage, Shown
+from integration.services.projects.page import Everything, Period, ProjectsPage, Shown
+from integration.services.questions import ExtraSaid
+from integration.web import question_projects
 from integration.web.card_words import OUTCOMES as ENDS
 from integration.web.pages import day_text, moment_text, number_text, say
 from integration.web.report_tables import breakdown
 from integration.web.table_files import Row
+from integration.web.wave_sheets import WIDTHS
 
 STATES = {
     "": mark("All"), "decide": mark("To decide"), "waits": mark("Still to be asked"), "asked": mark("Asked"),
@@ -79,8 +84,10 @@ def came_of(did: str, reason: str = "") -> dict[str, str]:
     return {"tone": "warn", "heading": say(REFUSED[did]), "line": words}
 
 
-def run(one: Shown, names: Mapping[int, str], stages: Mapping[str, str]) -> dict[str, Any]:
-    """A run as a line of a list."""
+def run(
+    one: Shown, names: Mapping[int, str], stages: Mapping[str, str], extra: Mapping[int, Sequence[ExtraSaid]]
+) -> dict[str, Any]:
+    """A run as a line of a list. `extra`: what was said in extra questions, by answer."""
     answer, asked = one.response, one.invitation
     counted = answer is not None and answer.status == "counted"
     tone, badge, line = _stands(one)
@@ -94,6 +101,7 @@ def run(one: Shown, names: Mapping[int, str], stages: Mapping[str, str]) -> dict
         "held": answer if answer is not None and answer.status == "held" else None,
         "may_cancel": one.run.status == "new"
         or (one.run.status == "asked" and asked is not None and not asked.outcome),
+        "extra": extra.get(answer.id, ()) if answer is not None and answer.status != "rejected" else (),
         "token": asked.token if asked is not None and not asked.outcome and asked.revoked_at is None else "",
     }  # fmt: skip
 
@@ -104,7 +112,7 @@ def tab(deps: Deps, who: Viewer, kind: str, card_id: int, client: ClientKey | No
     if found is None:
         return None
     return {
-        "rows": [run(one, found.names, found.stages) for one in found.runs],
+        "rows": [run(one, found.names, found.stages, found.extra) for one in found.runs],
         "may_ask": found.may_ask,
         "once": deps.dice.token(),
     }
@@ -143,17 +151,17 @@ def periods(found: ProjectsPage) -> list[dict[str, Any]]:
 
 def _period(one: Period, by: str) -> dict[str, Any]:
     head = one.headline
-    return {"name": period_name(one, by), **headline(head), "asked": number_text(head.base)}
+    return {"name": period_name(one.first, by), **headline(head), "asked": number_text(head.base)}
 
 
-def period_name(one: Period, by: str) -> str:
-    """ "November 2026", "4th quarter of 2026", "2026"."""
-    year = f"{one.first.year}"
+def period_name(first: date, by: str) -> str:
+    """How the period that begins on a day is called: "November 2026", "4th quarter of 2026", "2026"."""
+    year = f"{first.year}"
     if by == "year":
         return year
     if by == "quarter":
-        return say("quarter {number} of {year}", number=(one.first.month + 2) // 3, year=year)
-    return say(MONTHS[one.first.month - 1], year=year)
+        return say("quarter {number} of {year}", number=(first.month + 2) // 3, year=year)
+    return say(MONTHS[first.month - 1], year=year)
 
 
 MONTHS = (
@@ -192,14 +200,14 @@ def tables(found: ProjectsPage) -> list[dict[str, Any]]:
     return [{"heading": heading, "column": column, **table} for heading, column, table in made if table]
 
 
-def rows(found: Iterable[Shown], names: Mapping[int, str], stages: Mapping[str, str]) -> Iterable[Row]:
+def rows(found: Everything) -> Iterable[Row]:
     """All runs as a table for a file."""
     yield [
         say("Deal"), say("Deal no."), say("Client"), say("Manager"), say("Started"), say("Started by"), say("State"),
         say("Reason"), say("Person"), say("Asked"), say("Score"), say("Comment"), say("Answered"),
     ]  # fmt: skip
-    for one in found:
-        shown, asked, answer = run(one, names, stages), one.invitation, one.response
+    for one in found.runs:
+        shown, asked, answer = run(one, found.names, found.stages, {}), one.invitation, one.response
         sent = (asked.touches or {}).get("invitation", "")[:10] if asked is not None else ""
         yield [
             one.deal, one.run.deal_id, one.client, shown["manager"], one.run.started_at.date(), shown["by"],
@@ -207,6 +215,35 @@ def rows(found: Iterable[Shown], names: Mapping[int, str], stages: Mapping[str, 
             shown["score"], shown["comment"],
             answer.answered_at.date() if answer is not None and shown["score"] is not None else "",
         ]  # fmt: skip
+
+
+def tables_of(found: Everything) -> dict[str, tuple[str, Iterable[Row], Sequence[int]]]:
+    """The tables of a file: title, rows, widths of the columns; extra questions where any was answered."""
+
+    def called(day: date) -> str:
+        return period_name(day, found.by)
+
+    def month(name: str) -> str:
+        day = month_of(name)
+        return period_name(day, "month") if day is not None else name
+
+    made: dict[str, tuple[str, Iterable[Row], Sequence[int]]] = {
+        "runs": (say("After projects"), rows(found), RUN_WIDTHS)
+    }
+    if found.questions or found.extra:
+        made["questions"] = (
+            say("Extra questions"), question_projects.numbers(found, called), (PERIOD_WIDTH, *WIDTHS["questions"])
+        )  # fmt: skip
+        made["extra"] = (
+            say("Extra answers"),
+            question_projects.answers(found, month),
+            (PERIOD_WIDTH, *WIDTHS["extra"]),
+        )
+    return made
+
+
+RUN_WIDTHS = (38, 10, 38, 24, 14, 24, 18, 38, 28, 12, 8, 50, 14)
+PERIOD_WIDTH = 18
 
 
 def on(found: ProjectsPage) -> str:

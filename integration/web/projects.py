@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, abort
 
 from integration.current import deps
 from integration.services.frames import Viewer
 from integration.services.projects import acts, page
-from integration.services.workbooks import available
-from integration.web import forms, frame, project_words, table_files
+from integration.services.workbooks import Sheet, available
+from integration.web import forms, frame, project_words, question_projects, table_files
 from integration.web.forms.projects import LARGEST, ProjectsFile, ProjectsForm
 from integration.web.pages import say
 
@@ -34,24 +34,30 @@ def shown() -> Response:
     failed = any(one["tone"] == "warn" for one in notices)
     return frame.page(
         "app/projects/page.html", who, current="projects", found=found, notices=notices, path=PATH,
-        runs=[project_words.run(one, found.names, found.stages) for one in found.runs],
+        runs=[project_words.run(one, found.names, found.stages, found.extra) for one in found.runs],
         states=[(key, say(label), found.counts[key]) for key, label in project_words.STATES.items()],
         by=[(key, say(label)) for key, label in project_words.BY.items()],
         whole=project_words.headline(found.whole), periods=project_words.periods(found),
-        tables=project_words.tables(found), on=project_words.on(found), once=deps().dice.token(),
+        tables=project_words.tables(found),
+        questions=question_projects.told(found, lambda day: project_words.period_name(day, found.by)),
+        on=project_words.on(found), once=deps().dice.token(),
         typed=form["deal"] if failed else "", workbooks=available(), status=422 if failed else 200,
     )  # fmt: skip
 
 
 @blueprint.post(f"{PATH}/file")
 def saved() -> Response:
-    """All runs the viewer sees, as a file."""
+    """All that the viewer sees as a workbook, or one table of it as CSV."""
     who = frame.entered()
     form = forms.posted(ProjectsFile, forms.PAGE)
-    found, names, stages = page.everything(deps(), who)
-    return table_files.answer(
-        project_words.rows(found, names, stages), form["kind"], "molva-projects", say("After projects")
-    )
+    made = project_words.tables_of(page.everything(deps(), who, by=form["by"]))
+    if form["kind"] == "xlsx":
+        return table_files.workbook([Sheet(*one) for one in made.values()], "molva-projects")
+    if form["sheet"] not in made:
+        abort(404)
+    title, rows, _ = made[form["sheet"]]
+    name = "molva-projects" if form["sheet"] == "runs" else f"molva-projects-{form['sheet']}"
+    return table_files.answer(rows, "csv", name, title)
 
 
 def done(who: Viewer, form: dict[str, Any]) -> dict[str, str]:

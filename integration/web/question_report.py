@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from integration.i18n import mark
 from integration.nps.question_numbers import Moved
 from integration.nps.statistics import Interval
 from integration.services import question_numbers, questions
-from integration.services.question_numbers import Figures, Part
+from integration.services.question_numbers import Figures, Line, Part
 from integration.services.wave_report import Report
 from integration.web.pages import language, number_text, say, share_text
 from integration.web.report_tables import signed
@@ -17,27 +18,27 @@ from integration.web.settings.question_words import KINDS
 
 def told(found: Report) -> list[dict[str, Any]]:
     """What the report says of each extra question; empty without answers to any."""
-    return [row(one, found) for one in found.shown.get("questions") or []]
+    return [row(one, found.min_group, found.said) for one in found.shown.get("questions") or []]
 
 
-def row(kept: Mapping[str, Any], found: Report) -> dict[str, Any]:
-    """One question: its text, figures, what they rest on, and how they moved."""
+def row(kept: Mapping[str, Any], least: int, said: Iterable[Line]) -> dict[str, Any]:
+    """One question: its text, figures, what they rest on, and how they moved. `said`: answers in own words."""
     code = language()
     question = question_numbers.worded(dict(kept))
     field = questions.field_of(question, code, "")
-    seen = question_numbers.figures(dict(kept), found.min_group)
+    seen = question_numbers.figures(dict(kept), least)
     labels = dict(field.options)
     mean = seen.mean
     return {
         "text": field.text or kept["key"], "kind": say(KINDS[question.kind]), "n": seen.n,
         "few": "" if seen.enough or question.kind == "text" else say(
-            "Too few answers so far: figures stand here from {least} on.", least=number_text(found.min_group)
+            "Too few answers so far: figures stand here from {least} on.", least=number_text(least)
         ),
         "mean": number_text(mean.value, 1) if mean else "",
         "range": _range(mean.interval, 1) if mean and mean.interval else "",
         "parts": [_part(part, labels) for part in seen.parts],
         "change": _change(kept, seen, labels), "wording": _wording(kept),
-        "words": _words(kept, found),
+        "words": [one for one in said if one.question == kept["key"]] if question.kind == "text" else [],
     }  # fmt: skip
 
 
@@ -74,25 +75,38 @@ def _change(kept: Mapping[str, Any], seen: Figures, labels: Mapping[str, str]) -
             else ""
         )
         return [{"label": "", "line": line, "tone": ""}] if line else []
-    if seen.moved is not None:
-        return [{"label": "", **_moved(seen.moved, before["wave"], points=True)}]
     return [
-        {"label": labels.get(part.code, part.code), **_moved(part.moved, before["wave"], points=False)}
+        {"label": label, **told_move(moved, SINCE_WAVE[points], points=points, wave=before["wave"])}
+        for label, moved, points in moves(seen, labels)
+    ]
+
+
+SINCE_WAVE = {
+    True: mark("{points} since {wave}, 95 % between {low} and {high}"),
+    False: mark("{points} percentage points since {wave}, 95 % between {low} and {high}"),
+}
+
+
+def moves(seen: Figures, labels: Mapping[str, str]) -> list[tuple[str, Moved, bool]]:
+    """How a question moved: its mean, else each answer under its name (of two answers the first says it all); whether
+    that is told in points of the scale, else in percentage points."""
+    if seen.moved is not None:
+        return [("", seen.moved, True)]
+    return [
+        (labels.get(part.code, part.code), part.moved, False)
         for part in seen.parts
         if part.moved is not None and (len(seen.parts) > 2 or part is seen.parts[0])
     ]
 
 
-def _moved(moved: Moved, since: str, *, points: bool) -> dict[str, str]:
+def told_move(moved: Moved, message: str, *, points: bool, **names: str) -> dict[str, str]:
+    """A change as a line: `message` with `points`, `low`, `high` and these names; whether it may be chance."""
     scale, decimals = (1, 1) if points else (100, 0)
     values = {
-        "points": signed(scale * moved.difference, decimals), "wave": since,
-        "low": signed(scale * moved.interval.low, decimals), "high": signed(scale * moved.interval.high, decimals),
+        "points": signed(scale * moved.difference, decimals), "low": signed(scale * moved.interval.low, decimals),
+        "high": signed(scale * moved.interval.high, decimals), **names,
     }  # fmt: skip
-    if points:
-        line = say("{points} since {wave}, 95 % between {low} and {high}", **values)
-    else:
-        line = say("{points} percentage points since {wave}, 95 % between {low} and {high}", **values)
+    line = say(message, **values)
     if moved.chance:
         return {"line": f"{line}: {say('this may be chance')}", "tone": ""}
     return {"line": line, "tone": "up" if moved.difference > 0 else "down"}
@@ -109,7 +123,3 @@ def _wording(kept: Mapping[str, Any]) -> str:
             else say("The wording has changed since {wave}: compare with care.", wave=before["wave"])
         )
     return " ".join(said)
-
-
-def _words(kept: Mapping[str, Any], found: Report) -> Sequence[Any]:
-    return [one for one in found.said if one.question == kept["key"]] if kept["kind"] == "text" else []

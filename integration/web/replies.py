@@ -31,6 +31,7 @@ DONE = {
         mark("This person is never asked again."),
         mark("Letters that waited are taken back, the card says so as well."),
     ),
+    "returned": (mark("Noted: the address does not work."), mark("No more letters are sent to it.")),
     "dismissed": (mark("Put aside."), mark("It stays among all replies; you can take it back.")),
     "restored": (mark("The reply waits again."), ""),
 }

@@ -19,6 +19,7 @@ STATES = {
     "recorded": mark("Score written down by {who}, {when}"),
     "refused": mark("Refusal noted by {who}, {when}"),
     "opted_out": mark("Never asked again: noted by {who}, {when}"),
+    "returned": mark("Noted by {who}, {when}: the address does not work; no more letters are sent to it."),
     "dismissed": mark("Put aside by {who}, {when}"),
 }
 NOTED = {
@@ -41,6 +42,7 @@ class Told:
     group: str
     end: str
     waits: bool
+    returned: bool
     can_record: bool
     answered: str
 
@@ -52,8 +54,9 @@ def line(one: Line) -> Told:
     return Told(
         row=one, kind=say(kind), tone=tone, when=moment_text(reply.received_at),
         said=reply.words or say(NOTHING), group="" if reply.proposed is None else group(reply.proposed),
-        end=_end(one), waits=reply.status == "new",
-        can_record=reply.status == "new" and one.recordable and not one.own, answered=_answered(one),
+        end=_end(one), waits=reply.status == "new", returned=reply.kind == "bounce",
+        can_record=reply.status == "new" and one.recordable and not one.own and reply.kind != "bounce",
+        answered="" if reply.kind == "bounce" else _answered(one),
     )  # fmt: skip
 
 

@@ -102,6 +102,7 @@ REFUSED = {
     "bad_phone": mark("This is no phone number. Write it with the country’s code, like +7 843 200-10-20."),
     "same_phone": mark("This is the number the person has already."),
     "never_again": mark("The person asked for no more questions, so nobody calls them."),
+    "number_taken": mark("Somebody else on this list has this number: nobody is called twice on one number."),
     "has_ended": mark("This person is done: nobody calls them any more in this survey."),
     "no_calls": mark("Nobody is called in this survey."),
     "not_held": mark("Somebody has settled this answer already."),

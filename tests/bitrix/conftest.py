@@ -1,4 +1,4 @@
-"""What the adapter's tests share. Properties have no deadline: slowness is what benchmarks are for."""
+"""What the adapter's tests share."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from integration.bitrix.client import ClientPool
 from integration.bitrix.sandbox.agency import bulk_deals
 from integration.bitrix.sandbox.server import running
 from tests.bitrix.places import Place, placed
+from tests.clocks import midday
 
-settings.register_profile("molva", deadline=None, max_examples=60)
-settings.load_profile("molva")
+settings.register_profile("bitrix", settings.get_profile("molva"), max_examples=60)
+settings.load_profile("bitrix")
 
 
 @pytest.fixture(scope="module")
@@ -26,5 +27,5 @@ def pool() -> Iterator[ClientPool]:
 @pytest.fixture
 def place(pool: ClientPool) -> Iterator[Place]:
     """A small portal of one test's own."""
-    with running(bulk_deals(60, 7)) as box:
+    with running(bulk_deals(60, 7), midday()) as box:
         yield placed(box, pool)

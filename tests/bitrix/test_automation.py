@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from integration.bitrix import robots, triggers
-from integration.bitrix.protocol import ProtocolError, flatten, unflatten
+from integration.bitrix.form_keys import ProtocolError, flatten, unflatten
 from integration.services.automation import ROBOT_TEXTS, TRIGGER_NAMES
 
 NAMES = {code: code.upper() for code in triggers.CODES}

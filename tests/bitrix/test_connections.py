@@ -49,11 +49,11 @@ def test_plain_http_portals_need_the_switch() -> None:
 
 def test_nothing_is_sent_to_a_port_that_refuses() -> None:
     """A refused connection had no effect, unlike one that broke later."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with pytest.raises(Retryable) as caught:
-        ClientPool(allow_http=True).client(f"http://127.0.0.1:{port}/rest/", "t").call(Call("profile"))
+    with socket.socket() as bound:  # and not listening
+        bound.bind(("127.0.0.1", 0))
+        endpoint = f"http://127.0.0.1:{bound.getsockname()[1]}/rest/"
+        with pytest.raises(Retryable) as caught:
+            ClientPool(allow_http=True).client(endpoint, "t").call(Call("profile"))
     assert (caught.value.effect, caught.value.code) == ("none", "no_connection")
 
 
@@ -71,13 +71,13 @@ def listener(answers: list[bytes | None]) -> Iterator[tuple[str, list[int]]]:
     taken: list[int] = []
     waiting = list(answers)
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(10)
+        server.settimeout(60)
 
         def serve() -> None:
             connection = 0
             while waiting:
                 peer, _ = server.accept()
-                peer.settimeout(10)
+                peer.settimeout(60)
                 connection += 1
                 with peer:
                     while waiting and read_request(peer):
@@ -90,7 +90,7 @@ def listener(answers: list[bytes | None]) -> Iterator[tuple[str, list[int]]]:
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{server.getsockname()[1]}/rest/", taken
-        thread.join(10)
+        thread.join(120)
 
 
 def read_request(peer: socket.socket) -> bool:
@@ -208,23 +208,25 @@ def test_an_answer_that_drips_is_given_up(
                     peer = context.wrap_socket(peer, server_side=True) if secure else peer
                     read_request(peer)
                     peer.sendall(answer)
-                    while answer is drip and time.monotonic() - began < 30:
+                    while answer is drip and time.monotonic() - began < 120:
                         peer.sendall(drip[-1:])
                         time.sleep(0.05)
                 peer.close()
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        pool = ClientPool(allow_http=True, timeout=(5.0, 0.6), verify=str(tmp_path / "ca.pem"))
+        pool = ClientPool(allow_http=True, timeout=(60.0, 0.6), verify=str(tmp_path / "ca.pem"))
         scheme = "https" if secure else "http"
         client = pool.client(f"{scheme}://localhost:{server.getsockname()[1]}/rest/", "t")
         with pytest.raises(Retryable) as caught:
             client.call(Call("tasks.task.add"))
         assert caught.value.effect == "unknown"
+        given_up = time.monotonic() - began
+        client._timeout = (60.0, 60.0)
         assert client.call(Call("profile")).result == 7
-        assert time.monotonic() - began < 20
+        assert given_up < 60
         pool.close()
-        thread.join(10)
+        thread.join(120)
 
 
 def test_an_answer_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,7 +265,7 @@ def test_an_untrusted_certificate_had_no_effect() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("localhost").configure_cert(context)
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(10)
+        server.settimeout(60)
 
         def handshake() -> None:
             peer, _ = server.accept()
@@ -278,5 +280,5 @@ def test_an_untrusted_certificate_had_no_effect() -> None:
             ClientPool().client(f"https://localhost:{server.getsockname()[1]}/rest/", "t").call(
                 Call("profile")
             )
-        thread.join(10)
+        thread.join(120)
     assert caught.value.effect == "none"

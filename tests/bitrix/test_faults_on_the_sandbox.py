@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -28,9 +28,9 @@ from integration.bitrix.limits import (
     wait_for,
 )
 from integration.bitrix.sandbox.agency import Agency, bulk_deals
-from integration.bitrix.sandbox.clock import VirtualClock
 from integration.bitrix.sandbox.server import running
 from tests.bitrix.places import CLIENT_ID, SECRET, Place, placed
+from tests.clocks import midday
 
 
 def test_a_token_pair_is_rotated_and_the_old_one_is_dead(place: Place) -> None:
@@ -110,7 +110,7 @@ def test_a_renamed_portal_says_where_it_went(place: Place) -> None:
 def test_the_rate_limit_is_met_by_whoever_does_not_ask_the_bucket() -> None:
     """Without the arithmetic a burst runs into 503, with it none does (bitrix24.md 5.1)."""
     pool = ClientPool(allow_http=True)
-    clock = VirtualClock()
+    clock = midday()
     with running(Agency(), clock) as box:
         client = placed(box, pool).client
         box.control("/settings", {"rate_limit": {"on": True, "per_second": 1, "burst": 60}}, "PUT")
@@ -131,8 +131,8 @@ def test_the_rate_limit_is_met_by_whoever_does_not_ask_the_bucket() -> None:
 def test_a_slow_portal_is_used_to_its_budget_without_one_429() -> None:
     """Updates of two to three seconds: at least 95 % of 480 s, then nothing until the portal says so."""
     pool = ClientPool(allow_http=True)
-    reports: list[Report] = []
-    with running(bulk_deals(400, 5)) as box:
+    portal_time, reports = midday(), list[Report]()
+    with running(bulk_deals(400, 5), portal_time) as box:
         grant = placed(box, pool).frame.grant
         client = pool.client(grant.client_endpoint, grant.access_token, reports.append)
         box.control(
@@ -141,7 +141,7 @@ def test_a_slow_portal_is_used_to_its_budget_without_one_429() -> None:
         meters: Meters = {}
         done, sizes = 0, []
         while True:
-            now = datetime.now(UTC)
+            now = portal_time.now()
             size = len(choose(meters, ["crm.item.update"] * 50, now))
             if not size:
                 break
@@ -150,7 +150,7 @@ def test_a_slow_portal_is_used_to_its_budget_without_one_429() -> None:
             }
             answer = client.batch(batch)
             assert {str(error) for error in answer.errors.values()} == set()
-            now = datetime.now(UTC)
+            now = portal_time.now()
             meters = observed(meters, answer.metered(batch), now, skew_of(answer.time, now))
             done += size
             sizes.append(size)

@@ -34,6 +34,7 @@ from integration.bitrix.records import Company, Contact, Deal, StageMove, Task, 
 from integration.bitrix.sandbox.agency import bulk_deals
 from integration.bitrix.sandbox.server import running
 from tests.bitrix.places import Place, placed
+from tests.clocks import midday
 
 DEALS = 7_500
 
@@ -41,7 +42,7 @@ DEALS = 7_500
 @pytest.fixture(scope="module")
 def large(pool: ClientPool) -> Iterator[Place]:
     """A portal with thousands of deals, only read."""
-    with running(bulk_deals(DEALS, 300)) as box:
+    with running(bulk_deals(DEALS, 300), midday()) as box:
         yield placed(box, pool)
 
 

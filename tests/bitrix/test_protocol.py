@@ -12,20 +12,17 @@ from hypothesis import strategies as st
 
 from integration.bitrix.call import Call, Ref
 from integration.bitrix.calls import item_update
+from integration.bitrix.form_keys import MAX_PAIRS, ProtocolError, flatten, unflatten
 from integration.bitrix.protocol import (
-    MAX_PAIRS,
     Event,
     Frame,
-    ProtocolError,
     command,
-    flatten,
     parse_auth,
     parse_event,
     parse_frame,
     placement_options,
     same_token,
     scopes,
-    unflatten,
 )
 
 AUTH = {

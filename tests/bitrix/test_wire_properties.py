@@ -20,17 +20,17 @@ from integration.bitrix import calls
 from integration.bitrix.call import Call, Ref
 from integration.bitrix.client import read_batch
 from integration.bitrix.errors import BitrixError
-from integration.bitrix.paging import chained_pages, unchain
-from integration.bitrix.protocol import (
+from integration.bitrix.form_keys import (
     MAX_DEPTH,
     MAX_KEY,
     MAX_PAIRS,
     MAX_VALUE,
     ProtocolError,
-    command,
     flatten,
     unflatten,
 )
+from integration.bitrix.paging import chained_pages, unchain
+from integration.bitrix.protocol import command
 from integration.bitrix.refs import Unresolved, resolved
 from integration.bitrix.sandbox import forms
 from integration.bitrix.sandbox.agency import bulk_deals

@@ -30,9 +30,9 @@ def dying_server() -> Iterator[str]:
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    thread.join(timeout=10)
+    thread.join(60)
     listener.close()
 
 
 def test_an_answer_cut_off_by_a_sudden_death_is_asked_for_again(dying_server: str) -> None:
-    assert patiently(lambda: requests.get(dying_server, timeout=10)).text == "whole"
+    assert patiently(lambda: requests.get(dying_server, timeout=60)).text == "whole"

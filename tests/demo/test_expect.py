@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
-from integration.bitrix.sandbox.agency import default_calendar
+from integration.bitrix.sandbox.agency import default_calendar, default_currencies
 from integration.demo.actual import Actual, CardScore, Task
 from integration.demo.browser import read_forms
 from integration.demo.callers import Call
 from integration.demo.compare import differences, of_calls, of_wave
 from integration.demo.days import ZONE, Office, months_later
-from integration.demo.eligible import Asked, Verdict
+from integration.demo.eligible import Asked, Verdict, assess
 from integration.demo.expect import Expected, expect, letters_for, net, outcome_of, wave_days
 from integration.demo.ground import Ground
+from integration.demo.money import of_money, rates_of
 from integration.demo.people import QUOTA, Deed, town
 from integration.demo.phone import MANNERS, lines
 
@@ -239,6 +242,44 @@ def test_the_wave_itself_is_compared() -> None:
         ("result", {}),
     ):
         assert of_wave(expected, told | {name: wrong})
+
+
+def test_money_is_compared_in_the_base_currency() -> None:
+    def client(number: int, reason: str, *bought: tuple[str, str]) -> Verdict:
+        amounts = tuple((Decimal(amount), currency) for amount, currency in bought)
+        return Verdict(("company", number), "Лиса", reason, "Казань", 6, bought=amounts)
+
+    expected = Expected([
+        client(1, "", ("100000", "RUB"), ("50.5", "USD")), client(2, "", ("7", "")), client(3, "on_hold", ("1", "RUB")),
+    ])  # fmt: skip
+    expected.clients[("company", 1)] = 9
+    rates = rates_of(default_currencies())
+    right = {"revenue": "104679.25", "eligible_revenue": "104678.25", "answered_revenue": "104671.25"}
+    assert of_money(expected, {"result": {"coverage": right}}, rates) == []
+    for name in right:
+        assert len(of_money(expected, {"result": {"coverage": right | {name: "0"}}}, rates)) == 1
+    assert len(of_money(expected, {}, rates)) == 3
+
+
+def test_what_was_won_in_a_year_counts_by_the_day_it_was_won() -> None:
+    closed = {1: "2025-08-20", 2: "2025-08-21", 3: "2026-08-20", 4: "2026-08-21", 5: "2026-08-01"}
+    deals = {
+        number: {"id": number, "companyId": 5, "contactIds": [], "stageId": "WON", "categoryId": 0, "currencyId": "RUB",
+                 "opportunity": 10**number, "closedate": close, "begindate": close}
+        for number, close in closed.items()
+    }  # fmt: skip
+    history = [
+        {
+            "OWNER_ID": 5,
+            "STAGE_SEMANTIC_ID": "S",
+            "CATEGORY_ID": 0,
+            "CREATED_TIME": "2025-08-01T12:00:00+03:00",
+        }
+    ]
+    company = {"id": 5, "assignedById": 6, "title": "Лиса"}
+    ground = replace(a_ground(), companies={5: company}, deals=deals, history=history)
+    (found,) = assess(ground, date(2026, 8, 20))
+    assert found.bought == ((Decimal(100), "RUB"), (Decimal(1000), "RUB"))
 
 
 def test_the_calls_are_compared() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -12,6 +14,8 @@ from typing import Any, cast
 
 import pytest
 
+from integration.bitrix.sandbox.story_names import CALM, TRICKY
+from integration.demo import past_friends
 from integration.demo.chronicle import Chronicle
 from integration.demo.conductor import Conductor
 from integration.demo.days import ZONE
@@ -21,7 +25,9 @@ from integration.demo.past_file import YEARS, write
 from integration.demo.processes import StuckError
 from integration.demo.words import HAPPENINGS
 from integration.demo.year import Year
+from integration.nps import referral_import
 from integration.nps.past_answers import read
+from integration.nps.referral_import import Rules
 from integration.services.past_answers import table_of
 
 SEEDS = (1, 2, 7)
@@ -62,6 +68,48 @@ def test_the_past_is_three_files_any_agency_could_have_and_keeps_nobody_out_this
     assert total > 50
     again = write(story, tmp_path / "again")
     assert [path.read_bytes() for path in again.values()] == [path.read_bytes() for path in files.values()]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_past_recommendations_are_a_table_without_circles_and_give_the_tree_some_depth(
+    seed: int, tmp_path: Path
+) -> None:
+    story = autumn(seed, 60).story
+    file = tmp_path / "past" / "friends.csv"
+    count = past_friends.write(story, file)
+    rules = Rules(ZONE, OPENING.date(), "", {}, frozenset())
+    rows, problems = referral_import.read(table_of(file.name, file.read_bytes()), rules)
+    assert (len(rows), problems) == (count, [])
+    brought = {row.client: row.referrer for row in rows}
+    assert len(brought) == count >= 6
+    assert any(referrer in brought for referrer in brought.values())
+    for newcomer in brought:
+        chain = [newcomer]
+        while chain[-1] in brought:
+            chain.append(brought[chain[-1]])
+            assert len(chain) == len(set(chain))
+
+
+def test_no_client_one_meets_there_is_called_like_an_attack() -> None:
+    story = autumn(1, 60).story
+    said = [str(row["title"]) for row in (*story.agency.companies, *story.agency.deals)]
+    assert set(CALM) < {label for _, label in TRICKY}
+    assert [title for title in said if re.search(r"[<>{}=\[;]", title)] == []
+    assert set(CALM.values()) <= set(said)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_served_clients_pay_every_year_and_whoever_leaves_has_stopped(seed: int) -> None:
+    story = autumn(seed, 60).story
+    paid = [deal for deal in story.agency.deals if str(deal["title"]).startswith("Продление")]
+    by_year = Counter(str(deal["closedate"])[:4] for deal in paid)
+    assert {"2024", "2025", "2026"} <= by_year.keys()
+    assert all(
+        str(deal["closedate"]) < str(OPENING.date()) and 150_000 < deal["opportunity"] < 3_000_000
+        for deal in paid
+    )
+    kinds = {story.kinds[f"company:{deal['companyId']}"] for deal in paid if deal["companyId"]}
+    assert not kinds & {"leaving", "not_current"}
 
 
 def test_readers_are_called_by_person_and_client() -> None:
@@ -136,7 +184,7 @@ class FakeYear:
         self.most = max(self.most, self.running)
         try:
             while self.world.moment < until:
-                self.open.wait(30)
+                self.open.wait(120)
                 time.sleep(0.002)
                 self.watch(self.world.moment)
                 if self.failing:
@@ -219,7 +267,7 @@ def test_trouble_is_told_and_the_next_move_is_possible(
     year.failing = True
     assert conductor.move(OPENING + timedelta(days=1))
     rest(conductor)
-    assert trouble == ["Molva does not come to rest"]
+    assert trouble == ["Molva does not come to rest"], "told before the next move is possible"
     year.failing = False
     assert conductor.move(OPENING + timedelta(days=1))
     rest(conductor)
@@ -230,7 +278,7 @@ def test_a_job_is_done_by_the_same_thread_before_time_passes(conductor: Conducto
     done: list[Any] = []
     gate = threading.Event()
     conductor.job(
-        "Getting the agency ready", lambda: done.append((gate.wait(5), threading.current_thread().name))
+        "Getting the agency ready", lambda: done.append((gate.wait(120), threading.current_thread().name))
     )
     assert conductor.state.about == "Getting the agency ready"
     assert not conductor.move(OPENING + timedelta(days=1))

@@ -13,7 +13,7 @@ import pytest
 
 from integration.demo.letters import Mailbox
 from integration.demo.mailroom import write_switch
-from integration.demo.processes import Child, python
+from integration.demo.processes import Child, free_port, python
 
 BUTTONS = "".join(
     f'<a href="http://127.0.0.1:9/s/tok_en-1?score={n}&amp;via=email">{n}</a>' for n in range(11)
@@ -37,7 +37,8 @@ def a_letter() -> EmailMessage:
 
 @pytest.fixture
 def room(tmp_path: Path) -> Iterator[tuple[Child, int]]:
-    command = python("-m", "integration.demo.mailroom", "--folder", str(tmp_path / "mail"))
+    folder, port = str(tmp_path / "mail"), str(free_port())
+    command = python("-m", "integration.demo.mailroom", "--folder", folder, "--port", port)
     child = Child(
         "mailroom", command, {"PYTHONPATH": ":".join(sys.path)}, tmp_path / "log", Path.cwd(), ready_line=True
     )
@@ -49,7 +50,7 @@ def room(tmp_path: Path) -> Iterator[tuple[Child, int]]:
 
 
 def send(port: int) -> None:
-    with smtplib.SMTP("127.0.0.1", port, timeout=10) as server:
+    with smtplib.SMTP("127.0.0.1", port, timeout=60) as server:
         server.send_message(a_letter())
 
 
@@ -116,7 +117,6 @@ def test_a_killed_mail_room_goes_on_where_it_was(room: tuple[Child, int], tmp_pa
     child, port = room
     send(port)
     child.kill()
-    child.command = [*child.command, "--port", str(port)]
     child.start()
     send(port)
     assert [letter.number for letter in Mailbox(tmp_path / "mail").fetch()] == [1, 2]

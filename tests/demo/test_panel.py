@@ -22,6 +22,7 @@ from integration.demo.mail_pages import framed, matches, owners
 from integration.demo.on_the_phone import HEARD, SCORED, SCORED_ONLY
 from integration.demo.panel import STAGES, create_panel
 from integration.demo.switches import SWITCHES
+from tests.browser import until_here
 
 from .stand_in import NOW, SURVEY, TALK, FakeWorld, StandIn, letter, put_letters
 
@@ -295,6 +296,9 @@ def test_pressing_a_button_orders_a_move_and_the_page_follows_by_itself(
     page.get_by_role("button", name="+1 день").click()
     demo.chronicle.tell(NOW, "won", "staff", who="Пекарня")
     page.get_by_text("Сделка выиграна: Пекарня.").wait_for()
+    until_here(
+        page, lambda: demo.conductor.orders, "the order"
+    )  # the page may have been brought up to date before
     assert demo.conductor.orders == [NOW + timedelta(days=1)]
     toggle = page.get_by_role("switch", name="Агентство действует само")
     toggle.click()

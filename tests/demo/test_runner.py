@@ -28,7 +28,7 @@ def test_a_deed_of_which_no_event_may_come_is_followed_by_molvas_own_round_befor
     world = World(tmp_path, story)
     play = Play(story, world, Teller(quiet=True), **troubles)
     play.staff = Idle()  # type: ignore[assignment]
-    won = next(act for act in story.acts if act.about.endswith("«2» & Co is won"))
+    won = next(act for act in story.acts if act.about.endswith("«Хвост» is won"))
     world.jump(won.at)
     play._deed(won)()
     following = play.year.agenda.next

@@ -67,7 +67,7 @@ def deps_of(setup: Setup, clock: Any) -> Deps:
         settings=replace(setup.settings, worker_name=setup.name),
         rest=PooledRest(allow_http=True, observer=reporter),
         oauth=OAuthServers(OAuthClient((setup.oauth,), allow_http=True)),
-        mailer=SmtpMailer(SmtpServer.parse(f"smtp://127.0.0.1:{setup.smtp}"), timeout=20),
+        mailer=SmtpMailer(SmtpServer.parse(f"smtp://127.0.0.1:{setup.smtp}"), timeout=120),
         signer=KeySigner(("a-test-key",)), dice=SecretDice(),
     )  # fmt: skip
 

@@ -12,7 +12,6 @@ from email import message_from_bytes
 from multiprocessing.connection import Connection
 from typing import Any
 
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from cryptography.fernet import Fernet, MultiFernet
 from sqlalchemy import delete
@@ -24,7 +23,8 @@ from integration.store.base import Vault, make_engine, make_sessions, transactio
 from integration.store.chores import ChoreRow
 from tests.journeys.kill_points import Strikes, context, die
 from tests.journeys.kill_worker import Setup, main
-from tests.mail.test_smtp import free_port
+from tests.mail.servers import PATIENCE
+from tests.mail.servers import MailServer as Records
 from tests.services.portal_world import World, move, world
 
 HEAD, DIRECTOR, MANAGER, CALLER = 1, 5, 6, 7
@@ -161,7 +161,7 @@ class Process:
 
     def buried(self) -> None:
         """It is dead: count it and begin anew."""
-        self.running.join(10)
+        self.running.join(PATIENCE)
         assert self.running.exitcode == -9, f"it ended by itself: {self.running.exitcode}"
         self.deaths += 1
         self.start()
@@ -170,7 +170,7 @@ class Process:
         """No more orders."""
         if self.line is not None and self.running.is_alive():
             self.line.send(None)
-            self.running.join(10)
+            self.running.join(PATIENCE)
 
 
 @dataclass
@@ -211,7 +211,7 @@ def together(url: str, agency: Agency, targets: frozenset[tuple[str, int]], work
         made = []
         for number in range(workers + 1):
             server = MailServer(strikes, taken)
-            controller = Controller(server, hostname="127.0.0.1", port=free_port())
+            controller = Records(server)
             controller.start()
             stack.callback(controller.stop)
             setup = Setup(

@@ -208,9 +208,13 @@ def test_two_hundred_clients_are_called_without_a_mouse(
     assert {one.number for one in caller.typed} == set(CLIENTS), "everybody was given out"
     assert caller.page.evaluate("window.pointed") == []
     assert [error for error in seen.errors if "401" not in error] == []
-    assert len(seen.errors) == renewed, "a session that ended is renewed, and nothing was typed twice"
     signs_of_life = int(seconds / 30) + 1
-    assert len(posts) <= calls + 2 + 2 * renewed + signs_of_life, "one request for each client"
+    # A sign of life may be refused in the same moment as an answer, and waits for the same renewal.
+    refused = len(seen.errors)
+    assert renewed <= refused <= renewed + signs_of_life, (
+        "an ended session is renewed, nothing is typed twice"
+    )
+    assert len(posts) <= calls + 2 + 2 * (refused + signs_of_life), "one request for each client"
     assert caller.late <= 2 * TALK, (
         "who asked for a minute is called in that minute, or after the call under way"
     )

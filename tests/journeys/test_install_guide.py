@@ -26,9 +26,9 @@ from tests.bitrix.sandbox.agencies import small_agency
 from tests.server_stage import GUIDE, HOST, Stage, nginx, tool
 from tests.web.portal_site import session_of
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(500)]
 
-PATIENCE = 90.0
+PATIENCE = 120.0
 #: Keys that the vendor's console shows.
 MARKET = {"YOUR.ID": "app.6512ab.77", "YOUR.SECRET": "s3cret-of-the-market"}
 
@@ -45,7 +45,7 @@ class Scene:
 
     def get(self, path: str, **more: Any) -> requests.Response:
         """What somebody out in the world gets from the server."""
-        return requests.get(self.stage.url + path, timeout=30, allow_redirects=False, **more)
+        return requests.get(self.stage.url + path, timeout=90, allow_redirects=False, **more)
 
     def click(self, box: Sandbox, path: str, **form: Any) -> requests.Response:
         """An administrator of a portal presses a button of one of its pages."""
@@ -54,7 +54,7 @@ class Scene:
             data=form,
             cookies={"portal_viewer": "1"},
             headers={"Origin": box.portal_url},
-            timeout=30,
+            timeout=90,
         )
 
     def opened(self, box: Sandbox, client_id: str, user: int = 1) -> dict[str, Any]:
@@ -74,7 +74,7 @@ class Scene:
         if anew:
             said = {"session": session, "do": "anew", "sure": "1", "back": "install"}
             session = session_of(
-                requests.post(f"{self.stage.url}/bitrix/install/earlier", data=said, timeout=30).text
+                requests.post(f"{self.stage.url}/bitrix/install/earlier", data=said, timeout=90).text
             )
         bearer = {"Authorization": f"Bearer {session}"}
         until(lambda: self.get("/bitrix/install/status", headers=bearer).json()["ready"], self.stage.tails)
@@ -84,7 +84,7 @@ class Scene:
 
     def portals(self) -> dict[str, float]:
         """How many portals are in which state, as the metrics say."""
-        text = requests.get(f"http://127.0.0.1:{self.stage.web}/metrics", timeout=30).text
+        text = requests.get(f"http://127.0.0.1:{self.stage.web}/metrics", timeout=90).text
         return {
             state: float(n)
             for state, n in re.findall(r'^molva_portals\{status="(\w+)"\} (\S+)', text, re.M)
@@ -148,6 +148,10 @@ def _form(name: str, stage: Stage) -> dict[str, str]:
 
 
 def test_the_guide_ends_at_a_server_that_answers_as_the_portal_will_ask(scene: Scene) -> None:
+    ready = f"http://127.0.0.1:{scene.stage.web}/readyz"
+    until(
+        lambda: requests.get(ready, timeout=90).ok, scene.stage.tails
+    )  # nobody waits for the worker's start
     said = scene.stage.follow("look")
     assert '"status":"ok"' in said.replace(" ", "")
     assert said.count("200\n") == 4
@@ -174,11 +178,11 @@ def test_a_newcomer_connects_a_portal_by_a_local_application(scene: Scene) -> No
     page = scene.opened(own, client_id, user=6)
     assert (page["status"], "X-Frame-Options" in page["headers"]) == (200, False)
     assert f"frame-ancestors 'self' {own.portal_url};" in page["headers"]["Content-Security-Policy"]
-    own.control("/events/flush", {"timeout": 10})
+    own.control("/events/flush", {"timeout": 60})
     received = '"POST /bitrix/events HTTP/1.1" 200 '
     before = logged(stage, "access").count(received)
     own.control("/as/6/crm.item.update", {"entityTypeId": 2, "id": 10, "fields": {"title": "Another"}})
-    own.control("/events/flush", {"timeout": 10})
+    own.control("/events/flush", {"timeout": 60})
     until(lambda: logged(stage, "access").count(received) > before, stage.tails)
 
 
@@ -194,7 +198,7 @@ def test_two_portals_install_the_market_application_with_one_pair_of_keys(scene:
     stage, client_id = scene.stage, MARKET["YOUR.ID"]
     form = _form("market application", stage)
     for name in ("Use my license agreement", "Use my privacy policy"):
-        assert "Example Agency Ltd" in requests.get(form[name], timeout=30).text
+        assert "Example Agency Ltd" in requests.get(form[name], timeout=90).text
     rights = re.findall(r"\w+", form["The application will work with system sections"])
     card = {
         "client_id": client_id, "client_secret": MARKET["YOUR.SECRET"], "title": "Molva",
@@ -234,9 +238,9 @@ def test_a_webhook_and_a_new_version_go_by_the_guide_too(scene: Scene) -> None:
 def test_the_proxy_speaks_modern_tls_http_2_and_adds_nothing_that_empties_a_frame(scene: Scene) -> None:
     with scene.stage.secure("h2", "http/1.1") as connection:
         assert (connection.version(), connection.selected_alpn_protocol()) == ("TLSv1.3", "h2")
-    plain = requests.get(f"http://{HOST}:{scene.stage.http}/legal/privacy", timeout=30, allow_redirects=False)
+    plain = requests.get(f"http://{HOST}:{scene.stage.http}/legal/privacy", timeout=90, allow_redirects=False)
     assert (plain.status_code, plain.headers["Location"]) == (301, f"https://{HOST}/legal/privacy")
-    framed = requests.post(f"{scene.stage.url}/bitrix/app", data={"DOMAIN": "x"}, timeout=30)
+    framed = requests.post(f"{scene.stage.url}/bitrix/app", data={"DOMAIN": "x"}, timeout=90)
     for answer in (scene.get("/bitrix/app"), scene.get("/nowhere"), framed):
         assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
         assert "/" not in answer.headers["Server"], "no version"
@@ -257,23 +261,26 @@ def test_the_proxy_tells_who_asks_whatever_they_say_of_themselves(scene: Scene) 
     with scene.stage.secure("http/1.1", source="127.0.0.2") as connection:
         connection.sendall(forged.encode())
         assert connection.recv(100).startswith(b"HTTP/1.1 400")
-    until(lambda: "event.refused" in scene.stage.running["molva-web"].tail(50), scene.stage.tails)
-    line = next(
-        one for one in scene.stage.running["molva-web"].tail(50).splitlines() if "event.refused" in one
-    )
-    assert "127.0.0.2" in line
-    assert "203.0.113.9" not in line + logged(scene.stage, "access")
+    refused: list[str] = []
+
+    def written() -> list[str]:
+        lines = scene.stage.running["molva-web"].tail(50).splitlines()
+        refused[:] = [line for line in lines if "event.refused" in line and "127.0.0.2" in line]
+        return refused
+
+    until(written, scene.stage.tails)
+    assert "203.0.113.9" not in "".join(refused) + logged(scene.stage, "access", until_it_says="127.0.0.2 [")
 
 
 def test_the_proxy_refuses_floods_and_keeps_personal_links_out_of_its_logs(scene: Scene) -> None:
     """Also where something fails: nginx writes the whole first line of a request into its error log."""
     stage, token = scene.stage, "Tm9ib2R5LXNob3VsZC1zZWUtdGhpcw"
     for path, size in (("/bitrix/events", 70_000), ("/app/main", 2_200_000), (f"/s/{token}", 2_200_000)):
-        answer = requests.post(stage.url + path, data={"x": "y" * size}, timeout=30)
+        answer = requests.post(stage.url + path, data={"x": "y" * size}, timeout=90)
         assert (answer.status_code, "X-Request-Id" in answer.headers) == (413, False), (
             "by the proxy, not by Molva"
         )
-    long = requests.post(f"{stage.url}/app/main", data={"x": "y" * 300_000}, timeout=30)
+    long = requests.post(f"{stage.url}/app/main", data={"x": "y" * 300_000}, timeout=90)
     assert (long.status_code, "X-Request-Id" in long.headers) == (413, True), "by Molva, with words"
     for kind in "sud":
         assert scene.get(f"/{kind}/{token}?score=9").status_code in (200, 404)

@@ -10,7 +10,7 @@ import pytest
 from tests.journeys.kill_points import PLACES, plan
 from tests.journeys.kill_story import lived
 
-pytestmark = pytest.mark.journey
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(600)]
 
 
 def test_a_wave_of_300_survives_five_kills(sqlite_url: str) -> None:

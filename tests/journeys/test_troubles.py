@@ -24,7 +24,7 @@ def test_a_silent_mail_server_a_dead_portal_and_lost_events_are_made_good(tmp_pa
     world = World(tmp_path, story)
     play = Play(story, world, Teller(quiet=True), losses=True)
     done: list[str] = []
-    sold = next(act.at for act in story.acts if act.about.endswith("«2» & Co is won"))
+    sold = next(act.at for act in story.acts if act.about.endswith("«Хвост» is won"))
     tokens_die = story.begin + timedelta(days=100)
     mailed, announced = (play.office.opening(day) for day in (play.days.mailed, play.days.announced))
 

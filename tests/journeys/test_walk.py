@@ -23,7 +23,7 @@ from integration.demo.world import CLIENT_ID
 
 ROOT = Path(__file__).resolve().parents[2]
 #: A week on a machine that has other things to do.
-PATIENCE = 100.0
+PATIENCE = 150.0
 
 
 @dataclass
@@ -83,7 +83,7 @@ def walk(tmp_path: Path) -> Iterator[Walk]:
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-            process.wait(40)
+            process.wait(PATIENCE)
 
 
 def _ours(folder: Path) -> list[str]:
@@ -149,7 +149,7 @@ def test_a_newcomer_walks_in_moves_a_week_and_leaves_nothing_behind(walk: Walk) 
     if Path("/proc").is_dir():
         assert len(_ours(walk.folder)) >= 4
     walk.process.send_signal(signal.SIGINT)
-    assert walk.process.wait(40) == 0
+    assert walk.process.wait(PATIENCE) == 0
     assert list(walk.folder.glob("molva-demo-*")) == []
     assert _ours(walk.folder) == []
     with pytest.raises(requests.ConnectionError):

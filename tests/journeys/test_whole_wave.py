@@ -23,6 +23,7 @@ from integration.services import chores, frames
 from integration.store.base import make_sessions
 from integration.store.portals import Portal
 from integration.store.waves import Invitation
+from tests.browser import leave
 from tests.conftest import HandClock
 from tests.services.report_world import beat, viewer
 from tests.services.wave_world import HEAD, MANAGER, SENDERS, World, make_world
@@ -53,7 +54,7 @@ class Owner:
         session = frames.seal(
             self.world.deps, replace(who, proved_at=self.world.clock.now().replace(microsecond=0))
         )
-        self.page.goto("about:blank")
+        leave(self.page)
         with self.page.expect_navigation(url=f"{self.site}{path}"):
             self.page.evaluate(FORM, [self.site + path, session])
         expect(self.page.locator("h1")).to_be_visible()
@@ -77,7 +78,8 @@ class Owner:
             expect(self.page.locator("main")).to_contain_text(one)
 
     def until(self, month: int, day: int, hour: int = 10) -> None:
-        """Days go by; the worker does what is due."""
+        """Days go by with no page open; the worker does what is due."""
+        leave(self.page)
         self.world.until(datetime(2026, month, day, hour, tzinfo=MOSCOW))
         beat(self.world)
 
@@ -165,7 +167,6 @@ def _rehearsed_and_put_right(owner: Owner) -> None:
     owner.press(t("Make the list and rehearse"))
     owner.sees(t("The list is being made"))
     owner.worker()
-    owner.enter(owner.wave)
     owner.sees(t("It cannot be approved yet."))
     owner.press(t("Look through the rehearsal"))
     owner.sees("Казань", "Пермь")
@@ -179,6 +180,7 @@ def _rehearsed_and_put_right(owner: Owner) -> None:
     owner.sees(t("Saved."))
     owner.enter(owner.wave)
     owner.press(t("Rehearse anew"))
+    owner.sees(t("The list is being made"))
     owner.worker()
     owner.enter(owner.wave)
     expect(owner.page.locator("[aria-labelledby=rehearsal]")).not_to_contain_text(
@@ -198,15 +200,16 @@ def _watched(owner: Owner) -> None:
     owner.enter(owner.wave)
     expect(owner.page.locator("[aria-labelledby=letters]")).to_contain_text("12")
     owner.press(re.compile(t("a client for too short a time")), within="[aria-labelledby=out]")
-    assert owner.page.url.endswith("?standing=too_new")
+    expect(owner.page).to_have_url(re.compile(r"\?standing=too_new$"))
     expect(owner.page.locator("[aria-labelledby=list] tbody tr")).to_have_count(1)
     owner.sees("Новенький")
     owner.press(t("Show everybody"))
+    expect(owner.page).to_have_url(f"{owner.site}{owner.wave}")
     owner.page.select_option("#f-branch", label="Пермь (6)")
     owner.page.fill("#f-q", "клиент 1")
     owner.press(t("Show"), within=".filter")
     expect(owner.page.locator("[aria-labelledby=list] tbody tr")).to_have_count(4)
-    assert "branch=" in owner.page.url
+    expect(owner.page).to_have_url(re.compile("branch="))
 
 
 def _some_are_left_alone(owner: Owner) -> None:

@@ -21,7 +21,7 @@ from playwright.sync_api import BrowserContext, FrameLocator, Page, expect
 ROOT = Path(__file__).resolve().parents[2]
 CLIENT_ID = "local.molva.demo"
 #: Seconds for anything the demo does by itself: a week of it on a machine that has other things to do.
-PATIENCE = 60.0
+PATIENCE = 120.0
 SLOW = PATIENCE * 1000
 
 
@@ -94,7 +94,7 @@ def demo(folder: Path, *arguments: str) -> Iterator[Demo]:
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-            process.wait(60)
+            process.wait(150)
         if process.stdout is not None:
             process.stdout.close()
 

@@ -18,6 +18,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 from integration.mail.outgoing import MailLater, MailRefused, MailUnknown, OutgoingLetter
 from integration.mail.smtp import NoMailer, SmtpMailer, SmtpServer
+from tests.mail.servers import PATIENCE, MailServer, dead_end
 from tests.mail.test_message import LETTER
 
 Reply = Callable[[Envelope], str]
@@ -74,7 +75,7 @@ def post() -> Post:
 
 @pytest.fixture
 def server(post: Post) -> Iterator[Controller]:
-    controller = Controller(post, hostname="127.0.0.1", port=free_port())
+    controller = MailServer(post)
     controller.start()
     yield controller
     while OPENED:
@@ -85,13 +86,7 @@ def server(post: Post) -> Iterator[Controller]:
 OPENED: list[SmtpMailer] = []
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def mailer_for(server: Controller, timeout: float = 5.0) -> SmtpMailer:
+def mailer_for(server: Controller, timeout: float = PATIENCE) -> SmtpMailer:
     OPENED.append(SmtpMailer(SmtpServer.parse(f"smtp://{server.hostname}:{server.port}"), timeout=timeout))
     return OPENED[-1]
 
@@ -190,8 +185,9 @@ def test_after_a_break_the_next_run_opens_a_new_connection(post: Post, server: C
 
 
 def test_nobody_listening_means_later() -> None:
-    mailer = SmtpMailer(SmtpServer.parse(f"smtp://127.0.0.1:{free_port()}"), timeout=2)
-    (outcome,) = mailer.send([LETTER])
+    with dead_end() as nobody:
+        port = nobody.getsockname()[1]
+        (outcome,) = SmtpMailer(SmtpServer.parse(f"smtp://127.0.0.1:{port}"), timeout=2).send([LETTER])
     assert isinstance(outcome, MailLater)
     assert outcome.code == "connection"
 
@@ -221,15 +217,20 @@ def test_where_a_server_dies_decides_what_is_known(
                 while not (
                     seen.endswith(b"\r\n.\r\n") if reply.startswith(b"354") else seen.endswith(b"\r\n")
                 ):
-                    seen += line.recv(65536)
+                    part = line.recv(65536)
+                    if not part:
+                        return
+                    seen += part
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     try:
-        mailer = SmtpMailer(SmtpServer.parse(f"smtp://127.0.0.1:{listener.getsockname()[1]}"), timeout=5)
+        mailer = SmtpMailer(
+            SmtpServer.parse(f"smtp://127.0.0.1:{listener.getsockname()[1]}"), timeout=PATIENCE
+        )
         (outcome,) = mailer.send([LETTER])
     finally:
-        thread.join(5)
+        thread.join(PATIENCE)
         listener.close()
     assert type(outcome) is expected
 
@@ -244,22 +245,21 @@ def test_passwords_are_used_only_inside_tls_and_wrong_ones_mean_later(post: Post
     def check(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
         return AuthResult(success=(data.login, data.password) == (b"molva", b"p@ss:w/rd"), handled=False)
 
-    controller = Controller(
-        post, hostname="127.0.0.1", port=free_port(), tls_context=server_context, require_starttls=True,
-        authenticator=check, auth_required=True,
-    )  # fmt: skip
+    controller = MailServer(
+        post, tls_context=server_context, require_starttls=True, authenticator=check, auth_required=True
+    )
     controller.start()
     try:
         address = f"127.0.0.1:{controller.port}"
         right = SmtpServer.parse(f"smtp+starttls://molva:p%40ss%3Aw%2Frd@{address}")
-        mailer = SmtpMailer(right, timeout=5, context=client_context)
+        mailer = SmtpMailer(right, timeout=PATIENCE, context=client_context)
         assert mailer.send([LETTER]) == [None]
         mailer.close()
         wrong = SmtpServer.parse(f"smtp+starttls://molva:guess@{address}")
-        (outcome,) = SmtpMailer(wrong, timeout=5, context=client_context).send([LETTER])
+        (outcome,) = SmtpMailer(wrong, timeout=PATIENCE, context=client_context).send([LETTER])
         assert isinstance(outcome, MailLater)
         assert outcome.code == "auth"
-        (untrusted,) = SmtpMailer(right, timeout=5).send([LETTER])
+        (untrusted,) = SmtpMailer(right, timeout=PATIENCE).send([LETTER])
         assert isinstance(untrusted, MailLater)
     finally:
         controller.stop()

@@ -1,8 +1,7 @@
-"""No fixtures here: rules are tested by values. Properties have no time limit per example, only pytest's."""
+"""No fixtures here: rules are tested by values."""
 
 from __future__ import annotations
 
 from hypothesis import settings
 
-settings.register_profile("nps", deadline=None)
-settings.load_profile("nps")
+settings.load_profile("molva")

@@ -136,6 +136,7 @@ def test_the_next_call_is_where_the_waits_the_day_and_the_parts_put_it(
         (replace(ANNA, gone_at=at("01.11 09:00")), WAVE, "gone"),
         (replace(ANNA, revoked=True), WAVE, "revoked"),
         (replace(ANNA, phone=""), WAVE, "no_phone"),
+        (replace(ANNA, same_number=True), WAVE, "no_phone"),
         (replace(ANNA, calls_over="wrong_number"), WAVE, "wrong_number"),
         (ANNA, replace(WAVE, approved_by=""), "not_running"),
         (ANNA, replace(WAVE, stage="paused"), "not_running"),

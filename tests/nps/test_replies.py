@@ -130,6 +130,19 @@ def test_a_notice_is_known_by_who_sent_it_and_its_status() -> None:
         assert replies.returned(sender, subject, text) is None
 
 
+def test_a_notice_quotes_a_letter_only_if_what_nobody_else_has_stands_in_it() -> None:
+    """On the wire a line is broken anywhere; without a secret, or with somebody else's, nothing is quoted."""
+    secret = "kJ3_x9-QpL7mZ2vB8nT4wR6y"
+    for text in (
+        f"Message-ID: <{secret}@agency.example>", f"https://molva.example/s/{secret}?score=3D9",
+        f"/s/{secret[:10]}=\r\n{secret[10:]}", f"{secret[:20]}\n {secret[20:]}",
+    ):  # fmt: skip
+        assert replies.quotes(text, ["", secret]), text
+    for text in ("", secret[1:], secret.lower(), "Status: 5.1.1"):
+        assert not replies.quotes(text, ["", secret]), text
+    assert not replies.quotes(secret, [])
+
+
 def test_people_who_write_of_undelivered_goods_are_no_mail_server() -> None:
     """A number of copies, a clause of the contract, the own address below: nothing of it kills an address."""
     for subject, text in (

@@ -18,8 +18,10 @@ from integration.adapters import PortalRest
 from integration.bitrix import calls
 from integration.bitrix.client import ClientPool
 from integration.bitrix.exchange import CONNECT_SECONDS
+from integration.bitrix.report import Report
 from integration.bitrix.sandbox.clock import VirtualClock
 from integration.bitrix.sandbox.rest import as_employee
+from integration.demo.processes import wait_for
 from integration.services import chores, health, inbox, outbox, portals, waiting
 from integration.store.base import Sessions, reading, transaction
 from integration.store.chores import ChoreRow, schedule
@@ -31,7 +33,7 @@ from tests.services.portal_world import World, agency, world
 
 SCORE = "UF_CRM_MOLVA_NPS_SCORE"
 DEALS = 420
-PATIENT, IMPATIENT = 20.0, 0.4  # seconds of real time until an answer is given up
+PATIENT, IMPATIENT = 60.0, 0.4  # seconds of real time until an answer is given up
 ROUNDS = 60
 OPEN = ("waiting", "working")
 
@@ -41,13 +43,17 @@ class Asking:
 
     def __init__(self) -> None:
         self.patience = PATIENT
+        self.asked = 0
         self._pools = {
-            seconds: ClientPool(allow_http=True, timeout=(CONNECT_SECONDS, seconds))
+            seconds: ClientPool(allow_http=True, timeout=(CONNECT_SECONDS, seconds), observer=self._count)
             for seconds in (PATIENT, IMPATIENT)
         }
 
     def __call__(self, endpoint: str, token: str, *, portal_id: int | None = None) -> PortalRest:
         return PortalRest(self._pools[self.patience].client(endpoint, token))
+
+    def _count(self, _report: Report) -> None:
+        self.asked += 1
 
     def close(self) -> None:
         for pool in self._pools.values():
@@ -88,7 +94,7 @@ class FaultWorld(World):
         portal = self.box.portal
         portal.state.settings.events.lose_every = 0
         self.act(1, "crm.item.update", entityTypeId=2, id=deal, fields={"title": title})
-        assert portal.queue.flush(10) == 0
+        assert portal.queue.flush(60) == 0
         portal.state.settings.events.lose_every = 1
 
     def tick(self) -> bool:
@@ -104,7 +110,11 @@ class FaultWorld(World):
     def worked(self, drain: Callable[[Any], bool]) -> bool:
         """One turn of one kind of work. Nobody waits long for an answer that is ordered not to come."""
         self.asking.patience = IMPATIENT if self.hangs and self.box.portal.faults.orders else PATIENT
-        return drain(self.deps)
+        journal, self.asking.asked = self.box.portal.journal, 0
+        before, worked = journal.number, drain(self.deps)
+        if self.hangs:  # what was given up has come to the portal before time passes
+            wait_for("the portal", lambda: journal.number - before >= self.asking.asked, 60)
+        return worked
 
     def unfinished(self) -> list[Any]:
         """Events and calls that are not done."""

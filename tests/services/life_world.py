@@ -63,7 +63,7 @@ def added(place: World, client_id: str, secret: str = "another-secret", **more: 
 def removed(place: World, clean: int, client_id: str = CLIENT_ID) -> None:
     """The administrator removes the application, with or without the tick at "erase", and we hear of it."""
     place.box.control(f"/apps/{client_id}/uninstall", {"clean": clean})
-    place.box.control("/events/flush", {"timeout": 10})
+    place.box.control("/events/flush", {"timeout": 60})
     place.work()
 
 

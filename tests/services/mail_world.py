@@ -46,12 +46,16 @@ class Mail:
             })
         )  # fmt: skip
 
-    def bounces(self, address: str, code: str = "5.1.1", **more: Any) -> int:
-        """The notice of a mail server about a letter to an address."""
+    def bounces(self, address: str, code: str = "5.1.1", quotes: str | None = None, **more: Any) -> int:
+        """The notice of a mail server about a letter to an address; `quotes`: what stands in it of the letter, its
+        Message-ID if nothing is said."""
+        contact = next((number for number, one in PEOPLE.items() if one == address), 0)
+        if quotes is None and contact:
+            quotes = f"Message-ID: <m{self.invitation(contact).id}@agency>"
         said = {
             "subject": "Undelivered Mail Returned to Sender", "owner": [3, 1],
             "text": f"This is the mail system.\n\n<{address}>: host mx said: 550 {code} No such user\n\n"
-                    f"Final-Recipient: rfc822; {address}\nAction: failed\nStatus: {code}\n",
+                    f"Final-Recipient: rfc822; {address}\nAction: failed\nStatus: {code}\n\n{quotes or ''}",
         }  # fmt: skip
         return self.arrives("MAILER-DAEMON@mx.agency.example.com", **{**said, **more})
 

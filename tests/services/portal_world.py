@@ -28,6 +28,7 @@ from integration.services.deps import Deps, Settings
 from integration.store.base import Sessions, make_engine, make_sessions, reading, transaction
 from integration.store.outbox import OutboxRow
 from integration.store.portals import Portal
+from tests.clocks import midday
 
 CLIENT_ID, SECRET = "local.molva", "secret-of-molva"
 SCOPE = ["crm", "task", "user", "department", "calendar", "user_basic", "placement"]
@@ -67,7 +68,7 @@ class World:
     def settle(self) -> None:
         """The portal's events delivered, and everything that follows from them done."""
         for _ in range(5):
-            self.box.control("/events/flush", {"timeout": 10})
+            self.box.control("/events/flush", {"timeout": 60})
             worked = self.work()
             following = health.next_due(self.deps)
             if not worked and (following is None or following > self.clock.now() + timedelta(seconds=15)):
@@ -208,7 +209,7 @@ def world(
     sessions: Sessions, data: Agency | None = None, clock: VirtualClock | None = None, **settings: Any
 ) -> Iterator[World]:
     """A sandbox with Molva registered in it and Molva's event address listening."""
-    clock = clock or VirtualClock()
+    clock = clock or midday()
     flask = Flask("test")
     server = make_server("127.0.0.1", 0, flask, threaded=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

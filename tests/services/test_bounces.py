@@ -12,16 +12,18 @@ import pytest
 from sqlalchemy import select
 
 from integration.bitrix.call import Call
-from integration.services import dead_addresses, letters, portal_mail, reply_reader
+from integration.services import dead_addresses, letters, portal_mail, reply_acts, reply_reader
 from integration.services.deps import Answer, BatchAnswer
+from integration.services.frames import Viewer
+from integration.services.reply_acts import ReplyError
 from integration.store.base import Sessions, reading
 from integration.store.clients import OptOut
 from integration.store.dead_addresses import DeadAddress
 from integration.store.letters import LetterRow
 from integration.store.replies import Reply
-from integration.store.waves import Invitation
+from integration.store.waves import Invitation, WaveEvent
 from tests.conftest import HandClock
-from tests.services.mail_world import PEOPLE, Mail, mail_world
+from tests.services.mail_world import MANAGER, PEOPLE, SIGNER, Mail, mail_world
 from tests.services.portal_world import on_sqlite
 from tests.services.test_portal_mail import a_letter, by_portal, drained, row_of, sent
 from tests.services.wave_world import Contacts, Post, World, make_world
@@ -50,13 +52,46 @@ def test_a_notice_of_a_mail_server_marks_the_address_and_nothing_else(sessions: 
             assert not list(session.scalars(select(OptOut)))
 
 
+def test_a_notice_that_does_not_quote_our_letter_waits_for_a_person(mail: Mail) -> None:
+    """Anybody can write one: neither the address nor another letter's Message-ID is a proof; the person's link is."""
+    others = f"Message-ID: <m{mail.invitation(3).id}@agency>"
+    for quotes in ("", others, "Message-ID: <invented@agency.example.com>"):
+        mail.bounces(PEOPLE[1], quotes=quotes)
+    (found,) = mail.heard()
+    assert (found.kind, found.status, found.contact_id) == ("bounce", "new", 1), (
+        "one question, however many came"
+    )
+    assert _dead(mail) == []
+    assert [row.bounced_at for row in mail.row(LetterRow)] == [None] * 3
+    mail.bounces(PEOPLE[3], quotes="https://molva.example/s/=\r\ntoken-3?score=3D9")
+    mail.heard()
+    assert [row.address for row in _dead(mail)] == [PEOPLE[3]], "broken lines of the wire do not hide it"
+    who = Viewer(mail.there.portal_id, MANAGER, True, "en", "", mail.there.clock.now())
+    with pytest.raises(ReplyError, match="own_client"):
+        reply_acts.act(mail.there.deps, who, found.id, "dead", {})
+    who = replace(who, user_id=SIGNER)
+    assert reply_acts.act(mail.there.deps, who, found.id, "never", {}) == "nothing"
+    assert reply_acts.act(mail.there.deps, who, found.id, "dead", {}) == "returned"
+    with pytest.raises(ReplyError, match="settled"):
+        reply_acts.act(mail.there.deps, who, found.id, "dead", {})
+    (row,) = [one for one in _dead(mail) if one.address == PEOPLE[1]]
+    assert (row.source, row.code) == ("bounce", "5.1.1")
+    assert [one.bounced_at is not None for one in mail.row(LetterRow)] == [True, True, False]
+    trail = [one.who for one in mail.row(WaveEvent, what="bounced")]
+    assert [trail[0], trail[1].partition(" ")[0]] == ["molva", "Olga"]
+
+
 def _dead(mail: Mail) -> list[DeadAddress]:
     with reading(mail.there.deps.sessions) as session:
         return list(session.scalars(select(DeadAddress)))
 
 
 def test_what_is_no_return_of_our_letter_marks_nothing(mail: Mail) -> None:
-    """A delay, a notice about somebody else, one about a letter nobody sent, a client that writes about bounces."""
+    """A delay, a notice about somebody else, one about a letter that nobody sent or that left weeks ago, a client that
+    writes about bounces."""
+    (old,) = mail.row(LetterRow, recipient_address=PEOPLE[3])
+    mail.change(LetterRow, old.id, handed_at=mail.there.clock.now() - timedelta(days=15))
+    mail.bounces(PEOPLE[3])
     mail.bounces(PEOPLE[1], "4.4.1", subject="Delivery Status Notification (Delay)")
     mail.bounces("stranger@else.example.com")
     mail.arrives(
@@ -134,12 +169,15 @@ class Returning(Contacts):
             {key: Answer(self._notice(int(call.params["id"]))) for key, call in calls.items()}, {}
         )
 
+    def _quoted(self, address: str) -> str:
+        return "\n".join(one.message_id for one in self.post.sent if one.recipient_address == address)
+
     def _notice(self, number: int) -> dict[str, Any]:
         address = self.taken[number - 1][0]
         return {
             "ID": str(number),
             "DESCRIPTION_TYPE": "1",
-            "DESCRIPTION": f"<{address}>: 550 5.1.1 unknown user",
+            "DESCRIPTION": f"<{address}>: 550 5.1.1 unknown user\n{self._quoted(address)}",
         }
 
 

@@ -35,7 +35,7 @@ def post(place: World, name: str, ids: list[int]) -> int:
     with requests.Session() as session:
         answers = [
             session.post(
-                f"{place.address}/bitrix/events", data={**form, key: str(number)}, timeout=10
+                f"{place.address}/bitrix/events", data={**form, key: str(number)}, timeout=60
             ).status_code
             for number in ids
         ]
@@ -66,7 +66,7 @@ def bulk(sessions: Sessions, deals: int, times: int, by_http: int) -> dict[str, 
         ]
         place.box.control("/acts", acts)
         other.act(1, "crm.item.update", entityTypeId=2, id=3, fields={"title": "Theirs"})
-        other.box.control("/events/flush", {"timeout": 10})
+        other.box.control("/events/flush", {"timeout": 60})
         ids = list(range(1, deals + 1)) * times
         assert post(place, "ONCRMDEALUPDATE", ids[:by_http]) == by_http
         with transaction(sessions) as session:

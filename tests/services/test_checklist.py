@@ -68,7 +68,7 @@ def test_a_check_asks_the_portal_twice_at_most_and_changes_nothing(place: World)
 def test_whatever_is_missing_is_seen_and_repaired_and_nothing_else(place: World) -> None:
     """A field, a list value, bindings, a tab; twice repaired is once repaired."""
     fields = place.row().fields["deal"]
-    place.box.control("/events/flush", {"timeout": 10})
+    place.box.control("/events/flush", {"timeout": 60})
     place.act(1, "crm.deal.userfield.delete", id=fields["UF_CRM_MOLVA_NPS_DATE"]["id"])
     for row in place.box.portal.state.user_fields.rows.values():
         if row["FIELD_NAME"] == "UF_CRM_MOLVA_ROLE":
@@ -196,6 +196,8 @@ def test_a_portal_we_do_not_know_has_no_check_list(place: World, sessions: Sessi
         ("batch: paced", ("busy", "")),
         ("access: reauthorise", ("away", "")),
         ("access_denied: Доступ запрещён", ("rights", "")),
+        ("no_right: insufficient_scope", ("rights", "")),
+        ("gave_up: crm.item.update: METHOD_CONFIRM_WAITING", ("rights", "")),
         ("not_found: Элемент не найден", ("gone", "")),
         ("100: <b>Сумма</b> не число", ("refused", "Сумма  не число")),
         ("error_core", ("refused", "error_core")),

@@ -59,14 +59,14 @@ def at_once(*clicks: Callable[[], Any]) -> None:
     together = threading.Barrier(len(clicks))
 
     def press(click: Callable[[], Any]) -> None:
-        together.wait(10)
+        together.wait(60)
         click()
 
     threads = [threading.Thread(target=press, args=(click,)) for click in clicks]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
 
 
 # --- by word of mouth

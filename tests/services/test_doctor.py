@@ -248,7 +248,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     }  # fmt: skip
     command = [sys.executable, "-m", "integration", "doctor", *arguments]
     return subprocess.run(
-        command, env=env, cwd=folder, capture_output=True, text=True, timeout=60, check=False
+        command, env=env, cwd=folder, capture_output=True, text=True, timeout=200, check=False
     )
 
 

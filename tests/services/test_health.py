@@ -202,7 +202,7 @@ def test_working_until_nothing_is_due_and_stepping_to_the_next_date_comes_to_res
     """The way the movable clock is driven: installation, set-up and synchronisation end with nothing due."""
     place.install()
     for _ in range(60):
-        place.box.control("/events/flush", {"timeout": 10})
+        place.box.control("/events/flush", {"timeout": 60})
         place.work()
         assert health.due_now(place.deps) == 0
         following = health.next_due(place.deps)

@@ -164,14 +164,14 @@ def test_two_clicks_at_once_make_one_hold(world: World) -> None:
     together = threading.Barrier(4)
 
     def click() -> None:
-        together.wait(10)
+        together.wait(60)
         put(world)
 
     threads = [threading.Thread(target=click) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     assert (len(world.rows(Hold)), len(world.outbox("field"))) == (1, 1)
 
 

@@ -29,7 +29,7 @@ def place(sessions: Sessions) -> Iterator[World]:
 
 
 def flush(place: World) -> None:
-    place.box.control("/events/flush", {"timeout": 10})
+    place.box.control("/events/flush", {"timeout": 60})
 
 
 def waiting(place: World) -> list[InboxRow]:
@@ -295,7 +295,7 @@ def test_a_forged_installation_event_makes_no_portal(sessions: Sessions) -> None
             "auth[domain]": "evil.example.com", "auth[server_endpoint]": f"{place.address}/rest/",
             "auth[client_endpoint]": f"{place.address}/rest/", "auth[application_token]": "t",
         }  # fmt: skip
-        answer = requests.post(f"{place.address}/bitrix/events", data=form, timeout=10)
+        answer = requests.post(f"{place.address}/bitrix/events", data=form, timeout=60)
         assert answer.status_code == 403
         assert place.all(Portal) == []
 
@@ -313,7 +313,7 @@ def test_portals_with_one_member_id_are_told_apart_by_their_tokens(place: World)
         other_id = other.id
     form = {"event": "ONCRMDEALUPDATE", "data[FIELDS][ID]": "3", "auth[member_id]": row.member_id}
     answer = requests.post(
-        f"{place.address}/bitrix/events", data={**form, "auth[application_token]": "second"}, timeout=10
+        f"{place.address}/bitrix/events", data={**form, "auth[application_token]": "second"}, timeout=60
     )
     assert answer.status_code == 200
     assert [found.portal_id for found in waiting(place)] == [other_id]

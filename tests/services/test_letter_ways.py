@@ -25,7 +25,7 @@ from integration.store.mailboxes import SenderMailbox
 from integration.store.portals import Portal, Staff
 from integration.store.waves import Invitation, Wave
 from tests.conftest import HandClock
-from tests.services.wave_world import HEAD, MANAGER, Post, World, make_world
+from tests.services.wave_world import HEAD, MANAGER, SENDERS, Post, World, make_world
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 
@@ -153,7 +153,7 @@ def test_a_way_that_never_answers_does_not_hold_up_the_others(world: World) -> N
     world.clock.moment = msk(2, 16, 10)
     mine, gate = own(world), threading.Event()
     genuine = mine.send
-    mine.send = lambda batch: (gate.wait(30), genuine(batch))[1]  # type: ignore[method-assign]
+    mine.send = lambda batch: (gate.wait(120), genuine(batch))[1]  # type: ignore[method-assign]
     letter(world, 1)
     for number in range(2, 5):
         letter(world, number, "head")
@@ -165,7 +165,7 @@ def test_a_way_that_never_answers_does_not_hold_up_the_others(world: World) -> N
         run.join(0.1)
     left = subjects(world.post)
     gate.set()
-    run.join(30)
+    run.join(120)
     assert sorted(left) == ["2", "3", "4"]
     assert subjects(mine) == ["1"]
 
@@ -219,7 +219,7 @@ def test_two_workers_share_the_pace_of_a_mailbox(world: World) -> None:
     for one in workers:
         one.start()
     for one in workers:
-        one.join(60)
+        one.join(120)
     world.tick()
     assert len(world.post.sent) == len(set(subjects(world.post))) == 7
 
@@ -289,6 +289,12 @@ TROUBLES: dict[str, Any] = {
     "opted out": lambda w: optouts.opt_out(w.deps, w.invitations()[200].token, one_click=True),
     "an address of theirs": lambda w: put(w, OptOut(portal_id=w.portal_id, address="p200@client.example.com",
                                                    said_at=w.clock.now())),
+    "a number of theirs": lambda w: (
+        w.set(Invitation, w.invitations()[200].id, phone="+74951234567"),
+        put(w, OptOut(portal_id=w.portal_id, address="4951234567", said_at=w.clock.now()))),
+    "a card of theirs": lambda w: put(w, OptOut(portal_id=w.portal_id, address="contact:200", said_at=w.clock.now())),
+    "signer dismissed": lambda w: w.set(Staff, (w.portal_id, HEAD), active=False),
+    "signer replaced": lambda w: w.policy(senders=[{**SENDERS[0], "name": "Вера Щука"}, SENDERS[1]]),
     "not now": lambda w: w.set(Invitation, w.invitations()[200].id, snoozed_until=msk(3, 30)),
     "revoked": lambda w: w.set(Invitation, w.invitations()[200].id, revoked_at=w.clock.now()),
     "paused": lambda w: waves.pause(w.deps, w.portal_id, w.wave().id, "Пётр Сом"),
@@ -365,7 +371,7 @@ def test_a_letter_costs_three_statements_and_one_commit(waiting: World, engine: 
     letters.drain(waiting.deps)
     few, commits = len(counted), counted.count("COMMIT")
     for number in range(10, 20):
-        letter(waiting, number, "head", kind="announcement", wave_id=waiting.wave().id,
+        letter(waiting, number, "head", kind="announcement", wave_id=waiting.wave().id, sender_name="Пётр Сом",
                invitation_id=waiting.invitations()[200].id)  # fmt: skip
     counted.clear()
     letters.drain(waiting.deps)

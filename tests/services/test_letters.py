@@ -10,7 +10,6 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from aiosmtpd.controller import Controller
 from sqlalchemy import update
 
 from integration.mail.outgoing import MailLater, MailRefused, MailUnknown
@@ -24,6 +23,7 @@ from integration.store.letters import LetterRow
 from integration.store.waves import Invitation
 from tests.conftest import HandClock
 from tests.mail import test_smtp as smtp
+from tests.mail.servers import PATIENCE, MailServer
 from tests.services.wave_world import World, make_world
 
 MOSCOW = ZoneInfo("Europe/Moscow")
@@ -89,11 +89,11 @@ def test_the_language_of_the_card_decides(world: World) -> None:
 
 def test_letters_reach_a_real_mail_server(waiting: World) -> None:
     post = smtp.Post()
-    controller = Controller(post, hostname="127.0.0.1", port=smtp.free_port())
+    controller = MailServer(post)
     controller.start()
     try:
         deps = with_mailer(
-            waiting, SmtpMailer(SmtpServer.parse(f"smtp://127.0.0.1:{controller.port}"), timeout=5)
+            waiting, SmtpMailer(SmtpServer.parse(f"smtp://127.0.0.1:{controller.port}"), timeout=PATIENCE)
         )
         assert letters.drain(deps)
         assert not letters.drain(deps)
@@ -279,7 +279,7 @@ def test_two_who_send_a_doubtful_letter_again_send_it_once(waiting: World) -> No
         second.join(0.3)
         assert second.is_alive()
         session.execute(update(LetterRow).where(LetterRow.id == letter.id).values(status="done"))
-    second.join(20)
+    second.join(120)
     assert waiting.letters()[0].status == "done"
 
 

@@ -63,7 +63,7 @@ def _ask(
             rest.call(calls.server_time())
             count += 1
             if count == FIRST:
-                all_there.wait(60)
+                all_there.wait(200)
     except Retryable as error:
         if error.code != PACED:
             raise
@@ -81,9 +81,9 @@ def _together(
     many = [context.Process(target=_ask, args=(url, key, portal_id, one, at, met, told)) for one in clicks]
     for process in many:
         process.start()
-    found = [told.get(timeout=60) for _ in many]
+    found = [told.get(timeout=200) for _ in many]
     for process in many:
-        process.join(30)
+        process.join(120)
     return found
 
 

@@ -22,6 +22,7 @@ from integration.store import mailboxes as rows
 from integration.store.base import Sessions, transaction
 from tests.conftest import HandClock
 from tests.mail import test_smtp as smtp
+from tests.mail.servers import PATIENCE, MailServer, dead_end
 from tests.services.wave_world import SENDERS, World, make_world
 
 MONDAY = datetime(2026, 2, 16, 8, tzinfo=UTC)
@@ -31,7 +32,7 @@ MONDAY = datetime(2026, 2, 16, 8, tzinfo=UTC)
 def world(sessions: Sessions, clock: HandClock) -> World:
     made = make_world(sessions, clock)
     made.clock.moment = MONDAY
-    made.deps = replace(made.deps, mailers=CheckedMailers(allow_private=True, timeout=3))
+    made.deps = replace(made.deps, mailers=CheckedMailers(allow_private=True, timeout=PATIENCE))
     return made
 
 
@@ -43,9 +44,7 @@ def server() -> Iterator[Controller]:
         return AuthResult(success=(data.login, data.password) == (b"lis", b"geheim"), handled=False)
 
     post = smtp.Post()
-    controller = Controller(
-        post, hostname="127.0.0.1", port=smtp.free_port(), authenticator=judged, auth_require_tls=False
-    )
+    controller = MailServer(post, authenticator=judged, auth_require_tls=False)
     controller.start()
     controller.post = post  # type: ignore[attr-defined]
     yield controller
@@ -104,13 +103,13 @@ def test_an_empty_password_keeps_the_known_one_of_the_same_server_only(
 def test_what_keeps_it_from_being_saved_is_told_by_its_cause(world: World, server: Controller) -> None:
     """And nothing is saved: neither the new one, nor is the old one lost."""
     assert save(world, wish(server)) is None
-    silent = smtp.socket.socket()
+    closed, silent = dead_end(), smtp.socket.socket()
     silent.bind(("127.0.0.1", 0))
     silent.listen(1)
     short = replace(world.deps, mailers=CheckedMailers(allow_private=True, timeout=0.3))
     cases = [
         (wish(server, password="falsch"), Refused("password", "auth")),
-        (wish(server, port=smtp.free_port()), Refused("host", "refused")),
+        (wish(server, port=closed.getsockname()[1]), Refused("host", "refused")),
         (wish(server, host="no-such-host.invalid"), Refused("host", "host_unknown")),
         (wish(server, scheme="smtp+starttls"), Refused("host", "no_tls")),
         (wish(server, scheme="smtps"), Refused("host", "tls")),
@@ -130,6 +129,7 @@ def test_what_keeps_it_from_being_saved_is_told_by_its_cause(world: World, serve
     quiet = wish(server, port=silent.getsockname()[1])
     assert mailboxes.save(short, world.portal_id, "branch", quiet, "") == Refused("host", "timeout")
     silent.close()
+    closed.close()
     assert mailboxes.save(world.deps, world.portal_id, "nobody", wish(server), "") == Refused(
         "way", "no_sender"
     )
@@ -156,7 +156,7 @@ def test_a_certificate_of_another_name_is_refused(world: World) -> None:
         thread.start()
         own = Own("smtps", "127.0.0.1", listener.getsockname()[1])
         assert save(world, Wish("own", own)) == Refused("host", "certificate")
-        thread.join(5)
+        thread.join(PATIENCE)
 
 
 @pytest.mark.parametrize("address", [
@@ -173,7 +173,7 @@ def test_an_inner_server_is_never_connected_to(
     world: World, server: Controller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not by its number, not by a name for it, not by one of several addresses; and only by ports of mail."""
-    guarded = CheckedMailers(allow_private=False, timeout=3)
+    guarded = CheckedMailers(allow_private=False, timeout=PATIENCE)
     reached: list[Any] = []
     monkeypatch.setattr(reach, "PORTS", reach.PORTS | {int(server.port)})
     monkeypatch.setattr(smtp.socket, "create_connection", lambda *given, **more: reached.append(given))

@@ -142,14 +142,14 @@ def test_two_threads_opt_out_once(world: World) -> None:
     results: list[str] = []
 
     def post() -> None:
-        start.wait(10)
+        start.wait(60)
         results.append(optouts.opt_out(world.deps, world.tokens[7], one_click=True).status)
 
     threads = [threading.Thread(target=post) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     assert results == ["done", "done"]
     assert len(world.rows_by_portal(OptOut)) == 1
     assert len(world.outbox("field")) == 1

@@ -196,7 +196,7 @@ def test_a_wish_stands_when_it_is_removed_once_more(one: World) -> None:
 
 
 def test_a_removal_that_was_noticed_before_its_event_still_hears_the_wish(one: World) -> None:
-    """The tokens are gone by then, their digest proves the event; the first wish stands, whoever sends another."""
+    """The tokens are gone by then, their digest proves the event; the wish stands when a day has passed."""
     token = one.row().application_token
     one.box.control("/settings", {"events": {"lose_every": 1}}, "PUT")
     one.box.control(f"/apps/{CLIENT_ID}/uninstall", {"clean": 1})
@@ -210,7 +210,8 @@ def test_a_removal_that_was_noticed_before_its_event_still_hears_the_wish(one: W
     one.work()
     wished = one.row().erase_after
     assert wished is not None
-    assert one.row().farewell == ""
+    assert inbox.accept(one.deps, goodbye(row, str(token), 1)).outcome == "rejected", "it is known"
+    one.clock.advance(DAY + HOUR)
     assert inbox.accept(one.deps, goodbye(row, str(token), 0)).outcome == "rejected", "it is settled"
     one.clock.advance(WEEK + HOUR)
     one.work()
@@ -222,10 +223,53 @@ def test_who_saw_the_token_cannot_turn_keep_into_erase(one: World) -> None:
     row = one.row()
     life.removed(one, clean=0)
     assert one.row().status == "uninstalled"
+    one.clock.advance(DAY + HOUR)
     assert inbox.accept(one.deps, goodbye(row, str(row.application_token), 1)).outcome == "rejected"
     one.clock.advance(WEEK + HOUR)
     one.work()
     assert one.get(Deal, 1) is not None
+
+
+@pytest.mark.parametrize(("when", "forged"), [("before", 1), ("before", 0), ("noticed", 0), ("after", 1)])
+def test_two_wishes_of_one_removal_that_contradict_each_other_are_a_question(
+    one: World, when: str, forged: int
+) -> None:
+    """Whoever saw the token tells of the removal, too, before the portal or after it, and wishes the opposite: nothing
+    is erased, and the next administrator says what was meant."""
+    row = one.row()
+    told = goodbye(row, str(row.application_token), forged)
+    if when == "before":
+        assert inbox.accept(one.deps, told).outcome == "accepted"
+        one.work()
+        assert one.row().status == "active", "the portal answers, so nothing has happened"
+        one.clock.advance(HOUR)
+    if when == "noticed":
+        one.box.control("/settings", {"events": {"lose_every": 1}}, "PUT")
+        one.box.control(f"/apps/{CLIENT_ID}/uninstall", {"clean": 1 - forged})
+        with pytest.raises(AccessLost):
+            portals.rest_for(one.deps, one.portal_id).call(calls.profile())
+        for notice in (told, goodbye(row, str(row.application_token), 1 - forged)):
+            assert inbox.accept(one.deps, notice).outcome == "accepted"
+            one.work()
+    else:
+        life.removed(one, clean=1 - forged)
+    if when == "after":
+        assert inbox.accept(one.deps, told).outcome == "accepted"
+    one.clock.advance(4 * HOUR)
+    one.work()
+    found = one.row()
+    assert (found.status, found.erase_after, found.farewell) == ("uninstalled", None, "")
+    assert found.erase_wished_at is not None
+    assert inbox.accept(one.deps, told).outcome == "rejected", "nothing more is heard of it"
+    one.clock.advance(2 * WEEK)
+    one.work()
+    assert one.get(Deal, 1) is not None
+    one.install()
+    asked = erasure.earlier(one.deps, one.portal_id)
+    assert asked is not None
+    assert (asked.erase_after, asked.until) == (None, found.erase_wished_at)
+    assert erasure.keep(one.deps, one.portal_id)
+    assert (one.row().status, one.row().erase_wished_at) == ("active", None)
 
 
 def goodbye(row: Portal, token: str, clean: int) -> Event:
@@ -372,7 +416,7 @@ def test_an_outage_uses_up_no_question(one: World) -> None:
     away: Any = Away()
     one.deps = replace(good, oauth=away)
     one.box.control(f"/apps/{CLIENT_ID}/uninstall", {"clean": 1})
-    one.box.control("/events/flush", {"timeout": 10})
+    one.box.control("/events/flush", {"timeout": 60})
     for _ in range(8):
         one.work()
         one.clock.advance(6 * HOUR)

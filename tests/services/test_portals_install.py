@@ -178,7 +178,7 @@ def test_registering_keys_ends_in_one_row_and_one_line_whatever_was_there(sessio
         start, ids = threading.Barrier(4), []
 
         def register(number: int) -> None:
-            start.wait()
+            start.wait(60)
             ids.append(portals.add_app(place.deps, place.box.domain, CLIENT_ID, f"secret-{number}"))
 
         with ThreadPoolExecutor(4) as pool:

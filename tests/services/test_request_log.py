@@ -236,7 +236,7 @@ def one_engine(sqlite_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-def until(what: Any, seconds: float = 10.0) -> None:
+def until(what: Any, seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end, "it did not happen"
@@ -252,11 +252,10 @@ def test_a_request_does_not_wait_for_the_log(one_engine: Engine, clock: HandCloc
     recorder = Recorder(sessions, clock, every=0.01)
     with transaction(sessions) as holder:
         holder.connection()  # a transaction begins with its first statement
-        began = time.perf_counter()
-        for _ in range(FULL):
-            recorder.observe(PLAIN, row.id)
-        took = time.perf_counter() - began
-        assert took < 5.0, "SQLite would have been waited for so long"
+        asking = threading.Thread(target=lambda: [recorder.observe(PLAIN, row.id) for _ in range(FULL)])
+        asking.start()
+        asking.join(20)
+        assert not asking.is_alive(), "they wait for the lock"
         assert lines(sessions) == []
     until(lambda: len(lines(sessions)) == FULL)
     recorder.observe(PLAIN, row.id)  # fewer than a hundred are written when their time has come
@@ -282,7 +281,7 @@ def test_a_process_that_ends_writes_its_last_lines(
     sqlite_url: str, one_engine: Engine, tmp_path: Path
 ) -> None:
     """A deployment loses nothing; only a kill takes the last second with it."""
-    subprocess.run([sys.executable, "-c", ENDING, sqlite_url], check=True, timeout=60, cwd=tmp_path)
+    subprocess.run([sys.executable, "-c", ENDING, sqlite_url], check=True, timeout=200, cwd=tmp_path)
     assert len(lines(make_sessions(one_engine))) == 5
 
 

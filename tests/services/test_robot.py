@@ -8,9 +8,18 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Engine
 
-from integration.bitrix import robots, triggers
+from integration.bitrix import calls, robots, triggers
 from integration.nps.policy_json import to_json
-from integration.services import automation, checklist, optouts, policies, privacy, setup, stuck_work
+from integration.services import (
+    automation,
+    checklist,
+    optouts,
+    outbox,
+    policies,
+    privacy,
+    setup,
+    stuck_work,
+)
 from integration.services.projects.robots import accept
 from integration.services.stuck_reasons import DOUBT
 from integration.store.base import Sessions, make_sessions, reading, transaction
@@ -213,6 +222,34 @@ def test_without_the_right_or_where_it_is_refused_all_else_is_set_up(one_engine:
         checklist.repair(deps, portal_id, "Olga")
         assert registered(place)[1] == [robots.CODE]
         assert lines(place) == {"triggers": ("ok", "ok"), "robot": ("ok", "ok")}
+
+
+def test_a_robot_that_may_not_be_told_holds_no_other_write_up(place: Robots) -> None:
+    """The right `bizproc` is taken away while it waits: the deal is written all the same, and with the right back the
+    robot is told once."""
+    there = place.there
+    place.build(ASK)
+    place.moves()
+    place.settle()
+    app = there.box.portal.state.apps[CLIENT_ID]
+    given, app.scope = app.scope, tuple(one for one in app.scope if one != robots.SCOPE)
+    place.answers(3)
+    place.settle()
+    (told,) = place.outbox("robot")
+    assert (told.status, told.error) == ("waiting", "no_right: insufficient_scope")
+    assert told.due_at > there.clock.now()
+    late = there.queue(
+        calls.comment_add("deal", 2, "Later words", "late"), lane="deal:2", key="late", purpose="x"
+    )
+    outbox.drain(there.deps)
+    assert there.sent(late).status == "done"
+    assert stuck_work.call_reason(told.error) == ("rights", "")
+    assert [run["status"] for run in place.runs()] == ["waiting"]
+    app.scope = given
+    setup.setup(there.deps, there.portal_id, people=False)
+    place.settle()
+    assert [run["status"] for run in place.runs()] == ["done"]
+    assert [row.status for row in place.outbox("robot")] == ["done"]
 
 
 def test_switched_off_nothing_is_registered_or_fired(one_engine: Engine) -> None:

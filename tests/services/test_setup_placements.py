@@ -163,7 +163,7 @@ def test_two_set_ups_at_once_make_one_tab(place: World) -> None:
     barrier, outcomes = Barrier(2), []
 
     def run() -> None:
-        barrier.wait()
+        barrier.wait(60)
         try:
             outcomes.append(set_up(place.deps, place.portal_id).added)
         except Retryable as error:
@@ -173,7 +173,7 @@ def test_two_set_ups_at_once_make_one_tab(place: World) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     assert bound(place) == wanted(place.address)
     assert set(outcomes) <= {4, 0, "setup_under_way"}
     assert 4 in outcomes

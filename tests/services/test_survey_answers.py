@@ -151,14 +151,14 @@ def test_a_double_click_from_two_threads_counts_once(world: World, clock: HandCl
     start = threading.Barrier(2)
 
     def post() -> None:
-        start.wait(10)
+        start.wait(60)
         results.append(world.post(2, "Slow", proof=proof))
 
     threads = [threading.Thread(target=post) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     assert [result.status for result in results] == ["counted", "counted"]
     assert [(r.score, r.status) for r in world.revisions()] == [(2, "counted")]
     assert len(world.outbox("task")) == 1
@@ -177,14 +177,14 @@ def test_two_respondents_at_once_leave_the_account_rule_over_both(
     start = threading.Barrier(2)
 
     def post(contact: int, score: int) -> None:
-        start.wait(10)
+        start.wait(60)
         world.post(score, token=world.tokens[contact], proof=proofs[contact])
 
     threads = [threading.Thread(target=post, args=pair) for pair in ((7, 10), (8, 4))]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     last: dict[str, object] = {}
     for fields in world.written("company:12"):
         last |= fields
@@ -249,7 +249,7 @@ def test_an_answer_and_the_waves_own_machine_never_wait_for_each_other_in_a_circ
         answering.start()
         answering.join(1)  # by now it waits for the wave
         wave_queries.look_at_all(session, world.portal.id, world.wave_id, world.clock.now(), only_open=False)
-    answering.join(60)
+    answering.join(120)
     assert [result.status for result in results] == ["counted"]
 
 

@@ -225,7 +225,7 @@ def test_a_person_whose_cards_were_merged_is_asked_once_under_the_card_that_live
     world.until(AFTER)
     found = world.invitations()
     assert found[299].outcome == "no_answer"
-    assert (found[300].outcome, found[300].outcome_detail) == ("excluded", MERGED)
+    assert (found[300].outcome, found[300].outcome_detail) == ("excluded", {**MERGED, "into": found[400].id})
     assert (found[600].outcome, found[500].outcome) == ("answered", "excluded")
     assert asked(world) == {"299", "400", "600", "500"}  # the last two had got theirs before
     assert not [row for row in world.letters(invitation_id=found[500].id) if row.kind.endswith("reminder")]

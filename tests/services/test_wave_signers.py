@@ -8,9 +8,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from integration.services import waves
-from integration.store.base import Sessions, make_sessions
+from integration.nps.questionnaire import Answers
+from integration.nps.rights import Rights
+from integration.services import decisions, policies, survey_effects, survey_rows, waves
+from integration.store import answers
+from integration.store.base import Sessions, make_sessions, transaction
 from integration.store.clients import Company, Deal
+from integration.store.portals import Portal, Staff
+from integration.store.reports import EVERYONE
 from tests.conftest import HandClock
 from tests.services.wave_world import DIRECTOR, HEAD, MANAGER, SENDERS, World, make_world
 
@@ -96,3 +101,92 @@ def test_where_nobody_else_may_sign_nothing_is_sent_and_it_is_said(one: World) -
     one.until(msk(3, 2, 12))
     assert signers(one) == {300: LIS}
     assert "sender_serves_client" in {e.detail for e in one.events() if e.what == "letter_problem"}
+
+
+def test_a_letter_in_the_name_of_who_has_left_is_written_anew_by_another(world: World) -> None:
+    """Dismissed in the portal, or replaced in the settings under the same key; each letter leaves once."""
+    for number in (2, 3):
+        world.client(number)
+    world.approved()
+    world.until(msk(3, 1, 20))
+    world.post.ready = False
+    world.until(msk(3, 2, 10))
+    assert {row.sender_address for row in world.letters(kind="invitation")} == {LIS}
+    world.set(Staff, (world.portal_id, DIRECTOR), active=False)
+    world.post.ready = True
+    assert _decided(world) == [("signer_left", 0, {"name": "Ольга Лис", "wave": "2026"})]
+    world.until(msk(3, 2, 12))
+    assert signers(world) == {200: SOM, 300: SOM}
+    assert {row.error for row in world.letters(kind="invitation", status="cancelled")} == {"sender_left"}
+    world.post.ready = False
+    world.until(msk(3, 6, 10))  # the reminders wait, signed by the head
+    instead = {**SENDERS[1], "user_id": None, "name": "Вера Щука", "email": "pike@agency.example.com"}
+    world.policy(senders=[SENDERS[0], instead])
+    assert _decided(world) == []
+    world.post.ready = True
+    world.until(msk(3, 6, 13))
+    assert signers(world, "reminder") == {200: SOM, 300: SOM}
+    world.until(msk(5, 1))
+    assert signers(world, "last_reminder") == {200: instead["email"], 300: instead["email"]}
+    sent = [row.recipient_address for row in world.letters(status="done")]
+    assert sorted(sent) == sorted(4 * [f"p{contact}@client.example.com" for contact in (200, 300)])
+
+
+def test_where_everybody_has_left_letters_wait_for_the_one_who_is_chosen(one: World) -> None:
+    """It is said to whoever runs the survey; thanks wait, too, and nothing is lost or sent twice."""
+    one.policy(senders=[SENDERS[1]], head_sender="")
+    one.client(2)
+    one.client(3)
+    one.approved()
+    one.until(msk(3, 2, 10))
+    one.post.ready = False
+    found = one.invitations()[200]
+    assert recorded(one, found.token, 9)
+    one.until(msk(3, 6, 10))
+    waiting = {row.kind: row.id for row in one.letters(status="waiting")}
+    assert waiting.keys() == {"reminder", "thanks_promoter"}
+    one.set(Staff, (one.portal_id, DIRECTOR), active=False)
+    assert [(kind, count) for kind, count, _ in _decided(one)] == [("nobody_signs", 2), ("signer_left", 0)]
+    one.post.ready = True
+    sent = len(one.post.sent)
+    one.until(msk(3, 6, 15))
+    assert len(one.post.sent) == sent
+    assert {(row.id, row.error) for row in one.letters(status="waiting")} == {
+        (number, "no_sender") for number in waiting.values()
+    }  # fmt: skip
+    instead = {
+        **SENDERS[0],
+        "key": "vera",
+        "user_id": None,
+        "name": "Вера Щука",
+        "email": "pike@agency.example.com",
+    }
+    one.policy(senders=[instead], default_sender="vera")
+    assert _decided(one) == []
+    one.until(msk(3, 10, 18))
+    left = {row.kind: row.sender_address for row in one.letters(status="done") if row.sender_key == "vera"}
+    assert left == dict.fromkeys(waiting, "pike@agency.example.com")
+    assert all("Вера Щука" in letter.body_text for letter in one.post.sent[sent:])
+
+
+def recorded(world: World, token: str, score: int) -> bool:
+    """An answer that counts, with all that follows from it."""
+    with transaction(world.deps.sessions) as session:
+        found = answers.asked_by_token(session, token, lock=True)
+        assert found is not None
+        now, given = world.clock.now(), Answers(score, "")
+        response = survey_rows.new(session, found, given, "email", now)
+        before = survey_rows.store(session, found, response, given, now, author="client", reason="")
+        survey_effects.after_count(world.deps, session, found, response, before, now)
+    return True
+
+
+def _decided(world: World) -> list[tuple[str, int, dict[str, Any]]]:
+    """What is said about signers on the main page."""
+    with transaction(world.deps.sessions) as session:
+        portal = session.get_one(Portal, world.portal_id)
+        policy, _ = policies.load(session, portal.id)
+        head = Rights("head", HEAD)
+        found = decisions.find(world.deps, session, portal, policy, head, EVERYONE).decisions
+    kinds = ("signer_left", "nobody_signs")
+    return [(one.kind, one.count, one.params) for one in found if one.kind in kinds]

@@ -257,7 +257,7 @@ def test_two_workers_at_once_send_each_letter_once(world: World, monkeypatch: py
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(120)
     assert errors == []
     world.tick()
     assert Counter(letter.recipient_address for letter in world.post.sent) == Counter(

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from integration.store.base import Sessions, transaction
 from integration.store.chores import ChoreRow
 from integration.store.inbox import InboxRow
-from integration.store.outbox import OutboxRow
+from integration.store.outbox import OutboxRow, beside, count_due
 from integration.store.portals import Portal
 from integration.store.queue import backoff, bury, claim, depth, done, fold, put_once, renew, requeue, retry
 from tests.conftest import HandClock
@@ -61,6 +61,32 @@ def test_a_retry_in_the_future_still_holds_its_lane(sessions, portal, clock) -> 
         assert done(session, row, clock.now(), result={"id": 5})
     with transaction(sessions) as session:
         assert [row.key for row in _take(session, clock)] == ["2"]
+
+
+def test_what_waits_for_a_right_holds_only_what_needs_the_same_right(sessions, portal, clock) -> None:
+    """In both ways that count what may go; order within one right stays, and any other failure holds the lane."""
+    robot, update, comment = "bizproc.event.send", "crm.item.update", "crm.timeline.comment.add"
+    lanes = {
+        "robot": (robot, "no_right: insufficient_scope", update, True),
+        "task": ("tasks.task.add", "no_right: insufficient_scope", comment, True),
+        "same": (update, "no_right: method_confirm_waiting", comment, False),
+        "tasks": ("tasks.task.add", "no_right: insufficient_scope", "task.checklistitem.add", False),
+        "other": (robot, "bizproc.event.send: INTERNAL_SERVER_ERROR", update, False),
+        "fresh": (robot, "", update, False),
+    }
+    with transaction(sessions) as session:
+        for lane, (older, error, younger, _) in lanes.items():
+            for key, method in (("1", older), ("2", younger)):
+                put_once(
+                    session, OutboxRow, portal_id=portal.id, lane=lane, now=clock.now(), key=f"{lane}{key}",
+                    purpose="score", method=method, call={}, error=error if key == "1" else "",
+                    due_at=clock.now() + timedelta(hours=key == "1"),
+                )  # fmt: skip
+    wanted = {f"{lane}2" for lane, (*_, passes) in lanes.items() if passes}
+    with transaction(sessions) as session:
+        assert count_due(session, portal.id, clock.now(), ()) == len(wanted)
+        taken = claim(session, OutboxRow, now=clock.now(), owner="a", lease=LEASE, limit=50, beside=beside)
+        assert {row.key for row in taken} == wanted
 
 
 def test_a_row_whose_lease_ran_out_is_taken_again_and_the_first_result_is_dropped(

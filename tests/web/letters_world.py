@@ -20,6 +20,7 @@ from integration.services.frames import Viewer
 from integration.store.base import Sessions, transaction
 from integration.store.clients import Company
 from integration.store.portals import Portal
+from tests.browser import leave
 from tests.conftest import HandClock
 from tests.services.wave_world import HEAD, World, make_world
 from tests.web.conftest import Eyes, make_app
@@ -96,12 +97,12 @@ def titles(inside: Inside) -> list[str]:
 
 def opened(page: Page, inside: Inside, site: str, path: str) -> None:
     """What the portal's frame does: post the session to the page."""
-    page.goto("about:blank")
+    leave(page)
     page.set_content(
         f'<form method="post" action="{site}{path}"><input name="session" value="{inside.session()}"></form>'
-        "<script>document.forms[0].submit()</script>"
     )
-    page.wait_for_url(site + path)
+    with page.expect_navigation(url=site + path):
+        page.evaluate("document.forms[0].submit()")
     page.wait_for_load_state("networkidle")
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+
+from sqlalchemy import select
 
 from integration.services.frames import Viewer
 from integration.store.base import transaction
 from integration.store.project_runs import ProjectRun
+from integration.store.questions import ExtraAnswer
 from integration.store.responses import Response
 from integration.store.waves import Invitation
 from tests.services.projects.project_world import DONE, ON, World
-from tests.services.report_world import LONG, MARKUP, beat, viewer
+from tests.services.report_world import LONG, MARKUP, beat, scores, tell, viewer
 from tests.services.wave_world import POLICY
 from tests.services.wave_world import World as Agency
 
@@ -52,3 +55,38 @@ def asked(world: Agency) -> Viewer:
     assert {run.reason for run in world.rows(ProjectRun)} >= {"", "many", "no_channel"}
     assert DONE in {run.started_by for run in world.rows(ProjectRun)}
     return viewer(world, administrator=True)
+
+
+SPEED = {
+    "key": "q1", "kind": "scale_5", "on": True,
+    "texts": {"ru": "Насколько быстро мы отвечаем?", "en": "How fast do we answer?"},
+}  # fmt: skip
+WHAT = {
+    "key": "q2", "kind": "choice", "texts": {"ru": "Что улучшить в первую очередь?", "en": "What first?"}, "on": True,
+    "options": [{"code": "o1", "texts": {"ru": "Сроки"}}, {"code": "o2", "texts": {"ru": LONG[:78]}}],
+}  # fmt: skip
+WORDS = {"key": "q3", "kind": "text", "texts": {"ru": "Что ещё передать команде?"}, "on": True}
+
+
+def asked_more(world: Agency) -> Viewer:
+    """The same with extra questions, answered in two months."""
+    who = asked(world)
+    world.policy(extra_questions=[SPEED, WHAT, WORDS])
+    july = tell(world, "project 2026-07", scores([9] * 8 + [3]), kind="project", start=date(2026, 7, 1))
+    with transaction(world.deps.sessions) as session:
+        found = session.scalars(
+            select(Response).where(Response.status == "counted").order_by(Response.id)
+        ).all()
+        months = [[one for one in found if (one.wave_id == july.wave) == early] for early in (True, False)]
+        given = {"q1": ("234323242", "545455455"), "q2": ("111211121", "222122122"), "q3": ("1", "11")}
+        for key, values in given.items():
+            for people, said in zip(months, values, strict=True):
+                for one, value in zip(people, said, strict=False):
+                    text = {"q1": value, "q2": f"o{value}", "q3": LONG}[key]
+                    session.add(
+                        ExtraAnswer(
+                            portal_id=world.portal_id, wave_id=one.wave_id, response_id=one.id, question=key,
+                            version=1, language="ru", value=text, answered_at=world.clock.now(),
+                        )
+                    )  # fmt: skip
+    return who

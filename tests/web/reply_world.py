@@ -84,6 +84,14 @@ def replied(world: World) -> Viewer:
     wrote(world, 6, "Нахожусь в отпуске до 5 декабря.", 6, kind="absence", status="noted")
     wrote(world, 7, "550 5.1.1 No such user", 7, kind="bounce", status="noted",
           from_address="mailer-daemon@mx.example.com")  # fmt: skip
+    wrote(
+        world,
+        7,
+        "550 5.1.1 No such user here",
+        9,
+        kind="bounce",
+        from_address="mailer-daemon@else.example.com",
+    )
     wrote(world, 8, "", 8, status="dismissed", settled_by="Ольга Лис (5)", settled_at=world.clock.now())
     return viewer(world, administrator=True)
 

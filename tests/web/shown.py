@@ -51,6 +51,7 @@ PARTS = {
     "projects.saved", "settings.projects_live",
     "settings.questions_live",
     "settings.wave_live", "settings.letter_look", "settings.letter_shown", "settings.letters_fate",
+    "settings.script_look",
     "settings.letters_clients", "settings.requests_export", "start.live", "session.renew", "card_referrer.found",
 }  # fmt: skip
 
@@ -268,7 +269,7 @@ def place(name: str, url: str) -> Iterator[Place]:
         "rehearsed in vain": lambda: _desk(sessions, rehearsal_states.given_up),
         "years": lambda: _desk(sessions, _years), "lists": lambda: _desk(sessions, _lists),
         "undecided": lambda: _desk(sessions, _undecided),
-        "projects": lambda: _desk(sessions, project_states.asked),
+        "projects": lambda: _desk(sessions, project_states.asked_more),
         "replies": lambda: _desk(sessions, reply_world.replied), "said": lambda: _desk(sessions, said_states.said),
         "calls": lambda: _calls(sessions),
         "call centre": lambda: _call_centre(sessions),
@@ -369,6 +370,9 @@ PAGES = (
     Shown("settings: way of a sender, refused", "agency", "/app/settings/senders/way",
           {"sender": "head", "do": "save", "way": "own", "host": "", "port": "465"}, status=422),
     Shown("settings: letter", "agency", "/app/settings/letters/invitation/ru"),
+    Shown("settings: a call's words", "agency", "/app/settings/letters/call/ru"),
+    Shown("settings: a call's words, wrong", "agency", "/app/settings/letters/call/ru",
+          {"do": "save", "started": "1", "hello": "{x}", "about": "—"}, status=422),
     Shown("settings: set-up", "stuck", "/app/settings/setup"),
     Shown("settings: outbox", "stuck", "/app/settings/outbox"),
     Shown("settings: outbox, letters", "stuck", "/app/settings/outbox", {"view": "letters"}),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from integration.store.clients import Company, OptOut
 from integration.store.waves import Invitation
+from tests.browser import weight
 from tests.services.survey_world import World
 from tests.web.conftest import Eyes
 
@@ -146,8 +146,10 @@ def test_never_again_takes_one_click_of_a_person(site: str, shown_world: World, 
     seen = eyes()
     page = visit(seen, site, shown_world)
     page.get_by_role("link", name="Больше никогда не спрашивать").click()
+    never = page.get_by_role("button", name="Больше никогда не спрашивать")
+    expect(never).to_be_visible()
     shown_world.clock.advance(seconds=5)
-    page.get_by_role("button", name="Больше никогда не спрашивать").click()
+    never.click()
     expect(page.get_by_role("heading", name="Готово: больше мы вас не спросим")).to_be_visible()
     assert len(shown_world.rows_by_portal(OptOut)) == 1
     assert seen.errors == []
@@ -157,8 +159,10 @@ def test_not_a_good_moment_takes_one_click_of_a_person(site: str, shown_world: W
     seen = eyes()
     page = visit(seen, site, shown_world)
     page.get_by_role("link", name="Сейчас неудобно, спросите позже").click()
+    later = page.get_by_role("button", name="Спросить меня позже")
+    expect(later).to_be_visible()
     shown_world.clock.advance(seconds=5)
-    page.get_by_role("button", name="Спросить меня позже").click()
+    later.click()
     expect(page.get_by_role("heading", name="Хорошо, вернёмся позже")).to_be_visible()
     assert shown_world.invitation().snoozed_until is not None
     assert seen.errors == []
@@ -168,17 +172,10 @@ def test_the_whole_page_weighs_at_most_30_kb_and_asks_nobody_else(
     site: str, shown_world: World, eyes: Open
 ) -> None:
     seen = eyes()
-    sizes: list[int] = []
-    seen.page.on("response", lambda response: sizes.append(len(response.body()) + _header_bytes(response)))
-    visit(seen, site, shown_world, "?score=9")
-    seen.page.wait_for_load_state("networkidle")
+    heavy = weight(seen.page, f"{site}/s/{shown_world.token}?score=9")
     assert {urlsplit(address).netloc for address in seen.requests} == {urlsplit(site).netloc}
-    assert len(sizes) >= 4, "page, two style sheets, script"
-    assert sum(sizes) <= 30 * 1024
-
-
-def _header_bytes(response: Any) -> int:
-    return sum(len(item["name"]) + len(item["value"]) + 4 for item in response.headers_array())
+    assert len(seen.requests) >= 4, "page, two style sheets, script"
+    assert heavy <= 30 * 1024
 
 
 def states(world: World) -> dict[str, str]:

@@ -19,6 +19,7 @@ from integration.store.questions import ExtraAnswer
 from integration.store.responses import Proof, Response
 from integration.store.waves import Invitation, Wave
 from tests.services.survey_world import World
+from tests.web.test_desk import counted
 
 
 def hidden(body: str, name: str) -> str:
@@ -82,6 +83,20 @@ def test_the_button_of_the_letter_preselects_its_score_alone(
 def test_a_score_that_is_none_preselects_nothing(client: FlaskClient, world: World, score: str) -> None:
     body = client.get(f"/s/{world.token}", query_string={"score": score}).text
     assert " checked" not in body
+
+
+def test_an_answer_with_all_that_follows_takes_few_statements(client: FlaskClient, world: World) -> None:
+    """Measured, and a tenth more: 32, cards, task, comments and letters among them."""
+    body = open_page(client, world)
+    form = {
+        "nonce": hidden(body, "nonce"),
+        "proof": prove(client, world, body),
+        "score": 3,
+        "comment": "Slow",
+    }
+    with counted(world.deps.sessions.kw["bind"]) as said:
+        assert client.post(f"/s/{world.token}", data=form).status_code == 303
+    assert 20 < len(said) <= 36
 
 
 def test_a_persons_answer_is_counted_and_thanked_by_group(client: FlaskClient, world: World) -> None:

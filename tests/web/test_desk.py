@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from html import unescape
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, insert, select
 from werkzeug.test import TestResponse
 
 from integration.nps import questions
 from integration.nps.questions import Question
 from integration.services import frames
 from integration.services.frames import Viewer
-from integration.store.base import Sessions, make_sessions
+from integration.store.base import Sessions, make_sessions, transaction
 from integration.store.outbox import OutboxRow
 from integration.store.questions import ExtraAnswer
 from integration.store.responses import Response
-from integration.store.waves import Wave
+from integration.store.waves import Invitation, Wave, WaveClient
 from tests.conftest import HandClock
 from tests.services import wave_world
 from tests.services.calling import desk_world
@@ -229,20 +231,67 @@ def test_an_answer_that_is_in_the_card_is_corrected_in_its_notice(desk: Desk) ->
 
 
 def test_saving_and_the_next_client_take_few_statements(desk: Desk, one_engine: Engine) -> None:
-    """Measured, and a tenth more: nobody was there 78, an answer with all that follows from it 139."""
-    hand, seen = Hand(desk), [0]
+    """Measured, and a tenth more: nobody was there 52, an answer with all that follows 86; with three hundred more
+    clients on the list not one more, and none for each of those whose slot is over."""
+    hand = Hand(desk)
     hand.post("take")
+    saves: tuple[tuple[str, dict[str, str], int], ...] = (
+        ("save:no_answer", {}, 57),
+        ("save:answered", {"score": "9"}, 95),
+    )
+    with counted(one_engine) as said:
+        few = []
+        for do, fields, most in saves:
+            said.clear()
+            assert hand.post(do, SCRIPT, **fields).status_code == 200
+            few.append(len(said))
+            assert 20 < len(said) <= most, (do, len(said))
+    crowd(desk, 300)
+    with counted(one_engine) as said:
+        for (do, fields, _), before in zip(saves, few, strict=True):
+            said.clear()
+            assert hand.post(do, SCRIPT, **fields).status_code == 200
+            assert len(said) <= before, do
+        assert [one.outcome for one in desk.attempts()] == ["no_answer", "answered"] * 2
+        hand.post("give")
+        desk.clock.advance(hours=3)
+        later = Hand(desk)
+        said.clear()
+        assert later.post().status_code == 200
+        assert len(said) <= 60
 
-    def count(*_args: Any) -> None:
-        seen[0] += 1
 
-    event.listen(one_engine, "before_cursor_execute", count)
-    for do, fields, most in (("save:no_answer", {}, 86), ("save:answered", {"score": "9"}, 153)):
-        seen[0] = 0
-        assert hand.post(do, SCRIPT, **fields).status_code == 200
-        assert 20 < seen[0] <= most, (do, seen[0])
-    event.remove(one_engine, "before_cursor_execute", count)
-    assert [one.outcome for one in desk.attempts()] == ["no_answer", "answered"]
+@contextmanager
+def counted(engine: Engine) -> Iterator[list[str]]:
+    """The statements of a while."""
+    said: list[str] = []
+
+    def note(_c: Any, _u: Any, statement: str, *_more: Any) -> None:
+        said.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield said
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def crowd(desk: Desk, many: int) -> None:
+    """So many more clients with one person each, all of them to be called now."""
+    values = {"portal_id": desk.world.portal_id, "wave_id": desk.wave_id}
+    now, numbers = desk.clock.now(), range(100, 100 + many)
+    with transaction(desk.deps.sessions) as session:
+        lines = [{**values, "client_kind": "company", "client_id": n, "name": f"Client {n}"} for n in numbers]
+        session.execute(insert(WaveClient), lines)
+        known = select(WaveClient.client_id, WaveClient.id).where(WaveClient.client_id.in_(numbers))
+        people = [
+            {
+                **values, "wave_client_id": line, "contact_id": n * 100, "name": f"Person {n}", "role": "decides",
+                "address": f"p{n}@client.example.com", "phone": f"+7495{2000000 + n}", "token": f"crowd{n}",
+                "language": "ru", "time_zone": "Europe/Moscow", "due_at": now + timedelta(days=9),
+                "call_due_at": now - timedelta(hours=1), "call_until": now + timedelta(hours=2),
+            }
+            for n, line in session.execute(known)
+        ]  # fmt: skip
+        session.execute(insert(Invitation), people)
 
 
 def test_words_without_a_score_are_kept_with_the_call(desk: Desk) -> None:

@@ -10,10 +10,11 @@ from playwright.sync_api import Page, expect
 
 from integration.nps.questions import Option, Question
 from integration.store.questions import ExtraAnswer
+from tests.browser import weight
 from tests.services.survey_world import World
 from tests.services.test_questions import asks
 from tests.web.conftest import Eyes
-from tests.web.test_answer_in_browser import _header_bytes, check, counted, visit
+from tests.web.test_answer_in_browser import check, counted, visit
 
 pytestmark = pytest.mark.browser
 
@@ -60,11 +61,8 @@ def test_a_client_on_a_phone_adds_two_answers_and_corrects_one(
     assert said(shown_world) == {"speed": "4", "what": "o2"}
     expect(page.locator(".given .said")).to_contain_text("4/5")
     shown_world.clock.advance(days=2)
-    fresh, sizes = eyes(375), list[int]()
-    fresh.page.on("response", lambda response: sizes.append(len(response.body()) + _header_bytes(response)))
-    visit(fresh, site, shown_world).wait_for_load_state("networkidle")
+    assert weight(eyes(375).page, f"{site}/s/{shown_world.token}") <= 30 * 1024
     page = visit(seen, site, shown_world)
-    assert 0 < sum(sizes) <= 30 * 1024
     group.get_by_role("radio", name="2").check(force=True)
     page.get_by_role("button", name="Отправить", exact=True).click()
     expect(page.locator(".given .said")).to_contain_text("2/5")

@@ -11,7 +11,6 @@ from html import unescape
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 from playwright.sync_api import expect
 from sqlalchemy import Engine
 
@@ -22,6 +21,7 @@ from integration.store.base import Sessions, make_sessions, transaction
 from integration.store.portals import Staff
 from tests.conftest import HandClock, a_portal
 from tests.mail import test_smtp as smtp
+from tests.mail.servers import MailServer
 from tests.services.wave_world import MANAGER
 from tests.web.conftest import Eyes, served
 from tests.web.letters_world import Inside, faultless, make_inside, opened
@@ -247,7 +247,7 @@ def seen_inside(one_engine: Engine, clock: HandClock) -> Inside:
 @pytest.fixture
 def mailbox() -> Iterator[smtp.Post]:
     post = smtp.Post()
-    controller = Controller(post, hostname="127.0.0.1", port=smtp.free_port())
+    controller = MailServer(post)
     controller.start()
     post.port = controller.port  # type: ignore[attr-defined]
     yield post
@@ -266,7 +266,7 @@ def test_from_the_first_step_to_the_letter_in_the_mailbox(
     eyes: Callable[..., Eyes], seen_inside: Inside, site: str, mailbox: smtp.Post, width: int, dark: bool
 ) -> None:
     world = seen_inside.world
-    mailer = SmtpMailer(SmtpServer.parse(f"smtp://127.0.0.1:{mailbox.port}"), timeout=5)  # type: ignore[attr-defined]
+    mailer = SmtpMailer(SmtpServer.parse(f"smtp://127.0.0.1:{mailbox.port}"), timeout=30)  # type: ignore[attr-defined]
     look = eyes(width, dark=dark)
     page = look.page
     opened(page, seen_inside, site, "/app/start")

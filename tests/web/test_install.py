@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import requests
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
@@ -17,6 +17,7 @@ from integration.store.base import reading, transaction
 from integration.store.chores import ChoreRow
 from integration.store.portals import Portal
 from tests.bitrix.sandbox.agencies import small_agency
+from tests.browser import until_here
 from tests.web.conftest import Eyes
 from tests.web.portal_site import CLIENT_ID, PortalSite, portal_site, session_of
 
@@ -185,6 +186,9 @@ def test_the_installer_page_ends_the_installation_in_the_portals_frame(
     site: PortalSite, eyes: Callable[..., Eyes]
 ) -> None:
     seen = eyes()
+    ends: list[Route] = []
+    # What ends the installation is held back, or the page would move on while it is being read.
+    seen.page.route("**/ui-api/frame/finish", lambda route: ends.append(route))
     seen.page.goto(f"{site.box.portal_url}/frame/{CLIENT_ID}?user=1&lang=ru")
     frame = seen.page.frame_locator("iframe")
     expect(frame.get_by_role("heading", name="Molva настраивается")).to_be_visible()
@@ -192,6 +196,9 @@ def test_the_installer_page_ends_the_installation_in_the_portals_frame(
     assert not installed(site)
     site.set_up()
     expect(frame.get_by_role("heading", name="Molva готова к работе")).to_be_visible()
+    expect(frame.get_by_role("button", name="Открываем")).to_be_disabled()
+    until_here(seen.page, lambda: ends, "the end of the installation")
+    ends[0].continue_()
     expect(frame.get_by_role("heading", name="Рекомендации ваших клиентов")).to_be_visible()
     assert installed(site)
     assert [error for error in seen.errors if site.url in error] == [], "the portal's own icon is not ours"

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from html import unescape
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 from sqlalchemy import Engine
 
 from integration.nps import wording
 from integration.services import letter_texts
 from integration.store.base import Sessions, make_sessions, transaction
 from integration.store.letters import LetterRow
+from tests.browser import until_here
 from tests.conftest import HandClock, a_portal
 from tests.services.wave_world import MANAGER
 from tests.web.conftest import Eyes, served
@@ -59,7 +60,7 @@ def test_the_list_names_every_letter_in_every_language(
 
 def test_a_language_no_letter_goes_in_is_said_to_be_unused(inside: Inside) -> None:
     inside.world.policy(languages=["ru"], language="ru")
-    assert words(inside.html(BASE)).count("не используется") == 20
+    assert words(inside.html(BASE)).count("не используется") == 22
 
 
 def test_words_are_saved_marked_and_taken_back(inside: Inside) -> None:
@@ -239,6 +240,7 @@ def test_words_are_edited_with_buttons_and_a_preview(
     expect(page.locator(".letter-envelope")).to_contain_text("Ольга Лис")
     page.locator(".letter-pick summary").click()
     page.locator("#f-wanted").fill("ромаш")
+    expect(page.locator(".letter-clients label")).to_have_count(2)
     page.locator(".letter-clients label", has_text="Ромашка").last.click()
     expect(page.locator("#example")).to_have_text("Ромашка")
     before = page.locator("#f-before")
@@ -300,6 +302,34 @@ def test_without_script_everything_is_there_by_buttons(
     expect(page.frame_locator("#frame iframe").locator("body")).to_contain_text("Пишем для Ромашка.")
     page.get_by_role("button", name="Сохранить").click()
     expect(page.locator("#notices")).to_contain_text("Сохранено.")
+
+
+@pytest.mark.browser
+def test_on_a_slow_line_what_comes_late_takes_the_place_of_nothing_newer(
+    eyes: Callable[..., Eyes], seen_inside: Inside, site: str
+) -> None:
+    """An older letter that comes after a newer one was asked for; a list that comes after somebody was chosen."""
+    page = eyes().page
+    opened(page, seen_inside, site, RU)
+    late: list[Route] = []
+    page.route(f"**{RU}/shown", lambda route: late.append(route))
+    for number in (1, 2):
+        page.locator("#f-after").fill(f"Спасибо {number}.")
+        until_here(page, lambda count=number: len(late) == count, "the letter")
+    letter = page.frame_locator("#frame iframe[data-shown]").locator("body")
+    for number in (1, 2):
+        late[number - 1].continue_()
+        expect(letter).to_contain_text(f"Спасибо {number}.")
+    page.route("**/letters/clients", lambda route: late.append(route))
+    page.locator(".letter-pick summary").click()
+    page.locator("#f-wanted").fill("вектор")
+    until_here(page, lambda: len(late) == 3, "the search")
+    page.unroute(f"**{RU}/shown")
+    page.locator(".letter-clients label", has_text="Ромашка").click()
+    late[2].continue_()
+    expect(page.locator(".letter-clients label")).to_have_count(3)
+    expect(page.get_by_role("radio", name="Ромашка")).to_be_checked()
+    expect(page.locator("#example")).to_have_text("Ромашка")
 
 
 @pytest.mark.browser

@@ -283,8 +283,8 @@ def test_the_outbox_in_a_browser(one: Desk, eyes: Callable[..., Eyes], width: in
         page.get_by_role("dialog").get_by_role("button", name="Да").click()
         page.get_by_text("122 записи снова в пути.").wait_for()
         for name in ("Письма под вопросом", "Ждут отправки в Битрикс24", "Письма в пути"):
-            page.get_by_role("button", name=name).click()
-            page.wait_for_load_state()
+            with page.expect_navigation():
+                page.get_by_role("button", name=name).click()
             _well(seen, width)
 
 

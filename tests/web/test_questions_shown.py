@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import io
 from datetime import date
 from typing import Any
 
+import openpyxl
 import pytest
 from sqlalchemy import Engine, select
 
+from integration.services import frames
 from integration.store.base import make_sessions, transaction
 from integration.store.questions import ExtraAnswer
 from integration.store.responses import Response
 from integration.store.waves import WaveClient
 from tests.conftest import HandClock
 from tests.services import tab_world
-from tests.services.report_world import scores, tell
-from tests.services.wave_world import MANAGER, World, make_world
+from tests.services.report_world import scores, tell, viewer
+from tests.services.wave_world import HEAD, MANAGER, World, make_world
 from tests.web.conftest import inside, make_app
 from tests.web.test_report_page import ask, book, column, said
 
@@ -117,3 +120,54 @@ def test_a_client_s_line_and_tab_show_them_beside_the_answer(one_engine: Engine,
     page = inside(client, world, who, f"/app/wave/{world.wave_id}/client/{line.id}").text
     assert "4/5" in page
     assert "Сроки" in page
+
+
+def projects(world: World, path: str = "", user: int = HEAD, language: str = "en", **fields: Any) -> str:
+    """The page of surveys after projects, or a table of its file."""
+    session = frames.seal(world.deps, viewer(world, user, language=language))
+    made = (
+        make_app(world.deps).test_client().post(f"/app/projects{path}", data={"session": session, **fields})
+    )
+    assert made.status_code == 200
+    return made.text if path else " ".join(made.text.split())
+
+
+def test_after_projects_they_stand_apart_with_their_change_from_period_to_period(world: World) -> None:
+    """Figures of the whole and of each month or year, nothing below the smallest group; the yearly survey's answers
+    stand elsewhere; a manager sees those of own clients alone, in the files too."""
+    world.policy(extra_questions=[SPEED, WHAT, WORDS], project_surveys=True)
+    yearly = tell(world, "2026", scores([9] * 6))
+    assert "Extra questions" not in projects(world)
+    months = [
+        tell(world, f"project 2026-{month:02}", scores([9] * 6), kind="project", start=date(2026, month, 2))
+        for month in (7, 8, 9)
+    ]
+    answer(world, yearly.wave, {"speed": [1] * 6})
+    for month, given in zip(months, ([2, 2, 3, 2, 3, 2], [5], [4, 5, 4, 5, 4, 5]), strict=True):
+        answer(world, month.wave, {"speed": given})
+    answer(world, months[2].wave, {"what": ["o1"] * 4 + ["o2"] * 2, "words": ["<b>Отчёты</b>", "=1+1"]})
+    page = projects(world)
+    for words in (
+        "Speed?", "13 answers", "<b>3.5</b>", "September 2026: +2.2 against July 2026, 95 % between",
+        "the answers of the yearly survey are not among them", "&lt;b&gt;Отчёты&lt;/b&gt;", "67 %", "Period by period",
+    ):  # fmt: skip
+        assert words in page, words
+    assert "August 2026:" not in page
+    assert "against August" not in page, "one answer is not compared with"
+    assert "Period by period" not in projects(world, by="year").partition("=Цена()")[0]
+    assert "Отчёты" not in projects(world, user=404)
+    figures = projects(world, "/file", kind="csv", sheet="questions")
+    lines = [line.split(",") for line in figures.splitlines()]
+    assert {line[0] for line in lines if line[-1] == "same"} == {"September 2026"}
+    extra = projects(world, "/file", kind="csv", sheet="extra")
+    assert len(extra.splitlines()) == 1 + 13 + 6 + 2
+    assert "\n=1+1" not in extra
+    assert "Отчёты" not in (projects(world, "/file", kind="csv", user=404))
+    session = frames.seal(world.deps, viewer(world, HEAD, language="en"))
+    client = make_app(world.deps).test_client()
+    got = client.post("/app/projects/file", data={"session": session, "kind": "xlsx"})
+    found = openpyxl.load_workbook(io.BytesIO(got.data))
+    assert found.sheetnames == ["After projects", "Extra questions", "Extra answers"]
+    assert [row[9] for row in found["Extra questions"].values][1] == pytest.approx(46 / 13)
+    nothing = {"session": frames.seal(world.deps, viewer(world, 404)), "kind": "csv", "sheet": "extra"}
+    assert client.post("/app/projects/file", data=nothing).status_code == 404

@@ -58,8 +58,8 @@ def test_every_state_is_a_whole_page_in_every_language(year: World, language: st
         language
     ] in empty
     assert LONG in words(pages[1])
-    assert pages[1].count('<article class="reply"') == 5
-    assert pages[2].count('<article class="reply"') == 8
+    assert pages[1].count('<article class="reply"') == 6
+    assert pages[2].count('<article class="reply"') == 9
 
 
 def test_a_score_is_written_down_by_a_person_and_the_reply_is_settled(year: World) -> None:
@@ -74,6 +74,21 @@ def test_a_score_is_written_down_by_a_person_and_the_reply_is_settled(year: Worl
     with reading(year.deps.sessions) as session:
         reply = session.get_one(Reply, 1)
         assert (reply.status, reply.settled_by, reply.response_id) == ("recorded", "Пётр Сом (1)", row.id)
+
+
+def test_a_notice_that_anybody_may_have_written_is_decided_by_a_person(year: World) -> None:
+    """The page says why it waits and offers nothing that only a person's words can mean."""
+    who = replace(reply_world.replied(year), language="en")
+    page = shown(year, who, 8)
+    assert "The notice does not quote the letter" in words(page)
+    assert re.findall(r'name="do" value="(\w+)"', page.partition('<article class="reply"')[2]) == [
+        "dead",
+        "dismiss",
+    ]
+    assert "Noted: the address does not work." in words(shown(year, who, 8, do="dead"))
+    assert status(year, 8) == "returned"
+    assert "Noted by Пётр Сом" in words(shown(year, who, 8))
+    assert post(year, who, 8, do="dead").status_code == 409
 
 
 def test_what_was_written_just_after_the_end_can_be_written_down_until_the_result_is_final(
@@ -128,7 +143,7 @@ def test_each_sees_the_replies_of_their_own_clients_and_nobody_decides_about_the
     reply_world.replied(year)
     mine = replace(viewer(year, MANAGER), language="en")
     page = shown(year, mine)
-    assert page.count('<article class="reply"') == 5
+    assert page.count('<article class="reply"') == 6
     assert 'value="dismiss"' not in page
     assert post(year, mine, 1, do="record", score="10", comment="").status_code == 403
     assert status(year, 1) == "new"

@@ -8,7 +8,6 @@ from dataclasses import replace
 from html import unescape
 
 import pytest
-from aiosmtpd.controller import Controller
 from playwright.sync_api import expect
 from sqlalchemy import Engine
 
@@ -19,6 +18,7 @@ from integration.store.base import Sessions, make_sessions, transaction
 from integration.store.mailboxes import SenderMailbox
 from tests.conftest import HandClock
 from tests.mail import test_smtp as smtp
+from tests.mail.servers import MailServer
 from tests.web.conftest import Eyes, make_app, served
 from tests.web.letters_world import Inside, faultless, make_inside, opened
 
@@ -48,7 +48,7 @@ def test_an_own_server_is_checked_saved_shown_and_tried(sessions: Sessions, cloc
     """The whole way: from the list of those who sign to a letter that came out of the own server."""
     inside = made(sessions, clock)
     post = smtp.Post()
-    controller = Controller(post, hostname="127.0.0.1", port=smtp.free_port())
+    controller = MailServer(post)
     controller.start()
     try:
         assert words(inside.html("/app/settings/senders")).count("через почтовый сервер Molva") == 2

@@ -20,7 +20,7 @@ from integration.store.base import Sessions, reading, transaction
 from integration.store.inbox import InboxRow
 from integration.store.portals import Portal
 from tests.conftest import HandClock, a_portal
-from webhooks.events import LIMIT
+from webhooks.posted import LIMIT
 from webhooks.schemas import Unreadable, read_event
 
 MEMBER, TOKEN = "m-1", "application"

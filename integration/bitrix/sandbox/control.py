@@ -230,7 +230,7 @@ def _events(views: Blueprint, portal: Portal) -> None:
 
     @views.post("/events/flush")
     def flush() -> Response:
-        return jsonify(pending=queue.flush(float(_body().get("timeout", 10))))
+        return jsonify(pending=queue.flush(float(_body().get("timeout", 60))))
 
     @views.post("/events/send")
     def send() -> Response:

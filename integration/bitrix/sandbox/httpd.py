@@ -126,6 +126,7 @@ class Server(ThreadingHTTPServer):
         self.application = application
         self._tls = tls
         self._open: set[Any] = set()
+        self._closed = False
         #: Connections accepted so far.
         self.accepted = 0
         super().__init__((host, port), _Handler)
@@ -157,8 +158,17 @@ class Server(ThreadingHTTPServer):
         self._open.discard(request)
         super().shutdown_request(request)
 
+    def serve_forever(self, poll_interval: float = 0.5) -> None:
+        """Serves until ``shutdown``; a thread that gets its turn only after that serves nothing."""
+        try:
+            super().serve_forever(poll_interval)
+        except (OSError, ValueError):
+            if not self._closed:
+                raise
+
     def server_close(self) -> None:
         """Stops listening and ends the connections that are still kept open."""
+        self._closed = True
         super().server_close()
         for connection in list(self._open):
             try:

@@ -45,14 +45,14 @@ class Slow:
 @dataclass
 class Delivery:
     """Faults of event delivery: every n-th event is lost or sent twice, all wait ``delay`` virtual seconds,
-    ``reorder`` swaps neighbours that wait together."""
+    ``reorder`` swaps neighbours that wait together; ``timeout``: real seconds until an answer is given up."""
 
     delay: float = 0.0
     lose_every: int = 0
     duplicate_every: int = 0
     reorder: bool = False
     paused: bool = False
-    timeout: float = 5.0
+    timeout: float = 60.0
 
 
 @dataclass

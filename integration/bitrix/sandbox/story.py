@@ -13,6 +13,7 @@ from .agency import Agency, PortalInfo, default_statuses, stage_rows
 from .story_cards import SALES, SERVICE, Cards, at
 from .story_cast import Cast
 from .story_clients import populate
+from .story_money import renew
 from .story_staff import SELLERS, departments, users
 from .story_year import Act, write_year
 
@@ -50,15 +51,17 @@ class Story:
     languages: dict[str, str]
 
 
-def tell(seed: int = 1, clients: int = 60, freeze: date = FREEZE) -> Story:
-    """Invents the agency. ``clients`` counts those born in the year too. Raises ``ValueError`` for too few."""
+def tell(seed: int = 1, clients: int = 60, freeze: date = FREEZE, lived: date = BEGIN) -> Story:
+    """Invents the agency. ``clients`` counts those born in the year too; ``lived``: up to which day its clients have
+    paid for another year. Raises ``ValueError`` for too few."""
     if clients < LEAST:
         raise ValueError(f"a story needs at least {LEAST} clients")
-    cards = Cards(Random(seed), _office())
+    cards = Cards(Random(seed), _office(), Random(f"{seed}:money"))
     cast = Cast(cards, BEGIN)
     populate(cast, clients - BORN)
     _leads(cards)
     year = write_year(cast, freeze)
+    renew(cast, lived)
     cards.agency.stage_history.sort(key=lambda row: datetime.fromisoformat(row["CREATED_TIME"]))
     return Story(
         seed, at(BEGIN, 9), freeze, cards.agency, tuple(year.acts), cast.kinds | year.kinds, cards.languages

@@ -55,10 +55,13 @@ class PersonSpec:
 
 @dataclass
 class Cards:
-    """Collects cards under growing ids; ``languages`` remembers who reads which language, by address."""
+    """Collects cards under growing ids; ``languages`` remembers who reads which language, by address.
+
+    ``purse`` draws amounts where who does what must not depend on them."""
 
     rng: Random
     agency: Agency
+    purse: Random = field(default_factory=lambda: Random(0))
     languages: dict[str, str] = field(default_factory=dict)
     people: int = 0
 
@@ -109,12 +112,13 @@ class Cards:
         number = len(self.agency.deals) + 1
         first, last = life[0], life[-1]
         begin, close = more.pop("begin", first[0].date()), more.pop("close", last[0].date())
+        currency = more.pop("currency", "RUB")
         card: Json = {
             "id": number, "title": title, "companyId": company or 0, "contactIds": list(contacts),
             "categoryId": last[1], "stageId": stage(last[1], last[2]), "assignedById": manager,
             "createdTime": first[0].isoformat(), "movedTime": last[0].isoformat(), "movedBy": manager,
             "updatedTime": last[0].isoformat(), "begindate": begin.isoformat(), "closedate": close.isoformat(),
-            "opportunity": more.pop("amount", self.amount()), "currencyId": more.pop("currency", "RUB"),
+            "opportunity": more.pop("amount", self.amount(currency)), "currencyId": currency,
         }  # fmt: skip
         self.agency.deals.append(card | more)
         self._history(number, life)
@@ -138,9 +142,9 @@ class Cards:
         })  # fmt: skip
         return number
 
-    def amount(self) -> int:
-        """A plausible sum of money."""
-        return self.rng.randrange(40, 900) * 1000
+    def amount(self, currency: str = "RUB") -> int:
+        """A plausible sum of money: tens or hundreds of thousands of roubles, or as much in another currency."""
+        return self.rng.randrange(40, 900) * (1000 if currency == "RUB" else 10)
 
     def _address(self, kind: int, number: int, city: str) -> None:
         requisite = len(self.agency.requisites) + 1

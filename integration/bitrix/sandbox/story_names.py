@@ -65,11 +65,17 @@ TRICKY = (
     ("<b>ООО</b> «Ромашка & сыновья»", "romashka"),
     ("Очень длинное название " + "и ещё немного " * 12 + "конец", "long"),
 )  # fmt: skip
+#: What those of them that frighten readers are called where the agency is shown to people: domain label -> title.
+CALM = {
+    "les": "Студия Лес", "fox": "Кафе Лис", "obrien": "O'Brien & Sons", "braces": "Брекет-студия Улыбка",
+    "formula": "Аптека Формула", "bbcode": "Типография Жирный шрифт", "moon": "Пекарня Луна",
+    "romashka": "ООО «Ромашка & сыновья»", "long": "Управляющая компания «Долгий пруд и партнёры»",
+}  # fmt: skip
 #: Words of clients: comments that stand in answers, some of them hard to carry.
 #: What clients say with a score, by language and mood: 9–10 glad, 7–8 torn, the others lost.
 MOODS: dict[str, dict[str, tuple[str, ...]]] = {
     "ru": {
-        "glad": ("Всё вовремя, спасибо команде!", "«Кавычки» & <b>теги</b> 🙂 и 100 %", "Всегда на связи, советую."),
+        "glad": ("Всё вовремя, спасибо команде!", "«Как обещали» & в срок 🙂 на 100 %", "Всегда на связи, советую."),
         "torn": ("Хотелось бы больше отчётов.", "Знают своё дело.\nНо смета выросла дважды."),
         "lost": ("Отвечают медленно, жду по неделе.", "Срок сорвали, узнали мы последними."),
     },

@@ -12,12 +12,19 @@ from typing import Any
 from .agency import COMPANY, CONTACT, DEAL, LEAD
 from .story_cards import SALES, SERVICE, PersonSpec, at, stage
 from .story_cast import Cast
+from .story_money import first_contract
 from .story_staff import CITY_A, CITY_B, DIRECTOR_A, LEFT, MANAGERS_A, SELLERS, managers_of
 
 Json = dict[str, Any]
 
 #: Who leaves the agency in the middle of the year, with clients on hand.
 LEAVES = MANAGERS_A[2]
+_FRIENDS = ("Фотостудия «Кадр» & Co", "Ветклиника «Хвост»")
+_NEWCOMERS = {
+    "edge": "Кондитерская «Эклер»",
+    "almost": "Ателье «Напёрсток»",
+    "fresh": "Веломастерская «Спица»",
+}
 
 
 @dataclass(frozen=True)
@@ -171,10 +178,11 @@ def _referrals(year: Year) -> None:
         spec = cards.person(domain, ("uk", "en")[number - 1])
         seller = SELLERS[number % 2]
         name = f"lead{number}"
-        fields = {
-            "title": f"Рекомендация {number}",
+        fields: Json = {
+            "title": f"Заявка: {_FRIENDS[number - 1]}",
             "sourceId": "WEB" if number == 1 else "",
-            "companyTitle": f"Друзья «{number}» & Co",
+            "companyTitle": _FRIENDS[number - 1],
+            "opportunity": first_contract(cards.purse),
         }
         fields |= spec.fields()
         created = at(converted - timedelta(days=9))
@@ -187,7 +195,7 @@ def _referrals(year: Year) -> None:
             LEAD,
             f"@{name}",
             referral,
-            f"«{number}» & Co was recommended ({source})",
+            f"{fields['companyTitle']} was recommended ({source})",
         )
         keep = {f"{name}_deal": "dealId", f"{name}_company": "companyId", f"{name}_contact": "contactIds.0"}
         year.act(
@@ -195,15 +203,17 @@ def _referrals(year: Year) -> None:
             seller,
             "ui.lead.convert",
             {"id": f"@{name}"},
-            f"«{number}» & Co becomes a client",
+            f"{fields['companyTitle']} becomes a client",
             **keep,
         )
-        fields = {"stageId": "WON", "closedate": won.isoformat()}
-        year.update(at(won), seller, DEAL, f"@{name}_deal", fields, f"the deal of «{number}» & Co is won")
+        sold = {"stageId": "WON", "closedate": won.isoformat()}
+        year.update(
+            at(won), seller, DEAL, f"@{name}_deal", sold, f"the deal of {fields['companyTitle']} is won"
+        )
         year.kinds[f"company:@{name}_company"] = "eligible" if number == 1 else "too_new"
     spec = cards.person("hint.example.com", "ru")
-    fields = {"title": "По рекомендации", "sourceId": "RECOMMENDATION"} | spec.fields()
-    year.add(_day(2026, 3, 17), SELLERS[0], LEAD, fields, "lead3", "a lead with the portal's own source")
+    hint: Json = {"title": "По рекомендации", "sourceId": "RECOMMENDATION"} | spec.fields()
+    year.add(_day(2026, 3, 17), SELLERS[0], LEAD, hint, "lead3", "a lead with the portal's own source")
 
 
 def _newcomers(year: Year) -> None:
@@ -216,7 +226,7 @@ def _newcomers(year: Year) -> None:
 def _newcomer(year: Year, name: str, day: date, city: str, kind: str) -> None:
     manager = managers_of(city)[0]
     spec = year.cast.cards.person(f"{name}.example.com", "ru")
-    title = f"Новичок «{name}»"
+    title = _NEWCOMERS[name]
     moment = at(day, 10)
     year.add(
         moment,

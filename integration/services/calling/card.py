@@ -13,7 +13,7 @@ from integration import i18n
 from integration.nps.invited import WaveState
 from integration.nps.workdays import DAY, WorkCalendar, local_day, zone_named
 from integration.services import policies, questions
-from integration.services.calling import leases
+from integration.services.calling import leases, script_texts
 from integration.services.calling.leases import Held
 from integration.services.calling.types import Caller, CardShown, EarlierCall, HeldAnswer, QuickTime
 from integration.services.calling.wording import script, spoken
@@ -43,6 +43,7 @@ def shown(
     head = policy.sender(policy.head_sender)
     said = spoken(session, found, caller=caller.name, head=head.name if head else "")
     language = i18n.known(one.language, i18n.language_of(found.portal.language))
+    own = script_texts.in_use(session, caller.portal_id)
     spoken_here = dict.fromkeys((language, *policy.languages))
     number, region = _phone(one.phone, policy.country)
     return CardShown(
@@ -51,7 +52,7 @@ def shown(
         city=found.client.city, zone=zone.key, local_time=now.astimezone(zone),
         until=one.call_until if one.call_until and one.call_until > now else None,
         taken_at=lease.taken_at, lease_until=lease.until, language=language,
-        scripts={code: script(said, code) for code in spoken_here},
+        scripts={code: script(said, code, own.get(code)) for code in spoken_here},
         number=len(made) + 1, most=policy.max_attempts, earlier=_earlier(made, caller, zone),
         promised=one.promised_at, promised_local=one.promised_at.astimezone(zone) if one.promised_at else None,
         quick=_quick(hours, state_for(under, one), zone, now),

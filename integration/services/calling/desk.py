@@ -24,7 +24,6 @@ from integration.store import answers, call_owners, call_queue
 from integration.store.attempts import CallLease
 from integration.store.base import reading, transaction
 from integration.store.call_queue import CALLING
-from integration.store.portals import Portal
 from integration.store.waves import Invitation, Wave
 
 _LOOKS = (8, 40, 200, 400, 800)  # people looked through in one go, round after round
@@ -112,12 +111,12 @@ def page(deps: Deps, caller: Caller, *, key: str = "") -> DeskPage:
 
 def _page(deps: Deps, caller: Caller, now: datetime, key: str = "") -> DeskPage:
     with reading(deps.sessions) as session:
-        portal = session.get(Portal, caller.portal_id)
-        if portal is None:
+        opened = call_queue.portal_and_lease(session, caller.portal_id, caller.holder)
+        if opened is None:
             raise LookupError("no such portal")
+        portal, lease = opened[0], _running(caller, opened[1], now)
         mine = tally.of(session, portal.id, caller.holder, tally.today(portal, now), caller.wave_id)
         last = waits.last_call(session, caller, now)
-        lease = _lease(session, caller, now)
         asked = leases.handed_out(deps, caller, key, now) if key else None
         wanted = asked if asked and (lease is None or lease.key != asked.key) else lease
         shown = card.shown(deps, session, caller, wanted, now) if wanted is not None else None
@@ -139,12 +138,12 @@ def _start(deps: Deps, caller: Caller, now: datetime, away: int) -> _Start:
     A client who has an outcome meanwhile is no longer of use to the caller and goes back.
     """
     with reading(deps.sessions) as session:
-        portal = session.get(Portal, caller.portal_id)
-        if portal is None or portal.status != "active":
+        opened = call_queue.portal_and_lease(session, caller.portal_id, caller.holder)
+        if opened is None or opened[0].status != "active":
             return _Start("suspended")
         skipped = session.get(Invitation, away) if away else None
         line = skipped.wave_client_id if skipped is not None else 0
-        lease = _lease(session, caller, now)
+        lease = _running(caller, opened[1], now)
         if lease is None:
             return _Start("", line, _first(session, caller, now, line))
         person = session.get(Invitation, lease.invitation_id)
@@ -170,7 +169,10 @@ def _first(session: Session, caller: Caller, now: datetime, line: int) -> tuple[
 
 
 def _lease(session: Session, caller: Caller, now: datetime) -> CallLease | None:
-    lease = call_queue.lease_of(session, caller.portal_id, caller.holder)
+    return _running(caller, call_queue.lease_of(session, caller.portal_id, caller.holder), now)
+
+
+def _running(caller: Caller, lease: CallLease | None, now: datetime) -> CallLease | None:
     if lease is None or lease.until <= now:
         return None
     return lease if caller.wave_id in (None, lease.wave_id) else None
@@ -220,7 +222,8 @@ def _move_on(deps: Deps, portal_id: int, found: _Found, now: datetime) -> None:
 
 
 def _give(deps: Deps, caller: Caller, number: int, line: int) -> str:
-    """Lock one person, judge once more, and give the client out; empty if that cannot be done any more."""
+    """Lock one person, judge once more, and give the client out; empty if that cannot be done any more. That it is no
+    client of the caller's own was looked up a moment ago, and is asked again when the call is written down."""
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
         found = answers.asked(session, caller.portal_id, number, client_row=line, lock=True)
@@ -228,12 +231,10 @@ def _give(deps: Deps, caller: Caller, number: int, line: int) -> str:
             return ""
         if found.invitation.outcome or found.wave.stage not in CALLING:
             return ""
-        if _own_lines(session, caller, [found.client.id]):
-            return ""
         held = call_queue.lease_on(session, caller.portal_id, found.client.id)
         if held is not None and held.until > now:
             return "taken" if held.holder == caller.holder else ""
-        seen = look(session, found.wave, [found.invitation], now, line=found.client)
+        seen = look(session, found.wave, [found.invitation], now, line=found.client, lease=held)
         step = seen.next(number, now)
         if not is_callable(step, now):
             return ""

@@ -25,7 +25,7 @@ def answer(deps: Deps, session: Session, found: Asked, made: Made, now: datetime
     """Count the score of a call; one that was held gives way. The moment it was given is that of the call."""
     given = Answers(made.score if made.score is not None else 0, made.comment)
     response = responses.response_of(session, found.portal.id, found.invitation.id)
-    response = response or survey_rows.new(session, found, given, PHONE, now)
+    response = response or survey_rows.new(session, found, given, PHONE, now, read_out=made.wording)
     response.channel, response.recorded_by = PHONE, made.name[:200]
     response.wording = made.wording or response.wording
     before = survey_rows.store(session, found, response, given, now, author=made.name[:200], reason="")

@@ -12,9 +12,11 @@ from integration.nps.call_results import EARLY
 from integration.nps.calling import CallAt, CallNow, NextCall, next_call
 from integration.nps.invited import InvitationFacts, WaveState
 from integration.nps.workdays import WorkCalendar
+from integration.services.calling.replay import as_call, counting
 from integration.services.ground import Ground, OnlyLines, ground
 from integration.services.waves_facts import facts_of, state_for
 from integration.store import wave_queries
+from integration.store.attempts import Attempt, CallLease
 from integration.store.waves import Invitation, Wave, WaveClient
 
 
@@ -43,15 +45,22 @@ def look(
     now: datetime,
     *,
     line: WaveClient | None = None,
+    lease: CallLease | None = None,
+    made: Sequence[Attempt] | None = None,
 ) -> Look:
-    """Read what the rule needs and no more, once for all of them. `line`: of all of them, where it is read already.
+    """Read what the rule needs and no more, once for all of them. `line`: of all of them, where it is read already;
+    then `lease` is who has it, if anybody, and `made` all attempts at the only one of them, if they are read too.
     Raises `LookupError` if the portal is gone."""
     stage = ground(session, wave, now)
     wanted = {one.wave_client_id for one in people}
     clients = (
         {line.id: line} if line else wave_queries.clients_by_id(session, wave.portal_id, wave.id, wanted)
     )
-    facts = facts_of(session, stage, OnlyLines(clients), people, now=now)
+    in_hand = {lease.invitation_id: lease.until} if lease is not None and lease.until > now else {}
+    facts = facts_of(
+        session, stage, OnlyLines(clients), people, now=now, in_hand=in_hand if line else None,
+        made={one.id: tuple(as_call(row) for row in counting(made)) for one in people} if made is not None else None,
+    )  # fmt: skip
     return Look(stage, facts, {one.id: state_for(stage, one) for one in people})
 
 

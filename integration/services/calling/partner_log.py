@@ -9,6 +9,7 @@ from typing import Literal
 
 from sqlalchemy.orm import Session
 
+from integration.services import piecewise
 from integration.services.calling.types import Caller
 from integration.services.deps import Deps
 from integration.store import call_links, call_sheets
@@ -21,7 +22,6 @@ SAME_LOOK = timedelta(minutes=1)  # a page that renews itself is one look
 AN_HOUR = timedelta(hours=1)
 MOST_AN_HOUR = 120  # people one link is shown in an hour: more than anybody can call
 PAGE = 50
-AT_ONCE = 500  # rows read at once for a file
 LONGEST_ADDRESS = 64
 
 
@@ -113,15 +113,12 @@ def page(deps: Deps, portal_id: int, wave_id: int, *, link_id: int = 0, before: 
 
 def whole(deps: Deps, portal_id: int, wave_id: int) -> Iterator[LogLine]:
     """Every look, the last one first, read piece by piece."""
-    before = 0
-    while True:
-        with reading(deps.sessions) as session:
-            part = call_links.views(session, portal_id, wave_id, before=before, limit=AT_ONCE)
-            lines = _lines(session, portal_id, part)
-        yield from lines
-        if len(part) < AT_ONCE:
-            return
-        before = part[-1].id
+
+    def behind(session: Session, seen: int, last: CallView | None) -> list[CallView]:
+        before = last.id if last is not None else 0
+        return call_links.views(session, portal_id, wave_id, before=before, limit=piecewise.AT_ONCE)
+
+    return piecewise.every(deps, behind, lambda session, part: _lines(session, portal_id, part))
 
 
 def _lines(session: Session, portal_id: int, found: Sequence[CallView]) -> list[LogLine]:

@@ -7,7 +7,7 @@ from integration.services import policies
 from integration.services.deps import Deps
 from integration.services.waves_errors import WaveError
 from integration.services.waves_people import normal_phone
-from integration.store import answers, wave_queries
+from integration.store import answers, call_facts, wave_queries
 from integration.store.base import transaction
 
 OF_THE_NUMBER = (
@@ -23,7 +23,8 @@ def change(deps: Deps, portal_id: int, wave_id: int, invitation_id: int, number:
 
     Calls that were over because of the number go on; used up attempts stay used up. Entering the same twice is once.
     Raises `WaveError`: `bad_phone`, `same_phone` (calls to it go on already), `has_ended`, `is_over`, `no_calls`,
-    `never_again` (the number, or the person, is of somebody who wants no questions), `nobody_chosen`.
+    `never_again` (the number, or the person, is of somebody who wants no questions), `number_taken` (it is that of
+    somebody else on this list), `nobody_chosen`.
     """
     now = deps.clock.now()
     with transaction(deps.sessions) as session:
@@ -46,6 +47,8 @@ def change(deps: Deps, portal_id: int, wave_id: int, invitation_id: int, number:
         keys = {phone_key(phone), f"contact:{one.contact_id}"}
         if wave_queries.opt_outs(session, portal_id, keys):
             raise WaveError("never_again")
+        if phone != one.phone and call_facts.is_called(session, one, phone_key(phone)):
+            raise WaveError("number_taken")
         before, one.phone = one.phone, phone
         if one.calls_over in OF_THE_NUMBER:
             one.calls_over = ""

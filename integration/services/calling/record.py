@@ -6,7 +6,7 @@ counts although the reservation has ended, unless the person has an answer meanw
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import cast
@@ -24,13 +24,13 @@ from integration.services.calling import leases
 from integration.services.calling.amend import amend as amend
 from integration.services.calling.effects import about, answer, ended, never
 from integration.services.calling.looking import Look, look
-from integration.services.calling.replay import replayed
+from integration.services.calling.replay import counting, replayed
+from integration.services.calling.script_texts import followed
 from integration.services.calling.types import Caller, Made, Recorded, Status
 from integration.services.calling.undo import undo as undo
-from integration.services.calling.wording import version
 from integration.services.deps import Deps
 from integration.services.standing import plan_of
-from integration.store import answers, attempts, call_owners, call_queue, holds, responses, wave_queries
+from integration.store import answers, attempts, call_moves, call_owners, call_queue, holds, wave_queries
 from integration.store.answers import Asked
 from integration.store.attempts import Attempt, CallLease
 from integration.store.base import transaction
@@ -48,7 +48,8 @@ _NOBODY: frozenset[str] = frozenset({"no_answer", "busy", "out_of_service"})  # 
 
 def record(deps: Deps, caller: Caller, key: str, form: Mapping[str, str]) -> Recorded:
     """Write down what came of the call under a reservation: `outcome`, `score`, `comment`, `note`, `call_back_at`
-    (date and time in the client's own zone), `language` (of the words that were read out), `q-<key>` (extra answers).
+    (date and time in the client's own zone), `language` (of the words that were read out), `wording` (the versions that
+    were shown, `CardShown.wording`), `q-<key>` (extra answers).
 
     See `Recorded`; the problems' codes are those of `nps.calling.problems_of`, of the form (`not_a_score`, `too_long`,
     `unreadable`), of `questions.problems_of`, and `own_client` (product.md W10).
@@ -61,12 +62,14 @@ def record(deps: Deps, caller: Caller, key: str, form: Mapping[str, str]) -> Rec
         found = held(session, caller.portal_id, sealed.invitation_id, form.get("outcome", ""))
         if found is None or plan_of(found.wave) is None or caller.wave_id not in (None, found.wave.id):
             return Recorded("lost", why="unknown")
-        before = attempts.by_key(session, caller.portal_id, sealed.key)
+        before, earlier = attempts.history(session, found.invitation, sealed.key)
         if before is not None:
             return _told("again", found, before)
         lease = call_queue.lease_on(session, caller.portal_id, found.client.id)
         mine = lease is not None and lease.key == sealed.key
-        seen = look(session, found.wave, [found.invitation], now, line=found.client)
+        seen = look(
+            session, found.wave, [found.invitation], now, line=found.client, lease=lease, made=earlier
+        )
         made = _made(session, found, seen, caller, sealed.key, lease if mine else None, form, now)
         if not isinstance(made, Made):
             _hold_on(session, found, caller, sealed.key, mine, made, now)
@@ -74,8 +77,8 @@ def record(deps: Deps, caller: Caller, key: str, form: Mapping[str, str]) -> Rec
         in_time = lease is not None and lease.until > now
         if in_time and not mine and made.outcome in _NOBODY:
             return Recorded("lost", why="others", outcome=made.outcome, client=found.client.name)
-        done = _written(session, deps, found, made, seen, now)
-        if mine:
+        done = _written(session, deps, found, made, seen, earlier, now)
+        if mine or found.invitation.id != sealed.invitation_id:
             call_queue.give_back(session, caller.portal_id, caller.holder, sealed.key)
         late = not (mine and in_time)
         return replace(done, status="late") if late and done.status == "done" else done
@@ -97,12 +100,15 @@ def _hold_on(
 
 
 def held(session: Session, portal_id: int, invitation_id: int, outcome: str) -> Asked | None:
-    """The person a call is written down for, locked; in the order in which others lock what an outcome touches."""
+    """The person a call is written down for, locked; in the order in which others lock what an outcome touches. Whose
+    cards were merged meanwhile is found where the person is asked now."""
     if outcome == "never":
         one = answers.asked(session, portal_id, invitation_id)
         if one is not None:
             holds.locked_card(session, portal_id, "contact", one.invitation.contact_id)
-    return answers.asked(session, portal_id, invitation_id, lock=True)
+    found = answers.asked(session, portal_id, invitation_id, lock=True, everywhere=outcome == "never")
+    heir = call_moves.heir_of(found.invitation) if found is not None else None
+    return found if heir is None else held(session, portal_id, heir, outcome)
 
 
 def record_in(
@@ -116,39 +122,42 @@ def record_in(
     `LookupError` for a survey without a plan of its own, an imported one.
     """
     now = deps.clock.now()
-    before = attempts.by_key(session, found.portal.id, made.key)
+    before, earlier = attempts.history(session, found.invitation, made.key)
     if before is not None:
         return _told("again", found, before)
     if plan_of(found.wave) is None:
         raise LookupError("nobody is called for this survey")
-    seen = seen or look(session, found.wave, [found.invitation], now, line=found.client)
-    return _written(session, deps, found, made, seen, now)
+    seen = seen or look(session, found.wave, [found.invitation], now)
+    return _written(session, deps, found, made, seen, earlier, now)
 
 
-def _written(session: Session, deps: Deps, found: Asked, made: Made, seen: Look, now: datetime) -> Recorded:
-    why = _against(session, found, made, seen)
-    row = _kept(session, found.invitation, made)
+def _written(
+    session: Session, deps: Deps, found: Asked, made: Made, seen: Look, earlier: Sequence[Attempt], now: datetime
+) -> Recorded:  # fmt: skip
+    why = _against(found, made, seen)
+    row = _kept(session, found.invitation, made, earlier)
+    if not why:
+        _follow(deps, session, found, made, seen, [*earlier, row], now)
+    found.invitation.attempts += 1
     if why:
         return _told("lost", found, row, why=why)
-    _follow(deps, session, found, made, row, seen, now)
     return _told("done", found, row, score=made.score)
 
 
-def _against(session: Session, found: Asked, made: Made, seen: Look) -> str:
+def _against(found: Asked, made: Made, seen: Look) -> str:
     """Why a call changes nothing any more; empty: it does. See `Recorded`."""
     one, wave = found.invitation, found.wave
     if made.outcome == "never":
         return ""
-    response = responses.response_of(session, found.portal.id, one.id)
-    status = response.status if response is not None else ""
-    if status == "counted":
+    if seen.facts[one.id].answered:
         return "answered"
-    if seen.facts[one.id].opted_out:
+    never_again = seen.facts[one.id].opted_out
+    if never_again and not _came_first(one, made):
         return "opted_out"
     if made.outcome == "answered":
         may = may_record(
-            wave.stage, one.outcome, status, approved=bool(wave.approved_by), revoked=one.revoked_at is not None,
-            preliminary=wave.preliminary,
+            wave.stage, "" if never_again else one.outcome, "", approved=bool(wave.approved_by),
+            revoked=one.revoked_at is not None, preliminary=wave.preliminary,
         )  # fmt: skip
         return "" if may else one.outcome or "over"
     if one.outcome:
@@ -156,21 +165,27 @@ def _against(session: Session, found: Asked, made: Made, seen: Look) -> str:
     return "" if wave.approved_by and wave.stage in _RUNNING else "over"
 
 
-def _kept(session: Session, one: Invitation, made: Made) -> Attempt:
-    row = attempts.add(
-        session, one, key=made.key, outcome=made.outcome, phone=(made.phone or one.phone)[:64],
+def _came_first(one: Invitation, made: Made) -> bool:
+    """Whether an answer was given in a call that had begun when "never" was said, on another card or by another door:
+    what the person said on the line is kept, and nobody asks again."""
+    said = one.outcome_at if one.outcome == "opted_out" else made.at
+    begun = made.started_at
+    return made.outcome == "answered" and begun is not None and said is not None and begun < said
+
+
+def _kept(session: Session, one: Invitation, made: Made, earlier: Sequence[Attempt]) -> Attempt:
+    return attempts.add(
+        session, one, earlier, key=made.key, outcome=made.outcome, phone=(made.phone or one.phone)[:64],
         started_at=made.started_at or made.at, ended_at=made.at, call_back_at=made.call_back_at,
         note=made.note[:LONGEST_NOTE], caller=made.holder, caller_name=made.name[:200], source=made.source,
         wording=made.wording,
     )  # fmt: skip
-    one.attempts += 1
-    return row
 
 
 def _follow(
-    deps: Deps, session: Session, found: Asked, made: Made, row: Attempt, seen: Look, now: datetime
-) -> None:
-    """What a call does to its person: an answer, an end, a letter, the next call."""
+    deps: Deps, session: Session, found: Asked, made: Made, seen: Look, every: Sequence[Attempt], now: datetime
+) -> None:  # fmt: skip
+    """What a call does to its person: an answer, an end, a letter, the next call. `every`: all attempts with it."""
     one, facts = found.invitation, seen.facts[found.invitation.id]
     then = replace(facts, calls=tuple(call for call in facts.calls if call.at <= made.at))
     effect = after_call(
@@ -185,8 +200,7 @@ def _follow(
     elif effect.calls_over:
         told = f"{about(found)}: {effect.calls_over}"
         wave_queries.note(session, found.wave, now, f"calls_over:{effect.calls_over}", made.name, told)
-    all_made = attempts.of_people(session, one.portal_id, [one.id])[one.id]
-    after = replayed(facts, all_made, seen.stage.policy)
+    after = replayed(facts, counting(every), seen.stage.policy)
     one.calls_over, one.promised_at = after.calls_over, after.promised_at
     one.mail_from = now if effect.mail_now else one.mail_from
     if one.outcome:
@@ -229,7 +243,10 @@ def _made(
         key=key, outcome=outcome, at=now, holder=caller.holder, name=caller.name, source=caller.source, score=score,
         comment=comment, call_back_at=call_back, note=note, phone=one.phone,
         started_at=lease.taken_at if lease is not None else None,
-        wording=version(form.get("language", "") or one.language), values=form,
+        wording=followed(
+            session, caller.portal_id, form.get("wording", ""), form.get("language", "") or one.language
+        ),
+        values=form,
     )  # fmt: skip
 
 

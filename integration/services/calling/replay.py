@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -11,6 +11,16 @@ from integration.nps.calling import after_call
 from integration.nps.invited import InvitationFacts
 from integration.nps.policy import Policy
 from integration.store.attempts import Attempt
+
+
+def counting(made: Iterable[Attempt]) -> list[Attempt]:
+    """Those of the attempts at one person that were not taken back, in the order of time."""
+    return sorted((row for row in made if row.undone_at is None), key=lambda row: (row.ended_at, row.number))
+
+
+def as_call(row: Attempt) -> Call:
+    """An attempt as the rules know it."""
+    return Call(row.number, cast("CallOutcome", row.outcome), row.ended_at, row.call_back_at, row.phone)
 
 
 def replayed(facts: InvitationFacts, made: Sequence[Attempt], policy: Policy) -> InvitationFacts:

@@ -6,9 +6,10 @@ recorded twice. A row that cannot be taken stops no other.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -16,14 +17,15 @@ from integration.logs import log
 from integration.nps.attempts import Call
 from integration.nps.calling import problems_of
 from integration.nps.policy import Policy
+from integration.nps.questions import FIELD, VERSION
 from integration.nps.workdays import WorkCalendar, local_day, zone_named
-from integration.services import own_clients
-from integration.services.calling import record, wording
+from integration.services import own_clients, questions
+from integration.services.calling import record, script_texts
 from integration.services.calling.looking import Look, look
-from integration.services.calling.sheet_codes import key_of
+from integration.services.calling.sheet_codes import EXTRA, FLAWED, key_of
 from integration.services.calling.types import Made, Recorded
 from integration.services.deps import Deps
-from integration.store import attempts, call_sheets, wave_queries
+from integration.store import attempts, call_sheets, responses, wave_queries
 from integration.store.answers import Asked
 from integration.store.base import transaction
 from integration.store.call_sheets import CallSheet, CallSheetRow
@@ -51,7 +53,8 @@ def step(deps: Deps, portal_id: int, sheet_id: int) -> bool:
         row = call_sheets.next_new(session, portal_id, sheet_id)
         if row is None:
             sheet.stage, sheet.finished_at = "done", now
-            sheet.counts = call_sheets.counts(session, portal_id, [sheet.id]).get(sheet.id, {})
+            flawed = {FLAWED: sheet.counts.get(FLAWED, 0)}
+            sheet.counts = call_sheets.counts(session, portal_id, [sheet.id]).get(sheet.id, {}) | flawed
             return False
         try:
             with session.begin_nested():
@@ -100,7 +103,7 @@ def _take(deps: Deps, session: Session, sheet: CallSheet, row: CallSheetRow, now
     if why := barred(found.wave, found.invitation, found.client, outcome):
         row.status, row.code = "refused", why
         return
-    made = _made(sheet, row, found, row.at, outcome)
+    made = _made(session, sheet, row, found, row.at, outcome)
     if outcome == "answered" and any(
         own_clients.is_own(session, found, who) for who in {made.name, sheet.uploaded_by}
     ):
@@ -112,7 +115,10 @@ def _take(deps: Deps, session: Session, sheet: CallSheet, row: CallSheetRow, now
         return
     facts = seen.facts[found.invitation.id]
     marks = beyond(made.at, facts.calls, facts.promised_at, facts.zone, Bounds(seen.stage.policy, seen.hours))
-    _settle(row, record.record_in(session, deps, found, made, seen=seen), marks)
+    got = record.record_in(session, deps, found, made, seen=seen)
+    _settle(row, got, marks)
+    if got.status == "again" and _added(session, found, made, now):
+        row.status = "done"
     if row.status == "done":
         call_sheets.release_called(session, sheet.portal_id, found.client.id, row.at)
 
@@ -128,15 +134,50 @@ def _problem(seen: Look, found: Asked, made: Made) -> str:
     return codes[0] if codes else ""
 
 
-def _made(sheet: CallSheet, row: CallSheetRow, found: Asked, at: datetime, outcome: str) -> Made:
+def _added(session: Session, found: Asked, made: Made, now: datetime) -> bool:
+    """Extra answers of a call that was taken in before, for the questions nobody has answered since; whether there were
+    any. The call stands as it is."""
+    call = attempts.by_key(session, found.portal.id, made.key)
+    response = responses.response_of(session, found.portal.id, found.invitation.id)
+    if not made.values or call is None or call.undone_at is not None or made.outcome != "answered":
+        return False
+    if response is None or response.status != "counted":
+        return False
+    stands = questions.of_responses(session, found.portal.id, [response.id]).get(response.id, ())
+    answered = {one.question.key for one in stands if not one.held}
+    form = {name: value for name, value in made.values.items() if name.partition("-")[2] not in answered}
+    given, _ = questions.read(session, found.portal.id, form)
+    language = found.invitation.language
+    return questions.save_answers(session, response, given, language=language, now=now, by=made.name[:200])
+
+
+def _values(said: Mapping[str, Any]) -> dict[str, str]:
+    """Extra answers as a form brings them, each to the wording that stood on the sheet."""
+    values: dict[str, str] = {}
+    for key, (version, value) in said.get(EXTRA, {}).items():
+        values |= {f"{FIELD}{key}": value, f"{VERSION}{key}": str(version)}
+    return values
+
+
+def _made(
+    session: Session, sheet: CallSheet, row: CallSheetRow, found: Asked, at: datetime, outcome: str
+) -> Made:
     said = row.said
     back = said.get("call_back_at")
     return Made(
         key=key_of(found.invitation.id, at, outcome), outcome=outcome, at=at, holder=f"sheet:{sheet.id}",
         name=str(said.get("caller") or "") or sheet.uploaded_by, source="sheet", score=said.get("score"),
         comment=str(said.get("comment", "")), call_back_at=datetime.fromisoformat(back) if back else None,
-        phone=found.invitation.phone, started_at=at, wording=wording.version(found.invitation.language),
+        phone=found.invitation.phone, started_at=at, wording=_wording(session, sheet, found, at),
+        values=_values(said),
     )  # fmt: skip
+
+
+def _wording(session: Session, sheet: CallSheet, found: Asked, at: datetime) -> str:
+    """The words that stood on the sheet last taken out before a call (product.md W13)."""
+    out = call_sheets.taken_out_before(session, sheet.portal_id, sheet.wave_id, at)
+    moment = out if out is not None else at
+    return script_texts.followed_at(session, sheet.portal_id, found.invitation.language, moment)
 
 
 def _settle(row: CallSheetRow, got: Recorded, marks: str) -> None:

@@ -13,6 +13,8 @@ from datetime import datetime
 
 ALPHABET = "BCDFGHJKLMNPQRSTVWXZ23456789"  # no vowels: neither words nor months nor 0 and O come about
 GROUPS, GROUP = 3, 4
+EXTRA, BAD = "extra", "bad"  # of what a row said: extra answers by question, and those that cannot be taken
+FLAWED = "flawed"  # in the counts of a sheet: rows with extra answers that cannot be taken
 
 
 def code_of(secret: str, invitation_id: int) -> str:

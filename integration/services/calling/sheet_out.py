@@ -13,14 +13,18 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
+from integration.i18n import known
 from integration.nps.calling import CallAt, CallNow, next_call
 from integration.nps.invited import InvitationFacts
+from integration.nps.questions import Question
 from integration.nps.workdays import at_hour, local_day, zone_named
-from integration.services.calling import partner_log, wording
+from integration.services import policies, questions
+from integration.services.calling import partner_log, script_texts, wording
 from integration.services.calling.sheet_codes import code_of
 from integration.services.calling.types import Script
 from integration.services.deps import Deps
 from integration.services.letter_drafts import Cast, Scene, casting, scene
+from integration.services.questions import Field
 from integration.services.reports import plan_in
 from integration.services.waves_errors import WaveError
 from integration.services.waves_facts import facts_of, state_for
@@ -50,17 +54,21 @@ class OnSheet:
     promised: datetime | None
     language: str
     script: Script
+    extra: tuple[Field, ...] = ()  # questions of the agency's own, in the client's language (W13)
 
 
 @dataclass(frozen=True, slots=True)
 class TakenOut:
-    """A sheet as it leaves. `until`: the end of the reservation, UTC."""
+    """A sheet as it leaves. `until`: the end of the reservation, UTC; `questions`: the extra ones that are asked,
+    `main`: the agency's language, in which they stand where another is missing."""
 
     id: int
     wave: str
     at: datetime
     until: datetime
     people: tuple[OnSheet, ...]
+    questions: tuple[Question, ...] = ()
+    main: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +127,10 @@ def take_out(
         partner_log.took_sheet(session, portal_id, wave_id, who, remote, len(found), now)
         wave_queries.note(session, wave, now, "call_sheet_out", who, str(len(found)))
     with reading(deps.sessions) as session:  # others have waited for the wave long enough
-        people = _shown(session, stage, found, secret or fresh or "")
-    return TakenOut(sheet.id, wave.name, now, ends, people)
+        main = policies.load(session, portal_id)[0].language
+        asked = questions.current(session, portal_id)
+        people = _shown(session, stage, found, secret or fresh or "", asked, main)
+    return TakenOut(sheet.id, wave.name, now, ends, people, asked, main)
 
 
 def give_back(deps: Deps, portal_id: int, wave_id: int, sheet_id: int) -> int:
@@ -184,26 +194,36 @@ def _callable(session: Session, stage: Scene, now: datetime) -> list[Found]:
         people = casting(session, stage.portal.id, invitations, stage.wave.id)
         facts = facts_of(session, stage, people, invitations)
         for one, line in part:
-            known = facts[one.id]
-            called = next_call(known, state_for(stage, one), stage.policy, now, stage.calendar.letters)
+            here = facts[one.id]
+            called = next_call(here, state_for(stage, one), stage.policy, now, stage.calendar.letters)
             if isinstance(called, CallNow | CallAt):
-                found.append((one, line, known))
+                found.append((one, line, here))
     return found
 
 
-def _shown(session: Session, stage: Scene, found: Sequence[Found], secret: str) -> tuple[OnSheet, ...]:
+def _shown(
+    session: Session, stage: Scene, found: Sequence[Found], secret: str, asked: Sequence[Question], main: str
+) -> tuple[OnSheet, ...]:  # fmt: skip
     people = casting(session, stage.portal.id, [one for one, _, _ in found], stage.wave.id)
     scripts: dict[tuple[str, wording.Spoken], Script] = {}
+    own = script_texts.in_use(session, stage.portal.id)
     hours = (stage.policy.hours_from, stage.policy.hours_to)
+    extra = {
+        language: questions.fields(asked, language, main, {})
+        for language in sorted({one.language for one, _, _ in found})
+    }
     shown = []
     for one, line, facts in found:
         said = _spoken(stage, people, one, line)
-        script = scripts.setdefault((one.language, said), wording.script(said, one.language))
+        script = scripts.setdefault(
+            (one.language, said), wording.script(said, one.language, own.get(known(one.language)))
+        )
         shown.append(
             OnSheet(
                 code=code_of(secret, one.id), client=line.name, person=one.name, role=one.role, phone=one.phone,
                 email="" if facts.unreachable else masked(one.address), zone=facts.zone, hours=hours,
                 calls=len(facts.calls), promised=facts.promised_at, language=script.language, script=script,
+                extra=extra[one.language],
             )
         )  # fmt: skip
     return tuple(shown)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from integration.i18n import LANGUAGES, mark, text
 from integration.nps.attempts import CALL_OUTCOMES
 from integration.nps.past_answers import fold
+from integration.services.questions import YES_NO
 
 #: Outcome -> how the list of the sheet names it, and what it means.
 OUTCOMES: Mapping[str, tuple[str, str]] = {
@@ -31,6 +32,8 @@ _ALSO: Mapping[str, tuple[str, ...]] = {
 ROLES: Mapping[str, str] = {
     "decides": mark("decides"), "daily": mark("works with us daily"), "other": mark("other"),
 }  # fmt: skip
+EXTRA = mark("Extra question {number}")  # the heading of what is asked besides, in the client's language
+YES_NO_ALSO = {"yes": ("y", "1", "true", "да", "так", "д", "т"), "no": ("n", "0", "false", "нет", "ні", "н")}
 PEOPLE, CALLS, LEGEND = mark("People"), mark("Calls"), mark("Outcomes")
 #: The columns of the first sheet that are for reading, with their widths in characters.
 SHOWN: tuple[tuple[str, str, int], ...] = (
@@ -60,3 +63,9 @@ def outcomes() -> dict[str, str]:
         for message in (OUTCOMES[code][0], *_ALSO[code]):
             found |= {fold(text(language, message)): code for language in LANGUAGES}
     return found
+
+
+def yes_no() -> dict[str, str]:
+    """What people call yes and no, folded, in every language -> `yes`, `no`."""
+    found = {fold(word): code for code, words in YES_NO_ALSO.items() for word in (code, *words)}
+    return found | {fold(text(language, YES_NO[code])): code for language in LANGUAGES for code in YES_NO}

@@ -2,12 +2,12 @@
 
 A sheet is read into rows and shown; only then is it applied (`sheet_apply`), in the chore `call_sheet:<id>`, which goes
 on where it stopped. Whose row it is says its code; what makes a call the same one is code, moment and outcome, so the
-same sheet brought back once more changes nothing.
+same sheet brought back once more changes nothing; extra answers that were put right or came later are added (W13).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Literal
@@ -17,16 +17,17 @@ from sqlalchemy.orm import Session
 from integration.nps import call_sheets as rules
 from integration.nps.call_sheets import NoSheet, Row
 from integration.nps.policy import Policy
+from integration.nps.sheet_questions import Asking
 from integration.nps.workdays import zone_named
-from integration.services import policies
+from integration.services import policies, question_versions
 from integration.services.calling import sheet_apply, sheet_words
-from integration.services.calling.sheet_codes import by_code, key_of
+from integration.services.calling.sheet_codes import BAD, EXTRA, FLAWED, by_code, key_of
 from integration.services.chore_types import Outcome
 from integration.services.deps import Deps
 from integration.services.past_tables import ImportRefused, pages_of
 from integration.services.reports import plan_in
 from integration.store import call_sheets, chores, wave_queries
-from integration.store.base import transaction
+from integration.store.base import reading, transaction
 from integration.store.call_sheets import CallSheet
 from integration.store.waves import Wave
 
@@ -58,7 +59,9 @@ def begin(deps: Deps, portal_id: int, wave_id: int, name: str, data: bytes, *, w
     out, so no code can be known), `nothing_filled`, a code of `past_tables.table_of` or of `nps.call_sheets.NoSheet`.
     """
     pages = pages_of(name, data, most_bytes=MOST_BYTES, most_rows=MOST_ROWS, most_pages=MOST_PAGES)
-    rows = _read(pages)
+    with reading(deps.sessions) as session:
+        asking = Asking(question_versions.kept(session, portal_id, None), sheet_words.yes_no())
+    rows = _read(pages, asking)
     if not rows:
         raise ImportRefused(code="nothing_filled")
     now = deps.clock.now()
@@ -71,7 +74,7 @@ def begin(deps: Deps, portal_id: int, wave_id: int, name: str, data: bytes, *, w
         lines = _lines(session, wave, rules.compared([_settled(row, known, now) for row in rows]), known)
         sheet = call_sheets.add(
             session, portal_id, wave_id=wave_id, file_name=name[-LONGEST_NAME:], stage="preview",
-            uploaded_by=who[:200], uploaded_at=now,
+            uploaded_by=who[:200], uploaded_at=now, counts={FLAWED: sum(BAD in line["said"] for line in lines)},
         )  # fmt: skip
         call_sheets.add_rows(session, portal_id, sheet.id, lines)
         return sheet.id
@@ -125,7 +128,7 @@ def _of(session: Session, portal_id: int, wave_id: int, sheet_id: int) -> CallSh
     return sheet if sheet is not None and sheet.wave_id == wave_id and sheet.stage != "out" else None
 
 
-def _read(pages: Sequence[Sequence[Sequence[str]]]) -> list[Row]:
+def _read(pages: Sequence[Sequence[Sequence[str]]], asking: Asking) -> list[Row]:
     """The rows of every page that is one of ours; if none is, why the first is not."""
     words = sheet_words.outcomes()
     rows: list[Row] = []
@@ -135,7 +138,7 @@ def _read(pages: Sequence[Sequence[Sequence[str]]]) -> list[Row]:
         kind = rules.kind_of(page[0]) if page else "calls"
         seen[kind] = seen.get(kind, 0) + 1
         try:
-            rows += rules.read(page, kind if seen[kind] == 1 else f"{kind}{seen[kind]}", words)
+            rows += rules.read(page, kind if seen[kind] == 1 else f"{kind}{seen[kind]}", words, asking)
         except NoSheet as error:
             wrong = wrong or error
             seen[kind] -= 1
@@ -152,8 +155,17 @@ def _known(session: Session, wave: Wave, first: date) -> _Known:
     zones = call_sheets.zones(session, wave.portal_id, wave.id)
     return _Known(
         by_code(secret, zones), {number: zone or policy.time_zone for number, zone in zones.items()},
-        call_sheets.done_rows(session, wave.portal_id, wave.id), first,
+        _done(call_sheets.done_rows(session, wave.portal_id, wave.id)), first,
     )  # fmt: skip
+
+
+def _done(rows: Iterable[tuple[int, datetime, dict[str, Any]]]) -> dict[tuple[int, datetime], dict[str, Any]]:
+    """What was taken in of each call: as it came first, with all extra answers that came since."""
+    found: dict[tuple[int, datetime], dict[str, Any]] = {}
+    for person, at, said in rows:
+        before = found.setdefault((person, at), dict(said))
+        before[EXTRA] = {**said.get(EXTRA, {}), **before.get(EXTRA, {})}
+    return found
 
 
 def _settled(row: Row, known: _Known, now: datetime) -> Row:
@@ -182,9 +194,9 @@ def _lines(session: Session, wave: Wave, rows: Sequence[Row], known: _Known) -> 
         status, code = ("refused", row.problem) if row.problem else ("new", "")
         if not row.problem and person is not None and row.at is not None:
             before = known.done.get((person, row.at))
-            if before is not None and _words(before) != _words(said):
+            if before is not None and (_words(before) != _words(said) or _other(before, said)):
                 status, code = "refused", "differs"
-            elif key_of(person, row.at, row.outcome) in taken:
+            elif key_of(person, row.at, row.outcome) in taken and not (before and _more(before, said)):
                 status = "same"
             elif why := sheet_apply.barred(wave, *standing[person], row.outcome):
                 status, code = "refused", why
@@ -204,9 +216,21 @@ def said_of(row: Row) -> dict[str, Any]:
         "day": row.day.isoformat() if row.day else "", "hour": f"{row.hour:%H:%M}" if row.hour else "",
         "back": row.back.isoformat(timespec="minutes") if row.back else "",
         "call_back_at": row.call_back_at.isoformat() if row.call_back_at else "",
+        EXTRA: {one.key: [one.version, one.value] for one in row.extra}, BAD: [list(one) for one in row.bad],
     }  # fmt: skip
-    return {name: value for name, value in said.items() if value not in ("", None)}
+    return {name: value for name, value in said.items() if value not in ("", None, {}, [])}
 
 
 def _words(said: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(said.get(name) for name in ("outcome", "score", "comment", "call_back_at"))
+
+
+def _other(before: Mapping[str, Any], said: Mapping[str, Any]) -> bool:
+    """Whether an extra question was answered otherwise before."""
+    stands = before.get(EXTRA, {})
+    return any(key in stands and stands[key][1] != value for key, (_, value) in said.get(EXTRA, {}).items())
+
+
+def _more(before: Mapping[str, Any], said: Mapping[str, Any]) -> bool:
+    """Whether extra questions were answered that were not before: put right in the sheet, or asked since."""
+    return bool(said.get(EXTRA, {}).keys() - before.get(EXTRA, {}).keys())

@@ -149,6 +149,11 @@ class CardShown:
         """The wording in the client's own language."""
         return self.scripts[self.language]
 
+    @property
+    def wording(self) -> str:
+        """The versions of the words that are shown, for the form to carry (product.md W13)."""
+        return " ".join(one.version for one in self.scripts.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Opening:

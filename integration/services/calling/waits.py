@@ -11,7 +11,7 @@ from integration.nps.workdays import zone_named
 from integration.services.calling import card
 from integration.services.calling.types import Caller, LastCall, Opening, Waiting, Why
 from integration.services.reports import plan_in
-from integration.store import answers, attempts, call_owners, call_queue, cards_view, responses, wave_queries
+from integration.store import attempts, call_owners, call_queue, cards_view, wave_queries
 from integration.store.call_queue import Next
 from integration.store.portals import Portal
 from integration.store.waves import Wave
@@ -70,17 +70,12 @@ def no_survey(session: Session, caller: Caller, now: datetime) -> tuple[Why, dat
 
 def last_call(session: Session, caller: Caller, now: datetime) -> LastCall | None:
     """The caller's last call that still counts, and until when it can be taken back."""
-    row = attempts.last_by(session, caller.portal_id, caller.holder, caller.wave_id)
-    found = answers.asked(session, caller.portal_id, row.invitation_id) if row is not None else None
-    if row is None or found is None:
+    found = attempts.last_by(session, caller.portal_id, caller.holder, caller.wave_id)
+    if found is None:
         return None
-    said = (
-        responses.response_of(session, caller.portal_id, row.invitation_id)
-        if row.outcome == "answered"
-        else None
-    )
+    row = found.attempt
     until = row.ended_at + UNDO
     return LastCall(
-        row.id, found.client.name, found.invitation.name, row.outcome, said.score if said is not None else None,
-        row.ended_at, until if until > now else None, said.comment if said is not None else "",
+        row.id, found.client, found.person, row.outcome, found.score, row.ended_at,
+        until if until > now else None, found.comment,
     )  # fmt: skip

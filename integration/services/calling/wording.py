@@ -5,16 +5,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
 from integration import i18n
 from integration.i18n import mark, text
+from integration.nps import call_wording
+from integration.nps.call_wording import Parts
 from integration.services.calling.types import Script
 from integration.store import answers
 from integration.store.answers import Asked
-from integration.store.clients import Contact
 
 VERSION = 1  # of these words, raised with every change of one of them (product.md W13)
 _NUMBER = re.compile(r"\s*\(\d+\)$|^#\d+$")  # how staff are recorded: "Ada Head (12)", "#12"
@@ -29,6 +30,18 @@ _HELLO = {
     (False, True): mark("Hello! This is {speaker} from {agency}."),
     (False, False): mark("Hello! I am calling from {agency}."),
 }
+MOMENT = mark("Once a year we ask our clients one question. It takes two minutes: is now a good moment?")
+QUESTION = mark(
+    "On a scale from 0 to 10, how likely are you to recommend {agency} to a colleague or friend?"
+    " 0 is not at all likely, 10 is certain to."
+)
+COMMENT = mark("Why this score? What should we do better?")
+THANKS, READS = mark("Thank you!"), mark("{head} reads every answer in person.")
+LATER = mark("Of course. When would it suit you better?")
+MAIL = mark("Then we will send you a letter with this one question. One click is enough to answer it.")
+REFUSAL = mark("I understand; we will not ask you again this time. Thank you and goodbye!")
+NEVER = mark("I have noted that we must not ask you again. Sorry to have disturbed you.")
+COLLEAGUE = mark("Hello! I am calling from {agency}. Could {person} come to the phone?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +59,12 @@ class Spoken:
 
 def spoken(session: Session, found: Asked, *, caller: str = "", head: str = "") -> Spoken:
     """What a call to this respondent names. `caller`: as acts are recorded; `head`: who reads the answers."""
-    contact = session.get(Contact, (found.portal.id, found.invitation.contact_id))
+    named = answers.named(session, found.portal, found.client, found.invitation.contact_id)
     return Spoken(
-        agency=answers.agency_name(session, found.portal),
-        service=answers.service_name(session, found.portal.id, found.client.deal_id),
-        people=answers.staff_names(session, found.portal.id, (found.client.manager_id,)),
-        first_name=contact.name.strip() if contact is not None else "",
+        agency=named.agency,
+        service=named.service,
+        people=(named.manager,) if named.manager else (),
+        first_name=named.first_name,
         person=found.invitation.name,
         speaker=speaker(caller),
         head=head,
@@ -68,8 +81,57 @@ def version(language: str) -> str:
     return f"call/{VERSION}/{i18n.known(language)}"
 
 
-def script(said: Spoken, language: str) -> Script:
-    """The wording in one of our languages (another one falls back to English); see `Script`."""
+@dataclass(frozen=True, slots=True)
+class OwnScript:
+    """The agency's own words of a call in one language, and the name that answers keep."""
+
+    version: str
+    parts: Parts
+
+
+def standard(language: str) -> dict[str, str]:
+    """The words that Molva brings, with places, as an agency may change them."""
+    language = i18n.known(language)
+
+    def put(message: str) -> str:
+        return text(language, message, agency="{agency}", person="{person}")
+
+    return {
+        "hello": f"{{greeting}} {put(MOMENT)}", "about": "{judged}", "comment": put(COMMENT),
+        "thanks": f"{put(THANKS)} {{reader}}", "later": put(LATER), "mail": put(MAIL), "refusal": put(REFUSAL),
+        "never": put(NEVER), "colleague": put(COLLEAGUE),
+    }  # fmt: skip
+
+
+def script(said: Spoken, language: str, own: OwnScript | None = None) -> Script:
+    """The wording in one of our languages (another one falls back to English); see `Script`. `own`: the agency's words;
+    where nothing of a part remains, because what it names is unknown, the standard words are said."""
+    made = _standard(said, language)
+    if own is None:
+        return made
+    told = {name: value for name, value in call_wording.said(own.parts, values(said, made)).items() if value}
+    return replace(made, version=own.version, **told)
+
+
+def values(said: Spoken, made: Script) -> dict[str, str]:
+    """What each place becomes in a call, by its name; empty if it is unknown. `made`: the standard words."""
+    language = made.language
+    return {
+        "first_name": said.first_name, "person": said.person, "speaker": said.speaker, "head_name": said.head,
+        "agency": _quoted(said.agency, language), "service": _bare(said.service), "team": ", ".join(said.people),
+        "greeting": _greeting(said, language), "judged": made.about,
+        "reader": text(language, READS, head=said.head) if said.head else "",
+    }  # fmt: skip
+
+
+def _greeting(said: Spoken, language: str) -> str:
+    return text(
+        language, _HELLO[bool(said.first_name), bool(said.speaker)], first_name=said.first_name,
+        speaker=said.speaker, agency=_quoted(said.agency, language),
+    )  # fmt: skip
+
+
+def _standard(said: Spoken, language: str) -> Script:
     language = i18n.known(language)
     places = {
         "first_name": said.first_name, "speaker": said.speaker, "agency": _quoted(said.agency, language),
@@ -80,35 +142,22 @@ def script(said: Spoken, language: str) -> Script:
         return text(language, message, **places)
 
     about = _ABOUT.get((bool(said.service), bool(said.people)), "")
-    reads = mark("{head} reads every answer in person.") if said.head else ""
     return Script(
         language=language,
         version=version(language),
-        hello=" ".join(
-            (
-                put(_HELLO[bool(said.first_name), bool(said.speaker)]),
-                put(mark("Once a year we ask our clients one question. It takes two minutes: is now a good moment?")),
-            )
-        ),
+        hello=f"{_greeting(said, language)} {put(MOMENT)}",
         about=put(about) if about else "",
-        question=put(
-            mark(
-                "On a scale from 0 to 10, how likely are you to recommend {agency} to a colleague or friend?"
-                " 0 is not at all likely, 10 is certain to."
-            )
-        ),
+        question=put(QUESTION),
         low=put(mark("not at all likely")),
         high=put(mark("certain to")),
-        comment=put(mark("Why this score? What should we do better?")),
-        thanks=" ".join(part for part in (put(mark("Thank you!")), put(reads) if reads else "") if part),
-        later=put(mark("Of course. When would it suit you better?")),
-        mail=put(mark("Then we will send you a letter with this one question. One click is enough to answer it.")),
-        refusal=put(mark("I understand; we will not ask you again this time. Thank you and goodbye!")),
-        never=put(mark("I have noted that we must not ask you again. Sorry to have disturbed you.")),
-        colleague=put(mark("Hello! I am calling from {agency}. Could {person} come to the phone?"))
-        if said.person
-        else put(mark("Hello! I am calling from {agency}.")),
-    )  # fmt: skip
+        comment=put(COMMENT),
+        thanks=" ".join(part for part in (put(THANKS), put(READS) if said.head else "") if part),
+        later=put(LATER),
+        mail=put(MAIL),
+        refusal=put(REFUSAL),
+        never=put(NEVER),
+        colleague=put(COLLEAGUE) if said.person else put(mark("Hello! I am calling from {agency}.")),
+    )
 
 
 def _judged(service: str, people: Sequence[str], language: str) -> dict[str, str]:

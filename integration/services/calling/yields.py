@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from integration.nps.attempts import Yield as Yield
 from integration.nps.call_numbers import PARTS, CallNumbers, Made, Tally
 from integration.nps.policy import Policy
 from integration.nps.workdays import at_hour, local_day, zone_named
+from integration.services import policies
 from integration.services.ground import calendar_for
 from integration.store import call_yields as rows
 from integration.store.call_yields import Waiting as Waiting
@@ -72,8 +73,20 @@ def waiting(session: Session, wave: Wave, scope: Scope, policy: Policy, now: dat
     found = rows.waiting(session, wave.portal_id, wave.id, scope, now, since, SPOKEN)
     if not found.overdue:
         return found
-    hours = calendar_for(session.get_one(Portal, wave.portal_id), policy, now).letters
-    shut = sum(
-        n for name, n in found.overdue if not hours.is_allowed(now, zone_named(name or policy.time_zone))
-    )
+    closed = _shut(session, wave, policy, [name for name, _ in found.overdue], now)
+    shut = sum(n for name, n in found.overdue if name in closed)
     return replace(found, due=found.due - shut, later=found.later + shut)
+
+
+def shut_zones(session: Session, wave: Wave, now: datetime) -> tuple[str, ...]:
+    """Zones of people whose slot has ended and who may not be called at this hour any more."""
+    zones = rows.ended_slots(session, wave.portal_id, wave.id, now)
+    if not zones:
+        return ()
+    policy = policies.load_version(session, wave.portal_id, wave.policy_version)
+    return tuple(sorted(_shut(session, wave, policy, zones, now)))
+
+
+def _shut(session: Session, wave: Wave, policy: Policy, zones: Collection[str], now: datetime) -> set[str]:
+    hours = calendar_for(session.get_one(Portal, wave.portal_id), policy, now).letters
+    return {name for name in zones if not hours.is_allowed(now, zone_named(name or policy.time_zone))}

@@ -9,7 +9,8 @@ from integration.nps.people import ClientKey
 from integration.services import policies, rights
 from integration.services.deps import Deps
 from integration.services.frames import Viewer
-from integration.services.projects.page import may_start
+from integration.services.projects.page import extra_of, may_start
+from integration.services.questions import ExtraSaid
 from integration.store import project_pages as rows
 from integration.store import reports
 from integration.store.base import reading
@@ -20,12 +21,14 @@ MOST = 5
 
 @dataclass(frozen=True, slots=True)
 class ProjectsTab:
-    """The last runs of a deal, or of a client's deals. `may_ask`: the viewer may ask about this deal now."""
+    """The last runs of a deal, or of a client's deals. `may_ask`: the viewer may ask about this deal now;
+    `extra`: what was said in extra questions, by answer."""
 
     runs: tuple[Shown, ...]
     names: Mapping[int, str]
     stages: Mapping[str, str]
     may_ask: bool
+    extra: Mapping[int, tuple[ExtraSaid, ...]]
 
 
 def read(deps: Deps, who: Viewer, kind: str, card_id: int, client: ClientKey | None) -> ProjectsTab | None:
@@ -49,4 +52,5 @@ def read(deps: Deps, who: Viewer, kind: str, card_id: int, client: ClientKey | N
         return ProjectsTab(
             tuple(found), reports.names(session, who.portal_id, managers),
             rows.stages(session, who.portal_id) if found else {}, on and kind == "deal" and may_start(mine),
+            extra_of(session, who.portal_id, found),
         )  # fmt: skip

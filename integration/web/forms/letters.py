@@ -35,6 +35,24 @@ class LetterForm(LookForm):
     once = _text(64)
 
 
+class ScriptForm(LookForm):
+    """The words of a call, part by part. `started`: they were typed here; `version`: what the author saw."""
+
+    do = _text(20)
+    started = fields.Boolean(load_default=False)
+    version = fields.Integer(load_default=0, validate=validate.Range(min=0, max=1_000_000))
+    restore = fields.Integer(load_default=0, validate=validate.Range(min=0, max=1_000_000))
+    hello = _text(LONGEST)
+    about = _text(LONGEST)
+    comment = _text(LONGEST)
+    thanks = _text(LONGEST)
+    later = _text(LONGEST)
+    mail = _text(LONGEST)
+    refusal = _text(LONGEST)
+    never = _text(LONGEST)
+    colleague = _text(LONGEST)
+
+
 class FateForm(Form):
     """Which test letter is asked about."""
 

@@ -23,7 +23,12 @@ class ProjectsForm(forms.Form):
     once = fields.String(load_default="", validate=validate.Length(max=64))
 
 
+TABLES = ("runs", "questions", "extra")
+
+
 class ProjectsFile(forms.Form):
-    """The kind of file."""
+    """The kind of file; of a CSV which table; the periods of the figures."""
 
     kind = fields.String(load_default="csv", validate=validate.OneOf(("csv", "xlsx")))
+    sheet = fields.String(load_default="runs", validate=validate.OneOf(TABLES))
+    by = fields.String(load_default="month", validate=validate.OneOf(PERIODS))

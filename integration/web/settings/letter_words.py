@@ -28,7 +28,7 @@ GROUPS: tuple[tuple[str, str, tuple[LetterKind, ...]], ...] = (
     ),
     (
         mark("Thanks after an answer"),
-        mark("Molva does not send these yet. You can get the words ready."),
+        mark("One to each person who answered, some hours later, while thanks are on in “When and how”."),
         ("thanks_promoter", "thanks_passive", "thanks_detractor", "thanks_phone"),
     ),
 )  # fmt: skip
@@ -181,6 +181,11 @@ def _words(letter: LetterKind, problem: TextProblem) -> str:
             return say("{place} has no meaning in this letter.", place=place_words("question"))
         case _:
             return _needs(str(problem.params["places"]).split())
+
+
+def place_name(name: str) -> str:
+    """What a place is called, its code if nobody named it."""
+    return say(_PLACES[name]) if name in _PLACES else name
 
 
 def place_words(name: str) -> str:

@@ -20,6 +20,7 @@ from integration.web import forms, frame
 from integration.web.forms.letters import FateForm, LetterForm, LookForm
 from integration.web.pages import say, show
 from integration.web.settings import letter_words as words
+from integration.web.settings import script
 from integration.web.settings.sections import blueprint, page, part, section
 
 BASE = "/app/settings/letters"
@@ -42,7 +43,8 @@ def overview(who: Viewer) -> Response:
         }
         for heading, line, kinds in words.GROUPS
     ]  # fmt: skip
-    return page(who, "letters", "app/settings/letters.html", groups=groups)
+    said = script.rows(who, codes, used)
+    return page(who, "letters", "app/settings/letters.html", groups=groups, said=said)
 
 
 @part("letters", "clients")

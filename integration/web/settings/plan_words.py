@@ -9,7 +9,8 @@ from integration.i18n import mark
 from integration.services.field_labels import SOURCE
 from integration.web.pages import language, say
 from integration.web.settings.layout_words import field_name
-from integration.web.settings.setup_words import KINDS, group_of
+from integration.web.settings.repair_words import group_of
+from integration.web.settings.setup_words import KINDS
 
 EXTRAS = {
     "trigger": mark("Triggers for the automation of deals"),

@@ -23,7 +23,7 @@ from integration.services.layout_places import Change
 from integration.services.layouts import LayoutRefused, Preview
 from integration.services.pace import CROWDED
 from integration.web.pages import language, say
-from integration.web.settings import sections, setup_words
+from integration.web.settings import repair_words, sections, setup_words
 from integration.web.settings.layout_words import difference_lines, field_name
 from integration.web.settings.plan_words import plan_words
 from integration.web.settings.setup_words import line_of, place_name
@@ -198,7 +198,7 @@ def _repaired(done: Repaired) -> Notice:
         return {"tone": "info", "heading": say(UNDER_WAY), "line": ""}
     if done.code:
         return {"tone": "warn", "heading": say("Nothing has been changed."), "line": _why(done.code)}
-    lines = setup_words.done_words(done.done, done.problems)
+    lines = repair_words.done_words(done.done, done.problems)
     if not lines:
         return {"tone": "good", "heading": say("Nothing was missing."), "line": ""}
     tone = "warn" if done.problems else "good"
@@ -209,7 +209,7 @@ def _last_repair(found: Checklist | None) -> dict[str, Any] | None:
     last = found.repair if found else None
     if not last:
         return None
-    lines = setup_words.done_words(last.get("done", ()), last.get("problems", ()))
+    lines = repair_words.done_words(last.get("done", ()), last.get("problems", ()))
     at = datetime.fromisoformat(str(last["at"]))
     return {"who": last.get("who", ""), "at": at, "lines": lines or [say("Nothing was missing.")]}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +11,7 @@ from integration.i18n import mark
 from integration.services.checklist import Item
 from integration.services.field_labels import SOURCE
 from integration.web.pages import language, moment_text, say
+from integration.web.settings import automation_words
 from integration.web.settings.layout_words import field_name
 
 KINDS = {
@@ -34,33 +34,6 @@ SCOPES = {
     "department": mark("Company structure"),
     "placement": mark("Embedding into the interface"),
 }
-TRIGGERS = {
-    "ok": mark(
-        "Answers can start your automation: the triggers “Molva: …” stand in the list of your deals’ stages."
-    ),
-    "off": mark("Switched off. If your automation is to react to answers, switch it on under “Follow-ups”."),
-    "missing": mark("The triggers for your deals’ automation are not registered yet. “Repair” does it."),
-    "refused": mark(
-        "Bitrix24 does not let us register triggers ({code}). Either your edition has no automation, or Molva does not "
-        "work in the name of an administrator with access to the CRM: let one open Molva once. All else works without."
-    ),
-    "unknown": mark("Not looked at yet. Press “Check now”."),
-}
-ROBOT = {
-    "ok": mark("The rule “Ask the client (Molva)” can be put on the stages of deals."),
-    "missing": mark("The rule “Ask the client (Molva)” is not registered yet. “Repair” does it."),
-    "old": mark("The rule “Ask the client (Molva)” is registered in an older form. “Repair” renews it."),
-    "no_scope": mark(
-        "Not needed for the survey. For the rule “Ask the client (Molva)” add “Workflows” (bizproc) to the "
-        "application’s rights in Bitrix24, open Molva once, then press “Repair”."
-    ),
-    "refused": mark(
-        "Bitrix24 does not let us register the rule ({code}). Either your edition has no automation, or Molva does not "
-        "work in the name of an administrator: let one open Molva once. All else works without."
-    ),
-    "unknown": mark("Not looked at yet. Press “Check now”."),
-}
-UNUSED = {"off": mark("switched off"), "no_scope": mark("not used"), "refused": mark("not available")}
 LEAD_PARTS = {"new": mark("new leads"), "returning": mark("returning customers")}
 TABS = {
     "ok": mark("The tab stands in the card once."),
@@ -73,10 +46,6 @@ TABS = {
         "Bitrix24, open Molva from the menu once, then press “Repair”."
     ),
     "unknown": mark("Bitrix24 has not told us about the tab."),
-}
-PROBLEMS = {
-    "wrong_type": mark("is of another type than ours"),
-    "multiple": mark("takes several values, ours takes one"),
 }
 
 
@@ -99,7 +68,7 @@ def line_of(item: Item) -> Line:
     word, tone, glyph = STATES[item.state]
     title, text = _WORDS[item.code](item)
     layout = None
-    if item.code in ("triggers", "robot") and item.facts["how"] in UNUSED:
+    if automation_words.unused(item):
         tone, glyph = "neutral", "info"
     if item.code == "layout" and item.state != "ok":
         layout = (str(item.facts["kind"]), int(item.facts["part"]))
@@ -112,8 +81,8 @@ def _badge(item: Item) -> str:
         return say("{shown} of {of} shown", shown=item.facts["shown"], of=item.facts["of"])
     if item.code == "layout" and item.facts.get("stored") is False:
         return say("by hand")
-    if item.code in ("triggers", "robot") and item.facts["how"] in UNUSED:
-        return say(UNUSED[str(item.facts["how"])])
+    if why := automation_words.unused(item):
+        return why
     if item.group == "work" and item.state == "ok":
         return say("all right")
     return say("not yet") if item.group == "work" and item.state in ("unknown", "missing") else ""
@@ -130,78 +99,6 @@ def place_name(kind: str, name: str) -> str:
     """What a layout belongs to: "Deals: Service", "Companies"."""
     part = say(LEAD_PARTS[name]) if name in LEAD_PARTS else name
     return f"{say(KINDS[kind])}: {part}" if part else say(KINDS[kind])
-
-
-EXTRAS = {
-    "trigger": mark("The triggers for your automation were registered."),
-    "robot": mark("The rule “Ask the client (Molva)” was registered."),
-}
-
-
-def done_words(done: Sequence[str], problems: Sequence[str]) -> list[str]:
-    """What a repair did, one line each; the names come from `services.setup`."""
-    code = language()
-    groups: dict[str, list[str]] = {
-        name: [] for name in (*EXTRAS, "event", "tab", "field", "list", "source", "chore")
-    }
-    for name in done:
-        groups[group_of(name)].append(name)
-    lines = []
-    if groups["field"]:
-        count = len(groups["field"])
-        lines.append(i18n.plural(code, "{n} field was added.", "{n} fields were added.", count))
-    if groups["list"]:
-        count = len(groups["list"])
-        lines.append(i18n.plural(code, "{n} list was completed.", "{n} lists were completed.", count))
-    if groups["tab"]:
-        kinds = dict.fromkeys(name.split("_")[1].lower() for name in groups["tab"])
-        shown = ", ".join(say(KINDS[kind]) for kind in kinds if kind in KINDS)
-        lines.append(say("The tab was put right: {cards}.", cards=shown))
-    if groups["event"]:
-        count = len(groups["event"])
-        lines.append(
-            i18n.plural(
-                code,
-                "{n} notice of changes was switched on.",
-                "{n} notices of changes were switched on.",
-                count,
-            )
-        )
-    if groups["source"]:
-        lines.append(say("The source “{name}” was added.", name=say(SOURCE)))
-    lines += [say(text) for name, text in EXTRAS.items() if groups[name]]
-    if groups["chore"]:
-        lines.append(say("Work that had been given up was begun anew."))
-    return lines + [problem_words(problem) for problem in problems]
-
-
-def problem_words(problem: str) -> str:
-    """What a person has to settle, by the code a set-up gave it."""
-    if problem.startswith("placement:"):
-        return say(TABS["no_scope"]) if problem.endswith("scope") else say(TABS["unknown"])
-    place, _, code = problem.partition(":")
-    kind, _, field = place.partition(".")
-    if code in PROBLEMS and kind in KINDS:
-        return say(
-            "The field “{field}” ({cards}) {what}. Somebody else made it: rename or delete it in Bitrix24.",
-            field=field, cards=say(KINDS[kind]), what=say(PROBLEMS[code]),
-        )  # fmt: skip
-    return say("Bitrix24 refused: {what}.", what=problem)
-
-
-def group_of(name: str) -> str:
-    """What a name that a set-up gives is about: `chore`, `tab`, `list`, `source`, `field`, `event`, one of `EXTRAS`."""
-    if name.startswith("chore:"):
-        return "chore"
-    if name.partition(".")[0] in EXTRAS:
-        return name.partition(".")[0]
-    if name.endswith("_DETAIL_TAB"):
-        return "tab"
-    if name.endswith(".list"):
-        return "list"
-    if name.startswith("source."):
-        return "source"
-    return "field" if "." in name else "event"
 
 
 def _ago(at: Any, never: str, seen: str = "") -> str:
@@ -346,22 +243,8 @@ def _reconciled(item: Item) -> tuple[str, str]:
     return title, _ago(at, mark("Not yet. It follows the first reading."))
 
 
-def _triggers(item: Item) -> tuple[str, str]:
-    text = TRIGGERS.get(str(item.facts["how"]), TRIGGERS["unknown"])
-    return say("Triggers of the automation"), say(text, code=item.facts["code"]) if "{code}" in text else say(
-        text
-    )
-
-
-def _robot(item: Item) -> tuple[str, str]:
-    text = ROBOT.get(str(item.facts["how"]), ROBOT["unknown"])
-    return say("Rule of the automation"), say(text, code=item.facts["code"]) if "{code}" in text else say(
-        text
-    )
-
-
 _WORDS = {
-    "triggers": _triggers, "robot": _robot,
+    "triggers": automation_words.triggers, "robot": automation_words.robot,
     "scopes": _scopes, "events": _events, "keys": _keys, "source": _source, "fields": _fields, "items": _items,
     "tab": _tab, "layout": _layout, "worker": _worker, "last_event": _last_event, "first_sync": _first_sync,
     "reconciled": _reconciled,

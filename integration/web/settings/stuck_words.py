@@ -82,6 +82,7 @@ REASONS = {
     "server_down": mark("The mail server does not answer."),
     "no_server": mark("No mail server is set up, so letters wait."),
     "connection": mark("The mail server does not answer."),
+    "no_sender": mark("Whoever signs it has left, and nobody else may sign it: choose who signs instead."),
     "portal": mark("Bitrix24 does not answer applications at the moment."),
     "portal_unsent": mark(
         "Bitrix24 has put the e-mail into the contact’s card and could not send it. Mostly the sender’s mailbox is not "

@@ -268,7 +268,7 @@
         if (mine !== number) return;
         target.innerHTML = html;
         say("danger", "");
-      }).catch(function (error) { complain(error, target); }).finally(function () {
+      }).catch(function (error) { if (mine === number) complain(error, target); }).finally(function () {
         if (mine !== number) return;
         target.classList.remove("loading");
         target.setAttribute("aria-busy", "false");

@@ -54,7 +54,6 @@
 
   /* A new frame each time: letters typed over an hour leave no trail behind the browser's back button. */
   function show() {
-    const old = frame.querySelector("iframe");
     const fresh = document.createElement("iframe");
     const carrier = document.createElement("form");
     fresh.name = "letter-view-" + number;
@@ -80,12 +79,13 @@
       if (!begun) return;
       fresh.style.opacity = "";
       fresh.dataset.shown = "1";
-      frame.querySelectorAll("iframe").forEach(function (one) { if (one !== fresh) one.remove(); });
+      while (fresh.previousElementSibling) fresh.previousElementSibling.remove(); /* newer ones are still on their way */
     });
     begun = true;
     carrier.submit();
     carrier.remove();
-    if (old && frame.querySelectorAll("iframe").length > 3) old.remove();
+    const coming = frame.querySelectorAll("iframe:not([data-shown])");
+    if (coming.length > 3) coming[0].remove();
   }
 
   function refresh() {
@@ -120,12 +120,27 @@
 
   // --- the client it is shown on
   let search = 0;
+  /* Whoever was chosen while the list was on its way stays chosen. */
+  function list(html) {
+    const chosen = clients.querySelector("input:checked");
+    const inside = clients.contains(document.activeElement);
+    clients.innerHTML = html;
+    const rows = Array.from(clients.querySelectorAll("input"));
+    let same = chosen && rows.find(function (one) { return one.value === chosen.value; });
+    if (chosen && !same) {
+      clients.querySelector(".letter-clients").appendChild(chosen.closest("label"));
+      same = chosen;
+    }
+    if (!same) return;
+    same.checked = true;
+    if (inside) same.focus();
+  }
   function find() {
     const mine = ++search;
     window.Molva.request(clients.dataset.url, new FormData(form)).then(function (answer) {
       if (!answer.ok) throw new Error("status " + answer.status);
       return answer.text();
-    }).then(function (html) { if (mine === search) clients.innerHTML = html; }).catch(function () {});
+    }).then(function (html) { if (mine === search) list(html); }).catch(function () {});
   }
   let wait = 0;
   form.elements.wanted.addEventListener("input", function () {

@@ -8,6 +8,8 @@
     let failures = 0;
     place.setAttribute("aria-live", "polite");
     function over() {
+      /* A button was pressed: its page is on its way, and this one would take its place. */
+      if (document.querySelector("form[data-busy]")) { setTimeout(over, EVERY); return; }
       const nav = document.getElementById("nav");
       nav.action = place.dataset.then || place.dataset.poll;
       nav.requestSubmit();

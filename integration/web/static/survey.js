@@ -14,7 +14,7 @@
 
     function ask(type) {
       var stop = window.AbortController ? new AbortController() : null;
-      var timer = setTimeout(function () { if (stop) stop.abort(); }, 5000);
+      var timer = setTimeout(function () { if (stop) stop.abort(); }, 15000); /* a slow line is no machine */
       return fetch(form.dataset.prove, {
         method: "POST",
         credentials: "omit",

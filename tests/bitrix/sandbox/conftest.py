@@ -24,6 +24,7 @@ from integration.bitrix.sandbox.install import DEFAULT_SCOPE
 from integration.bitrix.sandbox.server import Sandbox, running
 from integration.bitrix.sandbox.state import Origin
 from tests.bitrix.sandbox.agencies import small_agency
+from tests.clocks import midday
 
 PORTAL_HOST, OAUTH_HOST = "agency.sandbox.test", "oauth.bitrix24.tech"
 #: The name the portal had before it was renamed.
@@ -34,7 +35,7 @@ CLIENT_ID, SECRET = "local.sandbox", "not-a-secret"
 @pytest.fixture
 def box() -> Iterator[Sandbox]:
     """A fresh sandbox with the small agency, in this process, on free ports."""
-    with running(small_agency()) as sandbox:
+    with running(small_agency(), midday()) as sandbox:
         yield sandbox
 
 
@@ -190,7 +191,7 @@ def tls_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     authority.cert_pem.write_to_path(str(bundle))
     origin = Origin(f"https://{PORTAL_HOST}", f"https://{OAUTH_HOST}")
     with (
-        running(small_agency(), tls=context, origin=origin) as sandbox,
+        running(small_agency(), midday(), tls=context, origin=origin) as sandbox,
         pytest.MonkeyPatch.context() as patch,
     ):
         _lead_names_home(patch, sandbox)

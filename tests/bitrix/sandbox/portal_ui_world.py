@@ -17,6 +17,7 @@ from integration.bitrix.sandbox.httpd import Server
 from integration.bitrix.sandbox.rest import as_employee
 from integration.bitrix.sandbox.server import Sandbox, running
 from integration.bitrix.sandbox.story import tell
+from tests.clocks import midday
 
 ADMIN, DIRECTOR, MANAGER, CALLER, DISMISSED = 1, 3, 6, 15, 14
 APP = "local.tiny"
@@ -161,7 +162,7 @@ def furnish(world: World) -> None:
 @contextmanager
 def furnished(agency: Agency | None = None) -> Iterator[World]:
     """The world on loopback."""
-    with running(agency or tell(1, 60).agency) as box, tiny_app() as tiny:
+    with running(agency or tell(1, 60).agency, midday()) as box, tiny_app() as tiny:
         world = World(box, tiny)
         tiny.portal = box.portal_url
         if agency is None:

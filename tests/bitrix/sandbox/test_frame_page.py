@@ -14,7 +14,7 @@ from integration.bitrix.sandbox.server import Sandbox
 from tests.bitrix.sandbox.agencies import small_agency
 from tests.bitrix.sandbox.conftest import CLIENT_ID, Receiver, register
 from tests.bitrix.sandbox.portal_ui_world import APP, World, furnished, installed
-from tests.browser import until
+from tests.browser import until, until_here
 
 pytestmark = pytest.mark.browser
 _PAGE = """<!doctype html><title>app</title><p id="who">…</p>
@@ -40,11 +40,8 @@ def test_the_installer_finishes_from_its_frame(box: Sandbox, receiver: Receiver,
     )
     with browser.new_page() as page:
         page.goto(f"{box.portal_url}/frame/{CLIENT_ID}?user=1&lang=en")
-        expect(page.frame_locator("iframe").locator("#who")).to_have_text("Anna en", timeout=20_000)
-        for _ in range(100):
-            if receiver.on("/app"):
-                break
-            page.wait_for_timeout(100)
+        expect(page.frame_locator("iframe").locator("#who")).to_have_text("Anna en")
+        until_here(page, lambda: receiver.on("/app"), "the application")
     assert box.portal.state.apps[CLIENT_ID].state == "installed"
     assert receiver.on("/install")[0]["AUTH_ID"]
     assert receiver.on("/app")[0]["PLACEMENT"] == "DEFAULT"
@@ -88,7 +85,7 @@ def test_a_tab_opens_only_when_asked_for_with_its_card_in_the_options(browser: B
     """bitrix24.md 2.3, 9.2: a POST with the fields of a frame; no token in the frame's address."""
     before = len(world.tiny.posts)
     with shown(browser, world, "/crm/deal/details/10/", user=6) as page:
-        page.wait_for_load_state("networkidle")
+        assert page.locator("[data-opened], iframe.appframe").count() == 0
         assert len(world.tiny.posts) == before
         frame = tab(page)
         query, form = world.tiny.last("/tab")
@@ -154,7 +151,7 @@ def test_the_frame_grows_with_its_page_and_the_title_is_the_application_s(
         size = frame.evaluate("new Promise((done) => BX24.fitWindow(done))")
         assert size["height"] >= 3000
         assert page.locator("iframe.appframe").bounding_box()["height"] == size["height"]  # type: ignore[index]
-        assert frame.evaluate("document.documentElement.scrollHeight <= window.innerHeight") is True
+        until(frame, "document.documentElement.scrollHeight <= window.innerHeight")
         frame.evaluate("new Promise((done) => BX24.resizeWindow(600, 700, done))")
         assert page.locator("iframe.appframe").bounding_box()["height"] == 700  # type: ignore[index]
         frame.evaluate("new Promise((done) => BX24.setTitle('Мой <b>заголовок</b>', done))")

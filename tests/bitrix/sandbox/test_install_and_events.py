@@ -253,7 +253,7 @@ def test_a_placement_posts_its_options_as_a_json_string(
 
 def test_control_needs_its_token(box: Sandbox) -> None:
     """Without the control token nothing can be steered."""
-    answer = requests.post(f"{box.portal_url}/_sandbox/load", json={}, timeout=10)
+    answer = requests.post(f"{box.portal_url}/_sandbox/load", json={}, timeout=60)
     assert answer.status_code == 403
 
 

@@ -12,6 +12,7 @@ from integration.bitrix.sandbox.clock import VirtualClock
 from integration.bitrix.sandbox.limits import Buckets, Budget
 from integration.bitrix.sandbox.server import Sandbox, running
 from integration.bitrix.sandbox.settings import Operating, RateLimit, Settings
+from integration.demo.processes import wait_for
 from tests.bitrix.sandbox.agencies import small_agency
 from tests.bitrix.sandbox.conftest import Caller
 
@@ -128,6 +129,11 @@ def _order(box: Sandbox, **fault: Any) -> None:
     box.control("/faults", fault)
 
 
+def _come(box: Sandbox) -> None:
+    """Wait until what was given up by its caller has come to the portal; that may be later."""
+    wait_for("the portal", lambda: box.portal.journal.by_status["0"] == 1, 60)
+
+
 @pytest.mark.parametrize(
     ("kind", "title"),
     [("drop_before", "Site"), ("drop_after", "x"), ("reset_before", "Site"), ("reset_after", "x")],
@@ -146,6 +152,7 @@ def test_a_portal_that_never_answers(box: Sandbox, hook: Caller, kind: str, titl
     _order(box, kind=kind)
     with pytest.raises(requests.ReadTimeout):
         hook.session.post(f"{hook.base}crm.item.update", json=_UPDATE, timeout=(30, 0.3))
+    _come(box)
     assert _title(hook) == title
 
 
@@ -154,6 +161,7 @@ def test_an_effect_that_comes_after_its_caller_has_gone(box: Sandbox, hook: Call
     _order(box, kind="late", seconds=50)
     with pytest.raises(requests.ReadTimeout):
         hook.session.post(f"{hook.base}crm.item.update", json=_UPDATE, timeout=(30, 0.3))
+    _come(box)
     box.control("/clock/advance", {"seconds": 45})
     assert _title(hook) == "Site"
     box.control("/clock/advance", {"seconds": 6})

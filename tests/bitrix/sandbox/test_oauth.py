@@ -23,9 +23,9 @@ def _token(box: Sandbox, verb: str = "POST", **params: Any) -> tuple[int, dict[s
     data = {"grant_type": "refresh_token", "client_id": CLIENT_ID, "client_secret": SECRET} | params
     url = f"{box.oauth_url}/oauth/token/"
     answer = (
-        requests.post(url, data=data, timeout=10)
+        requests.post(url, data=data, timeout=60)
         if verb == "POST"
-        else requests.get(url, params=data, timeout=10)
+        else requests.get(url, params=data, timeout=60)
     )
     return answer.status_code, answer.json()
 
@@ -44,7 +44,7 @@ def test_a_refresh_token_works_once(box: Sandbox, verb: str) -> None:
         400,
         {"error": "invalid_grant", "error_description": "Refresh token is bad or expired"},
     )
-    answer = requests.post(f"{box.portal_url}/rest/profile", json={"auth": old["access_token"]}, timeout=10)
+    answer = requests.post(f"{box.portal_url}/rest/profile", json={"auth": old["access_token"]}, timeout=60)
     assert answer.json()["result"]["ID"] == "6"
 
 
@@ -84,14 +84,14 @@ def test_codes_are_single_use_and_short(box: Sandbox) -> None:
     """The full flow: redirect with a code, thirty seconds, once."""
     _grant(box)
     url = f"{box.portal_url}/oauth/authorize/?client_id={CLIENT_ID}&state=s"
-    where = requests.get(url, allow_redirects=False, timeout=10).headers["Location"]
+    where = requests.get(url, allow_redirects=False, timeout=60).headers["Location"]
     code = where.split("code=")[1].split("&")[0]
     assert f"domain={box.domain}" in where
     data = {"grant_type": "authorization_code", "code": code}
     assert _token(box, **data)[0] == 200
     assert _token(box, **data)[1]["error"] == "invalid_grant"
     later = (
-        requests.get(url, allow_redirects=False, timeout=10)
+        requests.get(url, allow_redirects=False, timeout=60)
         .headers["Location"]
         .split("code=")[1]
         .split("&")[0]
@@ -101,7 +101,7 @@ def test_codes_are_single_use_and_short(box: Sandbox) -> None:
 
 
 def _info(box: Sandbox, token: str) -> tuple[int, dict[str, Any]]:
-    answer = requests.post(f"{box.oauth_url}/rest/app.info/", data={"auth": token}, timeout=10)
+    answer = requests.post(f"{box.oauth_url}/rest/app.info/", data={"auth": token}, timeout=60)
     return answer.status_code, answer.json()
 
 

@@ -180,5 +180,6 @@ def test_a_task_is_ticked_in_its_page(browser: Browser, world: World) -> None:
         expect(page.locator("[data-live=lists] h2 small")).to_have_text("1 / 3")
         page.get_by_label("Результат").fill("Договорились")
         page.get_by_role("button", name="Сохранить результат").click()
+        expect(page.locator("[data-live=results]")).to_contain_text("Договорились")
         page.get_by_role("button", name="Завершить").click()
         expect(page.get_by_role("button", name="Возобновить")).to_be_visible()

@@ -38,7 +38,7 @@ def test_what_people_do_on_pages_fires_events_in_their_name(world: World) -> Non
         (task, {"do": "tick", "item": "2", "done": "1"}),
     ):
         assert world.post(path, data, MANAGER).status_code == 303
-    assert world.box.control("/events/flush", {"timeout": 10}) == {"pending": 0}
+    assert world.box.control("/events/flush", {"timeout": 60}) == {"pending": 0}
     sent = [form for where, _, form in world.tiny.posts if where == "/event"]
     assert [row["event"] for row in sent] == [
         "ONCRMDEALUPDATE", "ONCRMDEALADD", "ONCRMTIMELINECOMMENTADD", "ONTASKUPDATE",
@@ -160,7 +160,7 @@ def test_an_application_is_put_in_and_out_by_an_administrator_only(world: World)
     assert world.get(f"/marketplace/app/{APP}/", MANAGER).status_code == 200
     assert world.post(f"/marketplace/{APP}/remove", {"clean": "1"}, MANAGER).status_code == 403
     world.post(f"/marketplace/{APP}/remove", {"clean": "1"})
-    world.box.control("/events/flush", {"timeout": 10})
+    world.box.control("/events/flush", {"timeout": 60})
     assert app.state == "removed"
     assert next(form for where, _, form in world.tiny.posts if where == "/event")["data[CLEAN]"] == "1"
     assert world.get(f"/marketplace/app/{APP}/").status_code == 404

@@ -44,12 +44,12 @@ def test_it_starts_says_where_serves_and_ends(tmp_path: Path) -> None:
         assert int(caller("server.time")[:4]) >= int(before[:4]) + 1
         assert float(clock.read_text()) == 400 * 86400
         assert (
-            requests.post(f"{ready['oauth']}/oauth/token/", timeout=10).json()["error"] == "invalid_request"
+            requests.post(f"{ready['oauth']}/oauth/token/", timeout=60).json()["error"] == "invalid_request"
         )
         caller.session.close()
     finally:
         os.kill(process.pid, signal.SIGTERM)
-        _, _ = process.communicate(timeout=20)
+        _, _ = process.communicate(timeout=120)
     assert process.returncode == 0
 
 
@@ -57,7 +57,7 @@ def test_a_wrong_agency_is_one_line_and_status_1(tmp_path: Path) -> None:
     """What cannot be loaded ends the start."""
     wrong = tmp_path / "wrong.json"
     wrong.write_text('{"nonsense": 1}')
-    done = subprocess.run([*COMMAND, "--agency", str(wrong)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*COMMAND, "--agency", str(wrong)], capture_output=True, text=True, timeout=120)
     assert (done.returncode, len(done.stderr.strip().splitlines())) == (1, 1)
     assert "nonsense" in done.stderr
 

@@ -19,10 +19,10 @@ def test_three_encodings_mean_the_same(hook: Caller) -> None:
     params = {"entityTypeId": "2", "filter[@id][]": "11", "select[]": "id"}
     url = hook.base + "crm.item.list.json"
     assert hook("crm.item.list", {"entityTypeId": 2, "filter": {"@id": [11]}, "select": ["id"]}) == want
-    assert hook.session.post(url, data=params, timeout=10).json()["result"] == want
+    assert hook.session.post(url, data=params, timeout=60).json()["result"] == want
     files = {name: (None, value) for name, value in params.items()}
-    assert hook.session.post(url, files=files, timeout=10).json()["result"] == want
-    assert hook.session.get(url, params=params, timeout=10).json()["result"] == want
+    assert hook.session.post(url, files=files, timeout=60).json()["result"] == want
+    assert hook.session.get(url, params=params, timeout=60).json()["result"] == want
 
 
 def test_the_envelope_has_time_with_the_servers_offset(hook: Caller) -> None:
@@ -92,10 +92,10 @@ def test_a_renamed_portal_redirects(box: Sandbox, hook: Caller) -> None:
     """302 with ``Location`` on the new host; a redirected POST would lose its body."""
     port = box.servers[0].port
     box.control("/settings", {"moved_to": f"localhost:{port}"}, "PUT")
-    answer = hook.session.post(hook.base + "profile", json={}, allow_redirects=False, timeout=10)
+    answer = hook.session.post(hook.base + "profile", json={}, allow_redirects=False, timeout=60)
     assert answer.status_code == 302
     assert answer.headers["Location"].startswith(f"http://localhost:{port}/rest/1/")
-    assert requests.post(answer.headers["Location"], json={}, timeout=10).json()["result"]["ID"] == "1"
+    assert requests.post(answer.headers["Location"], json={}, timeout=60).json()["result"]["ID"] == "1"
 
 
 def test_a_suspended_portal(box: Sandbox, hook: Caller) -> None:

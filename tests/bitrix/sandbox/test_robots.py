@@ -62,7 +62,7 @@ def test_a_robot_on_a_stage_calls_its_handler_and_waits(
     box.control("/settings", {"automation": rules}, "PUT")
     box.control("/as/6/crm.item.update", MOVE)
     box.control("/as/6/crm.item.update", MOVE)  # already there: nothing begins
-    box.control("/events/flush", {"timeout": 10})
+    box.control("/events/flush", {"timeout": 60})
     (body,) = receiver.on("/robot")
     sdk, ours = (
         OAuthWorkflowData.from_dict(body),
@@ -97,7 +97,7 @@ def test_a_robot_ends_with_its_stage_and_one_that_does_not_wait_has_no_token(
     box.control("/settings", {"automation": rules}, "PUT")
     for stage in stages[:2]:
         box.control("/as/6/crm.item.update", {**MOVE, "fields": {"stageId": stage}})
-    box.control("/events/flush", {"timeout": 10})
+    box.control("/events/flush", {"timeout": 60})
     tokens = [body["event_token"] for body in receiver.on("/robot")]
     for token in tokens:
         assert (

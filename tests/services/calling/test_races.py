@@ -32,7 +32,7 @@ def _together(*acts: Callable[[], Any]) -> list[Any]:
     met = Barrier(len(acts))
 
     def one(act: Callable[[], Any]) -> Any:
-        met.wait(20)
+        met.wait(60)
         return act()
 
     with ThreadPoolExecutor(len(acts)) as pool:
@@ -126,10 +126,10 @@ def test_processes_share_the_clients_among_them(
         one.start()
     done: Counter[str] = Counter()
     for _ in range(4):
-        url, many = told.get(timeout=60)
+        url, many = told.get(timeout=200)
         done[url] += many
     for one in callers:
-        one.join(30)
+        one.join(120)
     assert done == dict.fromkeys(desks, 8)
     for desk in desks.values():
         made = Counter(row.invitation_id for row in desk.attempts())

@@ -88,7 +88,7 @@ def test_each_outcome_does_what_it_stands_for(sessions: Sessions, clock: HandClo
     assert (one["refused"].outcome, one["refused"].outcome_detail["why"]) == ("refused", "n refused")
     assert one["never"].outcome == "opted_out"
     keys = {row.address for row in _rows(desk, OptOut)}
-    assert keys == {"p1900@client.example.com", "contact:1900"}
+    assert keys == {"p1900@client.example.com", "4951001900", "contact:1900"}
     assert [row.opted_out for row in _rows(desk, Contact) if row.id == 1900] == [True]
     assert {name: row.attempts for name, row in one.items()} == dict.fromkeys(names, 1)
     assert {"refused", "call_never", "calls_over:wrong_number", "calls_over:asks_email"} <= set(desk.events())
@@ -293,7 +293,7 @@ def test_never_is_honoured_whatever_has_become_of_the_person(desk: Desk) -> None
     with transaction(desk.deps.sessions) as session:
         session.query(Contact).filter_by(id=1100).delete()
     assert desk.record(key, "never").status == "done"
-    assert {row.address for row in _rows(desk, OptOut)} == {"p1100@client.example.com"}
+    assert {row.address for row in _rows(desk, OptOut)} == {"p1100@client.example.com", "4951001100"}
     assert desk.one().outcome == "answered"
 
 

@@ -280,7 +280,7 @@ def test_people_of_one_client_stay_with_the_sheet_until_all_of_them_were_called(
         one = session.get_one(Invitation, desk.ids[1100])
         names = [column.name for column in Invitation.__table__.columns if column.name not in ("id", "token")]
         other = Invitation(**{name: getattr(one, name) for name in names}, token="t1101")
-        other.contact_id, other.name = 1101, "Person 1101"
+        other.contact_id, other.name, other.phone = 1101, "Person 1101", "+74951001101"
         session.add(other)
         session.flush()
         desk.ids[1101] = other.id

@@ -138,7 +138,7 @@ def _hand_over(server: str, row: Json) -> None:
     if row["type"] == "3":
         letter.add_alternative(row["body"], subtype="html")
     try:
-        with smtplib.SMTP(host, int(port), timeout=5) as link:
+        with smtplib.SMTP(host, int(port), timeout=60) as link:
             link.send_message(letter)
     except (OSError, smtplib.SMTPException) as error:
         raise _unsent("General error.") from error

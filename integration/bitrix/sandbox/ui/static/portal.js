@@ -64,8 +64,10 @@
     const mine = ++asked;
     if (!document.querySelector('[data-live]')) return Promise.resolve();
     return fetch(location.href, {headers: {'X-Portal-Live': '1'}}).then(function (answer) {
+      if (answer.status >= 500) throw new Error('trouble');
       return answer.ok ? answer.text() : '';
-    }).then(function (text) { if (text && mine === asked) swap(text); }).catch(function () {});
+    }).then(function (text) { if (text && mine === asked) swap(text); })
+      .catch(function () { version = -1; }); /* it did not come: the next look tries again */
   }
 
   function look() {
@@ -213,7 +215,7 @@
     line.textContent = words.calling + ': ' + String(phone).slice(0, 40);
     document.querySelectorAll('.calling').forEach(function (old) { old.remove(); });
     body.append(line);
-    setTimeout(function () { line.remove(); }, 8000);
+    setTimeout(function () { line.remove(); }, 30000);
   }
 
   /* ---- sliders ---- */
