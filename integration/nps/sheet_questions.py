@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from .past_answers import fold
+from .questionnaire import clean_text
 from .questions import FIELD, NUMBERS, VERSION, Given, Question, read_answers
 
 Code = Literal["not_an_option", "too_long", "unknown_version", "without"]
@@ -96,7 +97,7 @@ def read(
     score, without which nothing else is answered."""
     form: dict[str, str] = {}
     for column in asked:
-        text = cells[column.place].strip() if column.place < len(cells) else ""
+        text = clean_text(cells[column.place]) if column.place < len(cells) else ""
         if text:
             form[f"{FIELD}{column.question.key}"] = _meant(column.question, text, asking.yes_no)
             form[f"{VERSION}{column.question.key}"] = str(column.question.version)

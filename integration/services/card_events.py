@@ -114,6 +114,7 @@ def _acts(read: Read) -> Iterator[Event]:
     for act in read.acts:
         facts = {"who": act.who, "reason": act.reason, "person": names.get(act.contact_id, "")}
         yield Event(act.at, act.what, facts)
-    for said in read.opt_outs.values():
-        if said.source != "staff":
-            yield Event(said.said_at, "opted_out", {"person": names.get(said.contact_id or 0, "")})
+    words = [said for said in read.opt_outs.values() if said.source != "staff"]
+    # One word stands under the address and under the number.
+    for at, contact_id in dict.fromkeys((said.said_at, said.contact_id) for said in words):
+        yield Event(at, "opted_out", {"person": names.get(contact_id or 0, "")})

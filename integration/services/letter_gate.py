@@ -35,14 +35,14 @@ class Kept:
 
 
 def kept(
-    session: Session, row: LetterRow, invitation: Invitation, wave: Wave | None, rules: Policy, team: Team,
-    calendar: WorkCalendar, now: datetime,
+    session: Session, row: LetterRow, invitation: Invitation, wave: Wave | None, rules: Policy, today: Policy,
+    team: Team, calendar: WorkCalendar, now: datetime,
 ) -> Kept | None:  # fmt: skip
-    """Whether the cards keep a letter back. `rules`: those of its wave, `team`: today's employees."""
+    """Whether the cards keep a letter back. `rules`: of its wave; `today`, `team`: rules and employees of today."""
     zone = zone_named(invitation.time_zone or rules.time_zone)
-    today = local_day(now, zone)
+    day = local_day(now, zone)
     hold = holds.quiet_until(session, row.portal_id, invitation)
-    if hold is not None and hold > today:
+    if hold is not None and hold > day:
         # Looked at daily, since people lift it on the card, too.
         return Kept("wait", "hold", min(calendar.opening(hold, zone), now + DAY))
     lines = wave_queries.clients_by_id(
@@ -55,16 +55,17 @@ def kept(
     if wave_cards.gone(session, row.portal_id, {key, ClientKey("contact", invitation.contact_id)}):
         return Kept("wait", "card_gone", now + AN_HOUR)  # the machine is about to follow it, or to end it
     if code := wave_trouble.held(session, wave, rules, [key]).get(key):
-        return Kept("wait", code, calendar.opening(today + DAY, zone))
+        return Kept("wait", code, calendar.opening(day + DAY, zone))
     managers = wave_cards.managers(session, row.portal_id, [line])[line.id]
-    if signs_for_own(row, rules, managers, team):
+    if signs_for_own(row, today, managers, team):
         return Kept("rewrite", "sender_serves_client", now)
     return None
 
 
-def signs_for_own(row: LetterRow, rules: Policy, managers: frozenset[int], team: Team) -> bool:
-    """Whether the one who signs a letter serves the client, by employee or by address (product.md W5)."""
-    signer = rules.sender(row.sender_key) or Sender(row.sender_key, email=row.sender_address)
+def signs_for_own(row: LetterRow, today: Policy, managers: frozenset[int], team: Team) -> bool:
+    """Whether the one who signs a letter serves the client, by employee or by address (product.md W5). `today`: the
+    rules of today, since somebody else may sign under the same key by now (`nps.signers.of_today`)."""
+    signer = today.sender(row.sender_key) or Sender(row.sender_key, email=row.sender_address)
     return serves(signer, managers, team) or serves(Sender("", email=row.sender_address), managers, team)
 
 
@@ -100,7 +101,7 @@ def thanks_useless(session: Session, row: LetterRow, invitation: Invitation | No
 
 
 def thanks_signer_serves(
-    session: Session, row: LetterRow, invitation: Invitation, rules: Policy, team: Team
+    session: Session, row: LetterRow, invitation: Invitation, today: Policy, team: Team
 ) -> bool:
     """Whether the one who signs these thanks has come to serve the client meanwhile (product.md W5)."""
     lines = wave_queries.clients_by_id(
@@ -110,4 +111,4 @@ def thanks_signer_serves(
     if line is None:
         return False
     managers = wave_cards.managers(session, row.portal_id, [line])[line.id]
-    return signs_for_own(row, rules, managers, team)
+    return signs_for_own(row, today, managers, team)

@@ -39,6 +39,7 @@ from integration.store.portals import Portal
 from integration.store.waves import Invitation, Wave
 
 PAUSE = timedelta(hours=1)  # how long a letter of a paused wave sleeps before it is looked at again
+LATEST_THANKS = timedelta(days=14)  # thanks that nobody could sign for so long are not said any more
 SLACK = timedelta(hours=12)  # the gap counts days; a letter that left late in one hour does not move the next
 
 
@@ -149,7 +150,9 @@ def clear(session: Session, row: LetterRow, rules: Rules, now: datetime, *, coun
     key = email_key(row.recipient_address)
     facts = letter_facts.read(session, row, _BOUND, own.trouble_stages, key, now - gap)
     team = rules.team(session, row.portal_id)
-    if facts is None or not _open(facts, now) or _barred(facts, row, own, team) or _left(row, policy, team):
+    if facts is None or not _open(facts, now) or _left(row, policy, team):
+        return False
+    if _barred(facts, own) or signs_for_own(row, policy, facts.managers, team):
         return False
     zone = zone_named(facts.time_zone or policy.time_zone)
     hold = facts.hold
@@ -173,15 +176,12 @@ def _open(facts: Facts, now: datetime) -> bool:
     )
 
 
-def _barred(facts: Facts, row: LetterRow, own: Policy, team: Team) -> bool:
-    """Whether a card, a case, a task or the signer forbids it."""
+def _barred(facts: Facts, own: Policy) -> bool:
+    """Whether a card, a case or a task forbids it."""
     if facts.gone or facts.open_case or facts.in_trouble:
         return True
-    if own.critical_tasks and f"{facts.client_kind}:{facts.client_id}" in facts.plan.get(KEPT, {}).get(
-        "clients", ()
-    ):
-        return True
-    return signs_for_own(row, own, facts.managers, team)
+    kept_back = facts.plan.get(KEPT, {}).get("clients", ())
+    return own.critical_tasks and f"{facts.client_kind}:{facts.client_id}" in kept_back
 
 
 def _kept(
@@ -193,7 +193,7 @@ def _kept(
         return None
     if row.kind in MAIN_LETTERS and wave is not None:
         own, team = rules.of_wave(session, wave), rules.team(session, row.portal_id)
-        back = kept(session, row, invitation, wave, own, team, calendar.letters, now)
+        back = kept(session, row, invitation, wave, own, policy, team, calendar.letters, now)
         if back is None or back.act == "rewrite":
             left = _signer_left(session, row, invitation, own, policy, team, now)
             if left is not None:
@@ -206,7 +206,7 @@ def _kept(
         team = rules.team(session, row.portal_id)
         if (left := _signer_left(session, row, invitation, own, policy, team, now)) is not None:
             return left
-        if thanks_signer_serves(session, row, invitation, own, team):
+        if thanks_signer_serves(session, row, invitation, policy, team):
             return Verdict("rewrite", why="sender_serves_client")
     return None
 
@@ -219,6 +219,8 @@ def _signer_left(
         return None
     if somebody_signs(session, row, invitation, signers.of_today(own, today, team), team):
         return Verdict("rewrite", why="sender_left")
+    if row.kind in THANKS_LETTERS and now - row.created_at > LATEST_THANKS:
+        return Verdict("cancel", why="expired")
     return Verdict("wait", now + PAUSE, "no_sender")
 
 

@@ -178,6 +178,9 @@ def _advance_chunk(deps: Deps, portal_id: int, wave_id: int, last: Scene | None,
             problem = _advance_one(session, together, people, invitation, given.get(invitation.id))
             problems |= {problem} if problem else set()
             ended |= invitation.outcome != before
+        for one in still_open:
+            if one.outcome in ("opted_out", "excluded"):  # the number is nobody's, or somebody else's
+                call_facts.look_at_number(session, one, now)
         together.put_down(session)
         for problem in sorted(problems):
             log.warning(
@@ -291,8 +294,6 @@ def _end(session: Session, together: Slice, invitation: Invitation, final: Final
         told = dead_addresses.why(session, invitation.portal_id, invitation.address)
         invitation.outcome_detail = {**final.detail, **told}
     _take_out(session, together.stage, invitation, final)
-    if final.outcome == "opted_out":
-        call_facts.look_at_number(session, invitation, together.now)
     together.ended.append(invitation.id)
     if together.stage.wave.stage in wave_queries.DONE_STAGES:
         together.over(invitation)

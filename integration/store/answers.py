@@ -86,6 +86,9 @@ def asked(
     if everywhere:
         invitations_to(session, portal_id, *_of_card(session, portal_id, invitation_id))
     invitation = _locked(session, Invitation, portal_id, invitation_id)
+    if client is not None and invitation is not None and invitation.wave_client_id != client.id:
+        # The client was merged into another while the wave was waited for.
+        client = _locked(session, WaveClient, portal_id, invitation.wave_client_id)
     return Asked(portal, wave, client, invitation) if client is not None and invitation is not None else None
 
 

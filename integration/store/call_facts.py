@@ -103,7 +103,8 @@ def is_called(session: Session, one: Invitation, key: str) -> bool:
 
 
 def look_at_number(session: Session, one: Invitation, now: datetime) -> None:
-    """Somebody with this number is not to be asked any more: the machine looks at others who have it, at once."""
+    """Somebody with this number is not to be asked any more, or is no longer on the list: the machine looks at others
+    who have it, at once."""
     if not one.phone:
         return
     session.execute(

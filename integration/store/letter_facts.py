@@ -145,11 +145,12 @@ def _one_of(column: Any, values: Sequence[str]) -> Any:
 
 
 def _never(number: Any, asked: Table) -> Any:
-    """Under the address, the card, or the number: the last ten digits, as `nps.addresses.phone_key` has them."""
-    said = _table(OptOut)
-    digits = func.substr(asked.c.phone, func.length(asked.c.phone) - 9)
+    """Under the address, the card, or the number: the last ten digits, as `nps.addresses.phone_key` has them, or all of
+    those of a shorter one."""
+    said, phone = _table(OptOut), asked.c.phone
+    numbers = (func.substr(phone, func.length(phone) - 9), func.replace(phone, "+", ""))
     card = literal("contact:") + asked.c.contact_id.cast(String)
-    keys: tuple[Any, ...] = (bindparam("of_key"), digits, card)
+    keys: tuple[Any, ...] = (bindparam("of_key"), *numbers, card)
     return exists().where(said.c.portal_id == number, or_(*(said.c.address == key for key in keys)))
 
 

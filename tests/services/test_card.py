@@ -8,15 +8,15 @@ from datetime import date
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, insert
+from sqlalchemy import Engine, event, insert, select
 
 from integration.nps.people import CardKey, ClientKey
 from integration.nps.standing import LINK_ACTS
-from integration.services import card, card_people, corrections, holds
+from integration.services import card, card_people, corrections, holds, optouts
 from integration.services.card_rights import Denied, checked, kind_of_placement
 from integration.services.card_types import CardView
 from integration.store.base import Sessions, transaction
-from integration.store.clients import Company, Contact, ContactCompany, Deal, Lead
+from integration.store.clients import Company, Contact, ContactCompany, Deal, Lead, OptOut
 from integration.store.outbox import OutboxRow
 from integration.store.waves import Invitation, Wave, WaveClient
 from tests.conftest import HandClock
@@ -267,6 +267,16 @@ def test_everything_that_happened_is_one_line_each_the_youngest_first(world: Wor
     assert codes[:5] == ["restore", "opt_out", "outcome", "hold_lifted", "hold"]
     assert {"letter", "answer", "held", "task_opened", "listed"} <= set(codes)
     assert codes.count("answer") == 4
+
+
+def test_never_said_by_the_link_is_one_event_though_it_stands_under_address_and_number(world: World) -> None:
+    people = {one.contact_id: one.id for one in world.rows(Invitation) if one.token in world.tokens.values()}
+    world.set(Invitation, people[8], phone="+74951234567")
+    assert optouts.opt_out(world.deps, world.tokens[8], one_click=True).status == "done"
+    with transaction(world.deps.sessions) as session:
+        words = set(session.scalars(select(OptOut.address)))
+    assert ("4951234567" in words, len(words)) == (True, 2)
+    assert [event.code for event in seen(world).events].count("opted_out") == 1
 
 
 # --- the cost

@@ -292,6 +292,9 @@ TROUBLES: dict[str, Any] = {
     "a number of theirs": lambda w: (
         w.set(Invitation, w.invitations()[200].id, phone="+74951234567"),
         put(w, OptOut(portal_id=w.portal_id, address="4951234567", said_at=w.clock.now()))),
+    "a short number of theirs": lambda w: (
+        w.set(Invitation, w.invitations()[200].id, phone="+352271234"),
+        put(w, OptOut(portal_id=w.portal_id, address="352271234", said_at=w.clock.now()))),
     "a card of theirs": lambda w: put(w, OptOut(portal_id=w.portal_id, address="contact:200", said_at=w.clock.now())),
     "signer dismissed": lambda w: w.set(Staff, (w.portal_id, HEAD), active=False),
     "signer replaced": lambda w: w.policy(senders=[{**SENDERS[0], "name": "Вера Щука"}, SENDERS[1]]),

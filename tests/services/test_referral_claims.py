@@ -22,7 +22,7 @@ from tests.services.portal_world import CLIENT_ID, World, agency, on_sqlite
 from tests.services.ready_world import ready_world
 
 SOURCE, REFERRER, DATE = "UF_CRM_MOLVA_REFERRAL_SOURCE", "UF_CRM_MOLVA_REFERRER", "UF_CRM_MOLVA_REFERRAL_DATE"
-MONDAY = datetime(2026, 11, 23, 7, tzinfo=UTC)  # ten in the morning in Moscow
+MONDAY = datetime(2026, 1, 19, 7, tzinfo=UTC)  # ten in the morning in Moscow
 
 
 def phone(number: str) -> list[dict[str, str]]:
@@ -143,7 +143,7 @@ def test_the_manager_is_reminded_once_and_the_name_travels(place: World) -> None
     (todo,) = todos(place)
     assert (todo["OWNER_TYPE_ID"], todo["OWNER_ID"], todo["RESPONSIBLE_ID"]) == ("2", "2", "6")
     assert todo["COMPLETED"] == "N"
-    assert todo["DEADLINE"][:16] == "2026-11-24T18:00"
+    assert todo["DEADLINE"][:16] == "2026-01-20T18:00"
 
     assert say(place, ("deal", 2), ClientKey("contact", 1)).status == "done"
     with reading(place.deps.sessions) as session:
@@ -151,7 +151,7 @@ def test_the_manager_is_reminded_once_and_the_name_travels(place: World) -> None
         assert len(waiting) == 1  # on its way, by the outbox
     place.settle()
     for kind, number in (("deal", 2), ("company", 3), ("contact", 3)):
-        assert on_card(place, kind, number) == ("client", "C_1", "2026-11-23")
+        assert on_card(place, kind, number) == ("client", "C_1", "2026-01-19")
     found = row(place, "company", 3)
     assert (found.named_kind, found.named_id, found.referrer_kind, found.referrer_id) == (
         "contact",
@@ -281,7 +281,7 @@ def test_a_merged_referrer_is_followed(place: World) -> None:
 
 def test_two_claims_are_settled_by_the_first_or_by_a_person_with_a_note(place: World) -> None:
     """A person overrules with a reason, which is kept; taking it back lets the rule count again; nobody is cleared."""
-    write(place, "deal", 2, source="partner", **{REFERRER: "C_2", DATE: "2026-11-02"})
+    write(place, "deal", 2, source="partner", **{REFERRER: "C_2", DATE: "2026-01-02"})
     place.settle()
     asked = say(place, ("company", 3), ClientKey("company", 1))
     assert asked.status == "no_note"

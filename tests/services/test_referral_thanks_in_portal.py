@@ -14,7 +14,7 @@ from integration.store.referral_rows import Referral, ReferralThanks
 from tests.services.portal_world import World, agency, on_sqlite, world
 
 SOURCE, REFERRER = "UF_CRM_MOLVA_REFERRAL_SOURCE", "UF_CRM_MOLVA_REFERRER"
-MONDAY = datetime(2026, 11, 23, 7, tzinfo=UTC)  # ten in the morning in Moscow
+MONDAY = datetime(2026, 1, 19, 7, tzinfo=UTC)  # ten in the morning in Moscow
 
 
 def a_portal() -> Any:
@@ -70,7 +70,7 @@ def test_a_won_deal_brings_one_task_and_finishing_it_is_thanking(place: World) -
     deal = newcomer(place, "Altair")
     place.settle()
     (first,) = notes(place)
-    assert [line[-14:] for line in first.splitlines()[1:-1]] == ["23 ноября 2026", "23 ноября 2026"]
+    assert [line[-14:] for line in first.splitlines()[1:-1]] == ["19 января 2026", "19 января 2026"]
     win(place, deal)
     place.settle()
     (task,) = portal_tasks(place)

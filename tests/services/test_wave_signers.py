@@ -132,6 +132,21 @@ def test_a_letter_in_the_name_of_who_has_left_is_written_anew_by_another(world: 
     assert sorted(sent) == sorted(4 * [f"p{contact}@client.example.com" for contact in (200, 300)])
 
 
+def test_who_stands_in_for_a_manager_of_clients_signs_to_these_clients(one: World) -> None:
+    """Under the key of the former signer, whose clients these are; each letter is written once."""
+    one.client(2, manager=DIRECTOR)
+    one.approved()
+    one.until(msk(3, 1, 20))
+    instead = {**SENDERS[1], "user_id": None, "name": "Вера Щука", "email": "pike@agency.example.com"}
+    one.policy(senders=[SENDERS[0], instead])
+    one.until(msk(3, 2, 12))
+    assert signers(one) == {200: instead["email"]}
+    assert recorded(one, one.invitations()[200].token, 9)
+    one.until(msk(3, 10, 12))
+    assert signers(one, "thanks_promoter") == {200: instead["email"]}
+    assert one.letters(status="cancelled") == []
+
+
 def test_where_everybody_has_left_letters_wait_for_the_one_who_is_chosen(one: World) -> None:
     """It is said to whoever runs the survey; thanks wait, too, and nothing is lost or sent twice."""
     one.policy(senders=[SENDERS[1]], head_sender="")
@@ -167,6 +182,21 @@ def test_where_everybody_has_left_letters_wait_for_the_one_who_is_chosen(one: Wo
     left = {row.kind: row.sender_address for row in one.letters(status="done") if row.sender_key == "vera"}
     assert left == dict.fromkeys(waiting, "pike@agency.example.com")
     assert all("Вера Щука" in letter.body_text for letter in one.post.sent[sent:])
+
+
+def test_thanks_that_nobody_could_sign_for_two_weeks_are_not_said_any_more(one: World) -> None:
+    one.policy(senders=[SENDERS[1]], head_sender="")
+    one.client(2)
+    one.approved()
+    one.until(msk(3, 2, 12))
+    assert recorded(one, one.invitations()[200].token, 9)
+    one.set(Staff, (one.portal_id, DIRECTOR), active=False)
+    one.until(msk(3, 13, 12))
+    (thanks,) = one.letters(kind="thanks_promoter")
+    assert (thanks.status, thanks.error) == ("waiting", "no_sender")
+    one.until(msk(3, 18, 12))
+    (thanks,) = one.letters(kind="thanks_promoter")
+    assert (thanks.status, thanks.error) == ("cancelled", "expired")
 
 
 def recorded(world: World, token: str, score: int) -> bool:

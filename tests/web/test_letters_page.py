@@ -75,6 +75,9 @@ def test_words_are_saved_marked_and_taken_back(inside: Inside) -> None:
     html = inside.html(RU, do="restore", restore="1", version="2")
     assert "Снова действует текст версии 1." in words(html)
     assert 'value="Вопрос — {agency}"' in html
+    html = inside.html(RU, 409, do="restore", restore="2", version="1")
+    assert "Ваш текст на месте, в полях." in words(html)
+    assert 'value="Один вопрос о нашей работе — {agency}"' in html, "the words the button meant"
 
 
 def test_what_is_wrong_is_said_at_its_field_and_nothing_typed_is_lost(inside: Inside) -> None:

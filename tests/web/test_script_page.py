@@ -72,6 +72,9 @@ def test_an_administrator_words_the_call_and_the_desk_says_it(desk: Desk) -> Non
     other = said(ask(client, desk, do="save", started="1", version="0", **{**OWN, "never": "Mine."}), 409)
     assert "has changed these words meanwhile." in other
     assert "Mine." in other
+    late = said(ask(client, desk, do="restore", restore="1", version="0"), 409)
+    assert "Your words are still in the fields." in late
+    assert "Thanks a lot, {first_name}!</textarea>" in late, "those the button meant"
     overview = said(ask(client, desk, "/app/settings/letters"))
     assert overview.count(">own words<") == 1
     desk.set(1100, language="en")

@@ -49,6 +49,8 @@ def change(deps: Deps, portal_id: int, wave_id: int, invitation_id: int, number:
             raise WaveError("never_again")
         if phone != one.phone and call_facts.is_called(session, one, phone_key(phone)):
             raise WaveError("number_taken")
+        if phone != one.phone:
+            call_facts.look_at_number(session, one, now)  # a colleague may have the former one
         before, one.phone = one.phone, phone
         if one.calls_over in OF_THE_NUMBER:
             one.calls_over = ""

@@ -63,6 +63,16 @@ def in_use(session: Session, portal_id: int) -> dict[str, OwnScript]:
     }
 
 
+def in_use_at(session: Session, portal_id: int, moment: datetime) -> dict[str, OwnScript]:
+    """`in_use` as it was at a moment, so that what is read later than it happened agrees with `followed_at`."""
+    found = {code: rows.as_of(session, portal_id, CALL, code, moment) for code in LANGUAGES}
+    return {
+        code: OwnScript(named(code, row.version), rules.from_text(row.body))
+        for code, row in found.items()
+        if row is not None and not row.standard
+    }
+
+
 def named(language: str, number: int) -> str:
     """The name of a version of own words."""
     return f"agency/{CALL}/{language}/{number}"
@@ -73,7 +83,7 @@ def followed(session: Session, portal_id: int, shown: str, language: str) -> str
     it says nothing that can be true."""
     language = i18n.known(language)
     standard = wording.version(language)
-    for name in shown.split():
+    for name in shown.split()[:8]:  # a card shows one version in each language
         own = _OWN.fullmatch(name)
         if name == standard:
             return name

@@ -129,7 +129,8 @@ def take_out(
     with reading(deps.sessions) as session:  # others have waited for the wave long enough
         main = policies.load(session, portal_id)[0].language
         asked = questions.current(session, portal_id)
-        people = _shown(session, stage, found, secret or fresh or "", asked, main)
+        own = script_texts.in_use_at(session, portal_id, now)
+        people = _shown(session, stage, found, secret or fresh or "", own, asked, main)
     return TakenOut(sheet.id, wave.name, now, ends, people, asked, main)
 
 
@@ -202,11 +203,11 @@ def _callable(session: Session, stage: Scene, now: datetime) -> list[Found]:
 
 
 def _shown(
-    session: Session, stage: Scene, found: Sequence[Found], secret: str, asked: Sequence[Question], main: str
+    session: Session, stage: Scene, found: Sequence[Found], secret: str, own: Mapping[str, wording.OwnScript],
+    asked: Sequence[Question], main: str,
 ) -> tuple[OnSheet, ...]:  # fmt: skip
     people = casting(session, stage.portal.id, [one for one, _, _ in found], stage.wave.id)
     scripts: dict[tuple[str, wording.Spoken], Script] = {}
-    own = script_texts.in_use(session, stage.portal.id)
     hours = (stage.policy.hours_from, stage.policy.hours_to)
     extra = {
         language: questions.fields(asked, language, main, {})

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from integration.nps.calling import call_slot
 from integration.nps.questionnaire import Answers
+from integration.nps.touches import MACHINE, MERGED
 from integration.services import questions, survey_rows, wave_refusals
 from integration.services.calling.effects import about
 from integration.services.calling.looking import look
@@ -91,13 +92,19 @@ def _reverse(session: Session, found: Asked, row: Attempt, now: datetime) -> Non
         raise _Stop("never")
     if row.outcome == "answered":
         _withdraw(session, found, row, now)
-    elif one.outcome == "refused" and one.outcome_at == row.ended_at:
+    elif one.outcome == "refused" and (one.outcome_at == row.ended_at or _second_by_merge(one, row)):
         wave_refusals.reopen(session, found)
         wave_queries.note(session, found.wave, now, "refusal_undone", row.caller_name, about(found))
     elif one.outcome == "unreachable" and ended_by_it:
         wave_refusals.reopen(session, found)
     if row.outcome == "asks_email":
         _no_letter(session, one, row, now)
+
+
+def _second_by_merge(one: Invitation, row: Attempt) -> bool:
+    """Whether "not now" became the second one, and so a refusal, when two cards of the person were merged."""
+    said = (one.outcome_detail.get("who"), one.outcome_detail.get("why"))
+    return row.outcome == "not_now" and said == (MACHINE, MERGED)
 
 
 def _withdraw(session: Session, found: Asked, row: Attempt, now: datetime) -> None:

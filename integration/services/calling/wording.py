@@ -110,6 +110,8 @@ def script(said: Spoken, language: str, own: OwnScript | None = None) -> Script:
     if own is None:
         return made
     told = {name: value for name, value in call_wording.said(own.parts, values(said, made)).items() if value}
+    if not own.parts["about"]:  # the greeting says it
+        made = replace(made, about="")
     return replace(made, version=own.version, **told)
 
 

@@ -148,6 +148,11 @@ def _restore(who: Viewer, kind: LetterKind, language: str, form: dict[str, Any])
     )
     if done is None:
         abort(404)
+    if not isinstance(done, int):  # the button brings no words along: those it meant go into the fields
+        past = letter_texts.history(deps(), who.portal_id, kind, language)
+        text = next(one.text for one in past if one.number == form["restore"])
+        before, after = wording.parted(text.body)
+        form.update(subject=text.subject, before=before, after=after, started=True)
     line = say("The words of version {number} count again.", number=form["restore"])
     return _outcome(kind, form, done, line)
 

@@ -80,6 +80,9 @@ def _restore(who: Viewer, language: str, form: dict[str, Any]) -> dict[str, Any]
     )
     if done is None:
         abort(404)
+    if not isinstance(done, int):  # the button brings no words along: those it meant go into the fields
+        past = script_texts.history(deps(), who.portal_id, language)
+        form.update(next(one.parts for one in past if one.number == form["restore"]), started=True)
     return _outcome(done, say("The words of version {number} count again.", number=form["restore"]))
 
 

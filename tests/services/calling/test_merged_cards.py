@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from integration.store.base import Sessions, make_sessions
+from integration.store import answers
+from integration.store.base import Sessions, make_sessions, transaction
 from integration.store.clients import Contact
 from integration.store.responses import Response
 from integration.store.waves import Invitation
@@ -112,6 +113,23 @@ def _one_more(desk: Desk, contact: int) -> None:
     assert desk.record(desk.taken(), "no_answer").status == "done"
 
 
+def test_not_now_that_a_merge_made_a_refusal_can_be_taken_back(one_engine: Engine, clock: HandClock) -> None:
+    """By the caller who typed it in by mistake; the other "not now" is waited for."""
+    desk = desk_world.make(make_sessions(one_engine), clock, people={11: 1, 12: 1})
+    assert desk.call("not_now").client == "Client 11"
+    clock.advance(minutes=1)
+    assert desk.call("not_now").client == "Client 12"
+    clock.advance(minutes=1)
+    merge(desk.world, "contact", 1200, 1100)
+    desk.world.tick()
+    assert desk.one().outcome == "refused"
+    assert desk.undo(desk.attempts()[-1].id) == "done"
+    one = desk.one()
+    assert (one.outcome, one.attempts, one.calls_over) == ("", 1, "")
+    assert one.call_due_at is not None
+    assert one.call_due_at >= MONDAY + timedelta(days=7)
+
+
 def test_whoever_talks_to_the_card_that_is_merged_writes_it_down_for_the_one_that_lives(
     one_engine: Engine, clock: HandClock
 ) -> None:
@@ -132,6 +150,20 @@ def test_whoever_talks_to_the_card_that_is_merged_writes_it_down_for_the_one_tha
     assert (response.invitation_id, response.score) == (desk.one(1100).id, 9)
     assert (desk.one(1100).outcome, desk.leases()) == ("answered", [])
     assert _calls(desk) == [(1100, 1, "no_answer"), (1100, 2, "answered")]
+
+
+def test_what_is_said_while_two_clients_are_merged_is_said_by_the_one_that_lives(
+    one_engine: Engine, clock: HandClock
+) -> None:
+    """Whoever writes it down has looked the client up before, and waits until the merge is done."""
+    desk = desk_world.make(make_sessions(one_engine), clock, people={11: 1, 12: 1})
+    before, living = desk.one(1200).wave_client_id, desk.one(1100).wave_client_id
+    merge(desk.world, "company", 12, 11)
+    desk.world.tick()
+    with transaction(desk.deps.sessions) as session:
+        found = answers.asked(session, desk.world.portal_id, desk.ids[1200], client_row=before, lock=True)
+        assert found is not None
+        assert (found.client.id, found.invitation.wave_client_id) == (living, living)
 
 
 def test_a_client_in_hand_that_is_merged_stays_in_hand_and_who_is_owed_a_call_is_asked(

@@ -184,6 +184,41 @@ def test_whoever_is_taken_off_the_list_leaves_the_number_to_the_other(
     assert desk.call("no_answer").client == "Client 12"
 
 
+def test_whoever_is_gone_from_the_portal_leaves_the_number_to_the_colleague(
+    one_engine: Engine, clock: HandClock
+) -> None:
+    """Who is called from then on, and not only when letters go out."""
+    desk = _with_one_number(one_engine, clock)
+    desk.world.set(Contact, (desk.world.portal_id, 1100), deleted_at=clock.now())
+    clock.advance(hours=25)
+    for contact in (1100, 1101):  # both are looked at in one go
+        desk.set(contact, due_at=clock.now())
+    desk.world.tick()
+    assert desk.one(1100).outcome == "excluded"
+    assert desk.call("no_answer").status == "done"
+    assert (desk.one(1100).attempts, desk.one(1101).attempts) == (0, 1)
+
+
+def test_whoever_is_called_on_another_number_leaves_theirs_to_the_colleague(
+    one_engine: Engine, clock: HandClock
+) -> None:
+    desk = _with_one_number(one_engine, clock)
+    phones.change(desk.deps, desk.world.portal_id, desk.wave_id, desk.ids[1100], "+7 495 999-00-00", "Head")
+    desk.world.tick()
+    assert None not in (desk.one(1100).call_due_at, desk.one(1101).call_due_at)
+
+
+def _with_one_number(one_engine: Engine, clock: HandClock) -> Desk:
+    """Two people of a client share a desk; the first of them is called, as the machine has seen."""
+    desk = desk_world.make(make_sessions(one_engine), clock, people={11: 2})
+    _share(desk, 1100, 1101)
+    for contact in (1100, 1101):
+        desk.set(contact, due_at=clock.now())
+    desk.world.tick()
+    assert desk.one(1101).call_due_at is None
+    return desk
+
+
 def test_nobody_is_given_a_number_that_somebody_else_of_the_list_is_called_on(
     one_engine: Engine, clock: HandClock
 ) -> None:

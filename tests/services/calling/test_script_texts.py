@@ -69,6 +69,20 @@ def test_the_standard_words_with_places_say_what_the_standard_says() -> None:
             assert replace(made, version="") == replace(wording.script(said, language), version=""), unknown
 
 
+def test_what_the_greeting_says_is_not_said_twice() -> None:
+    """Service and people may stand in the greeting; their own sentence comes back only where the greeting fell out."""
+    full = Spoken("Ветер", "Поддержка", ("Ира Нор",), "Анна", "Анна Горина", "Ольга", "Пётр Сом")
+    words = {**OWN, "hello": "{speaker}, {agency}, звоню про «{service}» и {team}.", "about": ""}
+    own = OwnScript("own", rules.cleaned(words))
+    assert not rules.problems(own.parts)
+    made = wording.script(full, "ru", own)
+    assert (made.hello, made.about) == ("Ольга, «Ветер», звоню про «Поддержка» и Ира Нор.", "")
+    for unknown in ({"speaker": ""}, {"service": ""}):
+        said = replace(full, **unknown)  # type: ignore[arg-type]
+        plain, made = wording.script(said, "ru"), wording.script(said, "ru", own)
+        assert (made.hello, made.about) == (plain.hello, plain.about), unknown
+
+
 def test_own_words_are_kept_in_versions_and_never_without_service_and_people(desk: Desk) -> None:
     """Refused with the part; somebody who was faster is not overwritten; back to the standard and back again; letters
     know nothing of them."""
@@ -148,3 +162,27 @@ def test_a_sheet_says_them_and_its_rows_name_the_words_that_stood_there(desk: De
     while sheet_apply.step(desk.deps, portal, number):
         pass
     assert sorted(wordings(desk)) == ["agency/call/ru/1", wording.version("uk")]
+
+
+def test_a_sheet_says_the_words_of_the_moment_it_was_taken_out(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when somebody changes them while a long one is being written: its rows will name the words it says."""
+    assert save(desk, OWN, 0) == 1
+    genuine = sheet_out.reading
+
+    def late(sessions: Any) -> Any:
+        desk.clock.moment = MONDAY + timedelta(seconds=5)
+        save(desk, {**OWN, "thanks": "Благодарим!"}, 1)
+        return genuine(sessions)
+
+    monkeypatch.setattr(sheet_out, "reading", late)
+    taken = sheet_out.take_out(desk.deps, desk.world.portal_id, desk.wave_id, who="Boss (1)")
+    assert {one.script.version for one in taken.people} == {"agency/call/ru/1"}
+    assert {one.script.thanks for one in taken.people} == {"Спасибо огромное!"}
+    with genuine(desk.deps.sessions) as session:
+        said = script_texts.followed_at(session, desk.world.portal_id, "ru", taken.at)
+    assert (said, script_texts.newest(desk.deps, desk.world.portal_id)["ru"].number) == (
+        "agency/call/ru/1",
+        2,
+    )
