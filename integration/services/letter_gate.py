@@ -20,7 +20,7 @@ from integration.services import wave_trouble
 from integration.services.heirs import heir_of
 from integration.store import dead_addresses, holds, responses, wave_cards, wave_queries
 from integration.store.letters import LetterRow
-from integration.store.waves import Invitation, Wave
+from integration.store.waves import Invitation, Wave, WaveClient
 
 AN_HOUR = timedelta(hours=1)
 
@@ -73,13 +73,10 @@ def somebody_signs(
     session: Session, row: LetterRow, invitation: Invitation, rules: Policy, team: Team
 ) -> bool:
     """Whether anybody may sign a letter of a survey now. `rules`: those of its wave with the signers of today."""
-    lines = wave_queries.clients_by_id(
-        session, row.portal_id, invitation.wave_id, [invitation.wave_client_id]
-    )
-    line = lines.get(invitation.wave_client_id)
-    if line is None:
+    served = _served(session, invitation)
+    if served is None:
         return False
-    managers = wave_cards.managers(session, row.portal_id, [line])[line.id]
+    line, managers = served
     return isinstance(pick_sender(cast("LetterKind", row.kind), line.city, managers, rules, team), Sender)
 
 
@@ -104,11 +101,12 @@ def thanks_signer_serves(
     session: Session, row: LetterRow, invitation: Invitation, today: Policy, team: Team
 ) -> bool:
     """Whether the one who signs these thanks has come to serve the client meanwhile (product.md W5)."""
-    lines = wave_queries.clients_by_id(
-        session, row.portal_id, invitation.wave_id, [invitation.wave_client_id]
-    )
-    line = lines.get(invitation.wave_client_id)
-    if line is None:
-        return False
-    managers = wave_cards.managers(session, row.portal_id, [line])[line.id]
-    return signs_for_own(row, today, managers, team)
+    served = _served(session, invitation)
+    return served is not None and signs_for_own(row, today, served[1], team)
+
+
+def _served(session: Session, invitation: Invitation) -> tuple[WaveClient, frozenset[int]] | None:
+    """The client of somebody who is asked, and the employees who serve it."""
+    number, portal_id = invitation.wave_client_id, invitation.portal_id
+    line = wave_queries.clients_by_id(session, portal_id, invitation.wave_id, [number]).get(number)
+    return (line, wave_cards.managers(session, portal_id, [line])[line.id]) if line is not None else None
