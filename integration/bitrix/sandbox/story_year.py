@@ -166,54 +166,37 @@ def _wishes(year: Year) -> None:
 def _referrals(year: Year) -> None:
     """Leads that came by recommendation; the field goes with them into deal, company and contact."""
     companies = _of_kind(year, "eligible", "company")
-    cards = year.cast.cards
-    for number, (source, converted, won) in enumerate(
-        (
-            ("client", date(2026, 4, 10), date(2026, 4, 20)),
-            ("partner", date(2026, 7, 10), year.freeze - timedelta(days=20)),
-        ),
-        1,
+    for number, source, converted, won in (
+        (1, "client", date(2026, 4, 10), date(2026, 4, 20)),
+        (2, "partner", date(2026, 7, 10), year.freeze - timedelta(days=20)),
     ):
-        domain = f"friend{number}.example.com"
-        spec = cards.person(domain, ("uk", "en")[number - 1])
-        seller = SELLERS[number % 2]
-        name = f"lead{number}"
-        fields: Json = {
-            "title": f"Заявка: {_FRIENDS[number - 1]}",
-            "sourceId": "WEB" if number == 1 else "",
-            "companyTitle": _FRIENDS[number - 1],
-            "opportunity": first_contract(cards.purse),
-        }
-        fields |= spec.fields()
-        created = at(converted - timedelta(days=9))
-        year.add(created, seller, LEAD, fields, name, f"a lead: {fields['companyTitle']}")
-        referral = {"UF_CRM_MOLVA_REFERRAL_SOURCE": f"#lead:UF_CRM_MOLVA_REFERRAL_SOURCE:{source}"}
-        referral["UF_CRM_MOLVA_REFERRER"] = f"CO_{companies[number % len(companies)]}"
-        year.update(
-            created + timedelta(hours=2),
-            seller,
-            LEAD,
-            f"@{name}",
-            referral,
-            f"{fields['companyTitle']} was recommended ({source})",
-        )
-        keep = {f"{name}_deal": "dealId", f"{name}_company": "companyId", f"{name}_contact": "contactIds.0"}
-        year.act(
-            at(converted),
-            seller,
-            "ui.lead.convert",
-            {"id": f"@{name}"},
-            f"{fields['companyTitle']} becomes a client",
-            **keep,
-        )
-        sold = {"stageId": "WON", "closedate": won.isoformat()}
-        year.update(
-            at(won), seller, DEAL, f"@{name}_deal", sold, f"the deal of {fields['companyTitle']} is won"
-        )
-        year.kinds[f"company:@{name}_company"] = "eligible" if number == 1 else "too_new"
-    spec = cards.person("hint.example.com", "ru")
+        _recommended(year, number, source, companies[number % len(companies)], converted, won)
+    spec = year.cast.cards.person("hint.example.com", "ru")
     hint: Json = {"title": "По рекомендации", "sourceId": "RECOMMENDATION"} | spec.fields()
     year.add(_day(2026, 3, 17), SELLERS[0], LEAD, hint, "lead3", "a lead with the portal's own source")
+
+
+def _recommended(year: Year, number: int, source: str, referrer: int, converted: date, won: date) -> None:
+    """One of them: it comes, is said to be recommended, becomes a client and buys."""
+    cards = year.cast.cards
+    name, friend, seller = f"lead{number}", _FRIENDS[number - 1], SELLERS[number % 2]
+    spec = cards.person(f"friend{number}.example.com", ("uk", "en")[number - 1])
+    fields: Json = {
+        "title": f"Заявка: {friend}", "sourceId": "WEB" if number == 1 else "", "companyTitle": friend,
+        "opportunity": first_contract(cards.purse),
+    } | spec.fields()  # fmt: skip
+    created = at(converted - timedelta(days=9))
+    year.add(created, seller, LEAD, fields, name, f"a lead: {friend}")
+    referral = {"UF_CRM_MOLVA_REFERRAL_SOURCE": f"#lead:UF_CRM_MOLVA_REFERRAL_SOURCE:{source}"}
+    referral["UF_CRM_MOLVA_REFERRER"] = f"CO_{referrer}"
+    said = f"{friend} was recommended ({source})"
+    year.update(created + timedelta(hours=2), seller, LEAD, f"@{name}", referral, said)
+    keep = {f"{name}_deal": "dealId", f"{name}_company": "companyId", f"{name}_contact": "contactIds.0"}
+    about = f"{friend} becomes a client"
+    year.act(at(converted), seller, "ui.lead.convert", {"id": f"@{name}"}, about, **keep)
+    sold = {"stageId": "WON", "closedate": won.isoformat()}
+    year.update(at(won), seller, DEAL, f"@{name}_deal", sold, f"the deal of {friend} is won")
+    year.kinds[f"company:@{name}_company"] = "eligible" if number == 1 else "too_new"
 
 
 def _newcomers(year: Year) -> None:
